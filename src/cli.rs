@@ -1,0 +1,77 @@
+//! The commands: argv in, exit code out. Each command has a file of its own in `cli/`.
+//!
+//! Exit codes: 0 fine (warnings allowed), 1 findings or violated, 2 usage or could not run.
+
+mod check;
+mod demo;
+mod explain;
+mod incident;
+mod once;
+mod serve;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::text::Language;
+
+/// Network link management and synthetic probing for an operations centre.
+#[derive(Debug, Parser)]
+#[command(name = "linkpatrol", version, max_term_width = 110)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Configuration of this machine. Without it: ./linkpatrol.yaml, else /etc/linkpatrol/linkpatrol.yaml, else the
+    /// data beside Cargo.toml.
+    #[arg(long = "config.file", global = true, value_name = "FILE")]
+    pub config_file: Option<PathBuf>,
+    /// Language for people; default from the configuration, else zh-CN.
+    #[arg(long, global = true)]
+    pub lang: Option<Language>,
+    /// Form of what is printed.
+    #[arg(long, global = true, default_value = "text")]
+    pub output: Output,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Serve(serve::Serve),
+    Demo(demo::Demo),
+    Check(check::Check),
+    Explain(explain::Explain),
+    Once(once::Once),
+    Incident(incident::Incident),
+    /// Prints the completion script of a shell.
+    Completions {
+        shell: clap_complete::Shell,
+    },
+}
+
+pub fn run() -> ExitCode {
+    let Cli { global, command } = Cli::parse();
+    match command {
+        Command::Serve(serve) => serve.run(&global),
+        Command::Demo(demo) => demo.run(&global),
+        Command::Check(check) => check.run(&global),
+        Command::Explain(explain) => explain.run(&global),
+        Command::Once(once) => once.run(&global),
+        Command::Incident(incident) => incident.run(&global),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "linkpatrol", &mut std::io::stdout());
+            ExitCode::SUCCESS
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! What exists: links with their measuring points, units, carriers, shared-risk segments.
+//!
+//! In: the files of one `inventories/<contract>/` folder. Out: an [`Inventory`] and every finding. Never: how to
+//! measure (`profile`), what was promised (`contract`), or what was seen.
+//!
+//! Field names follow NetBox circuits (`cid`, provider = carrier, terminations A and Z, `status`) and the bureau's
+//! own register of lines (用户登记表).
+
+use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{diagnostic::Place, units::BitRate};
+
+/// Our own name of one leased line, such as `LL-0412`.
+///
+/// Never empty, never reused, never changed: address, carrier and circuit id (`cid`) may change under it.
+/// From column `id` of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LinkId(Arc<str>);
+
+impl LinkId {
+    /// `None` when `text` is blank, longer than 64 bytes, or has a character outside `A-Z a-z 0-9 . _ -`:
+    /// the id stands in labels, URLs and file names.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        ((1..=64).contains(&text.len()) && text.bytes().all(allowed)).then(|| Self(text.into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for LinkId {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+macro_rules! dense_index {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u32);
+
+        impl $name {
+            pub fn at(self) -> usize {
+                self.0 as usize
+            }
+        }
+    };
+}
+
+dense_index!(
+    /// Place of a link in [`Inventory::links`]. Lives only in memory; a reload makes new ones.
+    LinkIndex
+);
+dense_index!(
+    /// Place of a measuring point when the points of all links are counted in ledger order. Lives only in memory.
+    PointIndex
+);
+dense_index!(
+    /// Place in [`Inventory::carriers`].
+    CarrierIndex
+);
+dense_index!(
+    /// Place in [`Inventory::units`].
+    UnitIndex
+);
+dense_index!(
+    /// Place in [`Inventory::segments`].
+    SegmentIndex
+);
+
+/// Everything that one inventory folder says.
+#[derive(Debug)]
+pub struct Inventory {
+    /// Name of the folder, such as `xuchang`.
+    pub name: String,
+    pub folder: Arc<Path>,
+    /// Names and addresses are invented: only `demo` may measure it.
+    pub synthetic: bool,
+    pub declared: Declared,
+    pub carriers: Vec<Carrier>,
+    pub units: Vec<Unit>,
+    /// Shared-risk segments: ducts, POPs, provider edges.
+    pub segments: Vec<Segment>,
+    /// In ledger order; `LinkIndex` counts here.
+    pub links: Vec<Link>,
+    /// SHA-256 free fingerprint of the file contents: changes when any byte of the folder's files does.
+    pub fingerprint: u64,
+}
+
+/// What the contract's text claims, so that the ledger can be held against it. Never used to change anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Declared {
+    pub total: Option<u32>,
+    /// Claimed count per kind, as printed.
+    pub by_kind: Vec<(Kind, u32)>,
+    /// Where the text says so, such as `001 L100`.
+    pub clause: String,
+}
+
+/// Kind of line; decides the profiles of its points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// 裸光纤: no address of its own; measured at the devices on both ends.
+    DarkFibre,
+    /// 互联网专线.
+    Internet,
+    /// 专线.
+    Private,
+}
+
+impl Kind {
+    pub const ALL: [Self; 3] = [Self::DarkFibre, Self::Internet, Self::Private];
+
+    /// As files, labels and JSON write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DarkFibre => "dark_fibre",
+            Self::Internet => "internet",
+            Self::Private => "private",
+        }
+    }
+}
+
+/// Where on a link a point sits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Our end.
+    Near,
+    /// The carrier's first device.
+    CarrierGateway,
+    /// The unit's end: the contract's measuring point unless it says otherwise.
+    Far,
+    /// Behind the far end.
+    Beyond,
+    /// An independent public target, to part a carrier's fault from a target's.
+    Public,
+}
+
+impl Role {
+    pub const ALL: [Self; 5] = [Self::Near, Self::CarrierGateway, Self::Far, Self::Beyond, Self::Public];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Near => "near",
+            Self::CarrierGateway => "carrier_gateway",
+            Self::Far => "far",
+            Self::Beyond => "beyond",
+            Self::Public => "public",
+        }
+    }
+}
+
+/// What answers at a point: a router's control plane may drop or delay answers on a healthy link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Responder {
+    #[default]
+    Host,
+    RouterControlPlane,
+    Firewall,
+    Reflector,
+}
+
+/// NetBox circuit status. Only `active` is in service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Planned,
+    Provisioning,
+    #[default]
+    Active,
+    Offline,
+    Deprovisioning,
+    Decommissioned,
+}
+
+/// Order in which people want to see trouble; lower is more urgent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// 生命线: 120, 119, 110 and the like.
+    Lifeline,
+    Important,
+    #[default]
+    Normal,
+}
+
+impl Priority {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lifeline => "lifeline",
+            Self::Important => "important",
+            Self::Normal => "normal",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Carrier {
+    /// Stable key, such as `carrier-a`.
+    pub id: String,
+    /// For people, such as 运营商甲.
+    pub name: String,
+    pub place: Place,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unit {
+    /// Stable key (单位编码), such as `U01`.
+    pub id: String,
+    pub name: String,
+    pub place: Place,
+}
+
+/// A shared risk: what fails together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segment {
+    /// Such as `duct-017`.
+    pub id: String,
+    pub kind: SegmentKind,
+    pub name: String,
+    pub place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SegmentKind {
+    Duct,
+    Pop,
+    ProviderEdge,
+}
+
+/// One leased line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Link {
+    pub id: LinkId,
+    /// Circuit id, unique per carrier.
+    pub cid: String,
+    pub kind: Kind,
+    pub carrier: CarrierIndex,
+    pub unit: UnitIndex,
+    pub a_end: String,
+    pub z_end: String,
+    pub bandwidth: BitRate,
+    pub priority: Priority,
+    pub status: Status,
+    /// Redundancy group: links of one group stand in for each other.
+    pub group: Option<Arc<str>>,
+    /// Shared-risk segments that the line runs through.
+    pub segments: Vec<SegmentIndex>,
+    /// At most one per role, in role order. Empty: accepted, counted as not measurable, never up.
+    pub points: Vec<Point>,
+    /// Dense number of the first point; the others follow.
+    pub first_point: PointIndex,
+    pub place: Place,
+}
+
+impl Link {
+    /// Its points with their dense numbers.
+    pub fn numbered_points(&self) -> impl Iterator<Item = (PointIndex, &Point)> {
+        (self.first_point.0..).map(PointIndex).zip(&self.points)
+    }
+}
+
+/// One place where a link is measured. Identified by link and role.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    pub role: Role,
+    pub target: Target,
+    pub responder: Responder,
+    /// What this point's own ledger row says over its profile.
+    pub overrides: Overrides,
+    pub place: Place,
+}
+
+/// Whom to probe.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Target {
+    Address(IpAddr),
+    /// Resolved while running, again when its TTL ends; never blocks a start.
+    Name(String),
+}
+
+/// Measuring fields that a ledger row may set for its link; each stands above unit, carrier, kind and profile.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Overrides {
+    /// Name of a profile in `probes/`.
+    pub profile: Option<String>,
+    pub interval: Option<Duration>,
+    pub timeout: Option<Duration>,
+    pub source: Option<IpAddr>,
+    pub interface: Option<String>,
+    pub dscp: Option<u8>,
+}

@@ -1,0 +1,45 @@
+//! Measured facts against what was promised: point and link states.
+//!
+//! In: samples and windows. Out: [`LinkState`] and its transitions. Pure.
+
+use serde::{Deserialize, Serialize};
+
+/// State of a link now. Every link is in exactly one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state", content = "reason")]
+pub enum LinkState {
+    Up,
+    Degraded,
+    Down,
+    Unknown(Unknown),
+    Maintenance,
+    Suspended,
+}
+
+/// Why a link's state is not known. Never counted as down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unknown {
+    /// Has never answered since it was added: a work list, no incident.
+    NeverVerified,
+    /// We could not look (local fault, isolation, no fresh sample).
+    NotMeasured,
+    /// Has no point that can be probed.
+    NotMeasurable,
+}
+
+impl LinkState {
+    /// Values of label `state` of `linkpatrol_link_state`.
+    pub const NAMES: [&str; 6] = ["up", "degraded", "down", "unknown", "maintenance", "suspended"];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Degraded => "degraded",
+            Self::Down => "down",
+            Self::Unknown(_) => "unknown",
+            Self::Maintenance => "maintenance",
+            Self::Suspended => "suspended",
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! linkpatrol: network link management and synthetic probing.
+//!
+//! The pipeline is the architecture; modules are listed in flow order.
+//!
+//! ```text
+//! inventory ▶ schedule ▶ probe ▶ sample ▶ window ▶ judge ▶ incident ▶ notify
+//! contract    what is    do it,   what     recent   against  scope,     export
+//! profile     due now    I/O      we saw   evidence contract tier,clock report
+//! ```
+//!
+//! Everything between a sample and an effect is a plain function of its arguments. I/O lives in `probe`,
+//! `notify::channels`, `store`, `api`, `demo`, and `patrol`, which ties them together.
+
+pub mod cli;
+pub mod clock;
+pub mod command;
+pub mod contract;
+pub mod diagnostic;
+pub mod incident;
+pub mod inventory;
+pub mod judge;
+pub mod ledger;
+pub mod notify;
+pub mod probe;
+pub mod profile;
+pub mod sample;
+pub mod schedule;
+pub mod snapshot;
+pub mod text;
+pub mod units;
+pub mod window;

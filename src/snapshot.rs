@@ -1,0 +1,133 @@
+//! One immutable picture of the world: all that outsiders may see.
+//!
+//! `patrol` publishes it at most once a second, chunk by chunk; `export`, `api` and pages read only this.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::{
+    contract::Contract,
+    incident::Incident,
+    inventory::{Inventory, Role},
+    judge::LinkState,
+    ledger::Accounted,
+    units::{Counts, Rtt, Timestamp},
+    window::{RTT_EDGES_NANOS, Summary},
+};
+
+/// 1024 links a chunk: a chunk is copied whole when one of its links changed.
+pub const CHUNK: usize = 1024;
+
+#[derive(Clone)]
+pub struct Snapshot {
+    pub at: Timestamp,
+    pub inventory: Arc<Inventory>,
+    pub contract: Arc<Contract>,
+    /// `label` and `info` text of every link, rendered once per reload.
+    pub labels: Arc<[LinkLabels]>,
+    /// In ledger order, [`CHUNK`] links each.
+    pub links: Vec<Arc<[LinkView]>>,
+    /// Open ones first, then restored, then closed ones that have not left yet; newest first.
+    pub incidents: Arc<[Arc<Incident>]>,
+    pub coverage: Coverage,
+    pub engine: EngineView,
+    pub reload: ReloadView,
+    /// `false`: `--exporter-only`.
+    pub keeps_incidents: bool,
+    /// Carried out on a simulated city: every text shows 【模拟】.
+    pub simulated: bool,
+    pub ready: Ready,
+}
+
+impl Snapshot {
+    pub fn links(&self) -> impl Iterator<Item = &LinkView> {
+        self.links.iter().flat_map(|chunk| chunk.iter())
+    }
+}
+
+/// Text that never changes between two reloads, in exposition escape.
+pub struct LinkLabels {
+    /// `link="LL-0412"`.
+    pub link: String,
+    /// `link="LL-0412",cid="…",carrier="…",…`: all labels of `linkpatrol_link_info`.
+    pub info: String,
+}
+
+/// What is known of one link now. Cheap to copy: no strings, no tables without a bound.
+#[derive(Clone)]
+pub struct LinkView {
+    pub state: LinkState,
+    pub state_since: Timestamp,
+    /// By point, in role order; at most five.
+    pub points: Vec<PointView>,
+    /// Place in `points` of the measuring point.
+    pub deciding: Option<u8>,
+    /// Milliseconds of the current civil month by measured state.
+    pub month: Accounted,
+}
+
+/// What one measuring point has seen.
+#[derive(Clone)]
+pub struct PointView {
+    pub role: Role,
+    /// `None`: unknown.
+    pub up: Option<bool>,
+    /// Scheduled probes since the process started.
+    pub counts: Counts,
+    pub late: u64,
+    pub duplicates: u64,
+    pub confirms: u64,
+    pub last_rtt: Option<Rtt>,
+    /// RFC 3550 smoothed.
+    pub jitter: Option<Rtt>,
+    pub last_probe: Option<Timestamp>,
+    pub hop_limit: Option<u8>,
+    pub consecutive_losses: u32,
+    /// Over 10 s, 1 m, 5 m, 1 h.
+    pub windows: [Summary; 4],
+    /// Cumulative counts below each edge of [`RTT_EDGES_NANOS`], then all; and the sum in nanoseconds.
+    pub histogram: [u64; RTT_EDGES_NANOS.len() + 1],
+    pub rtt_sum_nanos: u128,
+}
+
+/// Every link is in exactly one of these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Coverage {
+    pub measured: u32,
+    pub never_verified: u32,
+    pub not_measurable: u32,
+}
+
+/// How the engine and the loop themselves are doing.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct EngineView {
+    pub mode: String,
+    /// Seconds behind the schedule, worst of the last ten.
+    pub scheduler_lag_seconds: f64,
+    pub stamps_kernel: u64,
+    pub stamps_kernel_receive: u64,
+    pub stamps_user: u64,
+    /// By [`crate::sample::LocalFault::reason`], and `blocks_overflow`, `journal_overflow` and the like.
+    pub local_drops: Vec<(&'static str, u64)>,
+    /// Replies that were ours in form only: wrong source, broken payload, unknown probe.
+    pub rejected: Vec<(&'static str, u64)>,
+    pub socket_buffer_bytes: u64,
+    /// Processor seconds by stage.
+    pub cpu_seconds: Vec<(&'static str, f64)>,
+    /// By witness: up.
+    pub witnesses: Vec<(String, bool)>,
+    pub vantage_up: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct ReloadView {
+    pub successful: bool,
+    pub last_success: Timestamp,
+}
+
+/// What `/-/ready` says: every reason it is not.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Ready {
+    pub reasons: Vec<&'static str>,
+}
