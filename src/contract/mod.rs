@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use crate::{
-    inventory::Role,
+    diagnostic::Place,
+    inventory::{Kind, Role},
     units::{Limit, Ppm, Rtt},
 };
 
@@ -17,12 +18,40 @@ pub struct Contract {
     pub time_zone: chrono_tz::Tz,
     pub objectives: Objectives,
     pub tiers: LinkTiers,
-    /// The point that decides a link's state; the others localise.
-    pub measuring_point: Role,
+    pub measuring_points: MeasuringPoints,
     pub degraded: Degraded,
     pub grouping: Grouping,
     /// A restored incident closes itself after this long without a relapse, unless a person closes it first.
     pub close_after: Duration,
+    /// Every figure above as it was written, in file order, for people.
+    pub figures: Vec<Figure>,
+}
+
+impl Contract {
+    /// The point that decides the state of a link of this kind; the others localise.
+    pub fn measuring_point(&self, kind: Kind) -> Role {
+        let own = self.measuring_points.by_kind.iter().find(|(own, _)| *own == kind);
+        own.map_or(self.measuring_points.default, |(_, role)| *role)
+    }
+}
+
+/// Which point decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeasuringPoints {
+    pub default: Role,
+    pub by_kind: Vec<(Kind, Role)>,
+}
+
+/// One figure of the contract and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    /// Its key in the file, such as `objectives.availability`.
+    pub key: String,
+    /// As written, such as `99.9 %`.
+    pub value: String,
+    /// Such as `001 L101`, or "default, not from contract".
+    pub clause: String,
+    pub place: Place,
 }
 
 /// Link objectives.

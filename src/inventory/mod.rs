@@ -210,6 +210,8 @@ pub struct Carrier {
     pub id: String,
     /// For people, such as 运营商甲.
     pub name: String,
+    /// What measuring its links asks for over their profiles.
+    pub overrides: Overrides,
     pub place: Place,
 }
 
@@ -218,6 +220,7 @@ pub struct Unit {
     /// Stable key (单位编码), such as `U01`.
     pub id: String,
     pub name: String,
+    pub overrides: Overrides,
     pub place: Place,
 }
 
@@ -253,6 +256,8 @@ pub struct Link {
     pub bandwidth: BitRate,
     pub priority: Priority,
     pub status: Status,
+    /// First day in service, where the ledger knows it.
+    pub installed: Option<chrono::NaiveDate>,
     /// Redundancy group: links of one group stand in for each other.
     pub group: Option<Arc<str>>,
     /// Shared-risk segments that the line runs through.
@@ -261,6 +266,8 @@ pub struct Link {
     pub points: Vec<Point>,
     /// Dense number of the first point; the others follow.
     pub first_point: PointIndex,
+    /// What its own ledger row says over the profiles of its points.
+    pub overrides: Overrides,
     pub place: Place,
 }
 
@@ -277,8 +284,6 @@ pub struct Point {
     pub role: Role,
     pub target: Target,
     pub responder: Responder,
-    /// What this point's own ledger row says over its profile.
-    pub overrides: Overrides,
     pub place: Place,
 }
 
@@ -290,14 +295,21 @@ pub enum Target {
     Name(String),
 }
 
-/// Measuring fields that a ledger row may set for its link; each stands above unit, carrier, kind and profile.
+/// Measuring fields that a ledger row, a unit or a carrier may set; each stands above the profile.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
     /// Name of a profile in `probes/`.
-    pub profile: Option<String>,
-    pub interval: Option<Duration>,
-    pub timeout: Option<Duration>,
-    pub source: Option<IpAddr>,
-    pub interface: Option<String>,
-    pub dscp: Option<u8>,
+    pub profile: Option<Set<String>>,
+    pub interval: Option<Set<Duration>>,
+    pub timeout: Option<Set<Duration>>,
+    pub source: Option<Set<IpAddr>>,
+    pub interface: Option<Set<String>>,
+    pub dscp: Option<Set<u8>>,
+}
+
+/// A value that somebody wrote, and where: `explain` shows both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Set<T> {
+    pub value: T,
+    pub place: Place,
 }
