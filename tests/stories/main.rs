@@ -1,0 +1,3 @@
+//! Stories: the built binary, driven from outside as its users drive it. One file per story.
+
+mod harness;
