@@ -15,6 +15,7 @@ pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod contract;
+pub mod demo;
 pub mod diagnostic;
 pub mod incident;
 pub mod inventory;

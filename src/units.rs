@@ -18,7 +18,7 @@ impl Rtt {
 }
 
 /// Parts per million. Files write percent (`0.1 %`, `99.99 %`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ppm(pub u32);
 
 impl Ppm {

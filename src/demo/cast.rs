@@ -1,0 +1,184 @@
+//! Who plays in a story: places found in an inventory, `random` ones by seed.
+//!
+//! In: a [`Story`], an [`Inventory`], a seed. Out: [`Happening`]s with their links, or the places that do not exist.
+//! Pure: the same three give the same cast.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use rand::{SeedableRng, rngs::SmallRng, seq::IndexedRandom};
+
+use super::story::{Event, Fault, Pick, Story, Where};
+use crate::inventory::{Inventory, LinkIndex};
+
+/// One event of the story with its links.
+#[derive(Debug, Clone)]
+pub struct Happening {
+    pub from: Duration,
+    pub until: Duration,
+    pub fault: Fault,
+    /// `link`, `links`, `segment`, `carrier`, `unit`, `everything`.
+    pub scope: &'static str,
+    /// What the scope is of, such as `duct-017`; empty for `links` and `everything`.
+    pub id: String,
+    /// In ledger order. The faults of `isolate` also touch the witnesses.
+    pub links: Vec<LinkIndex>,
+}
+
+impl Happening {
+    pub fn lasts_at(&self, now: Duration) -> bool {
+        (self.from..self.until).contains(&now)
+    }
+
+    /// Whether nothing comes back from here now.
+    pub fn cuts_at(&self, now: Duration) -> bool {
+        self.lasts_at(now)
+            && match self.fault {
+                Fault::Cut | Fault::Isolate => true,
+                Fault::Flap(period) => {
+                    (now - self.from).as_nanos() % period.as_nanos().max(1) < period.as_nanos().div_ceil(2)
+                }
+                _ => false,
+            }
+    }
+
+    /// Every span of time in which nothing comes back: one for a cut, many for a flap.
+    pub fn cuts(&self) -> Vec<(Duration, Duration)> {
+        match self.fault {
+            Fault::Cut | Fault::Isolate => vec![(self.from, self.until)],
+            Fault::Flap(period) if !period.is_zero() => {
+                let starts = std::iter::successors(Some(self.from), |start| Some(*start + period));
+                let starts = starts.take_while(|start| *start < self.until);
+                starts.map(|start| (start, (start + period / 2).min(self.until))).collect()
+            }
+            _ => vec![],
+        }
+    }
+}
+
+/// A place of the story that the inventory does not have.
+#[derive(Debug, thiserror::Error)]
+#[error("events[{event}].where: no {scope} `{id}` in the inventory")]
+pub struct NoSuchPlace {
+    /// Place of the event in the story, from 0.
+    pub event: usize,
+    pub scope: &'static str,
+    pub id: String,
+}
+
+/// One place that an event may name.
+struct Candidate {
+    id: String,
+    links: Vec<LinkIndex>,
+}
+
+/// The happenings in the order of the story.
+///
+/// Wide places are found first, and a random place keeps clear of links that another event touches while it lasts,
+/// as far as there is room: what the product says about one is then not mixed with the other.
+pub fn cast(story: &Story, inventory: &Inventory, seed: u64) -> Result<Vec<Happening>, NoSuchPlace> {
+    let mut random = SmallRng::seed_from_u64(seed);
+    let mut order: Vec<usize> = (0..story.events.len()).collect();
+    order.sort_by_key(|event| breadth(&story.events[*event].place));
+    let mut happenings: Vec<Option<Happening>> = vec![None; order.len()];
+    for event in order {
+        let busy = busy_links(&happenings, &story.events[event]);
+        happenings[event] = Some(find(event, &story.events[event], inventory, &busy, &mut random)?);
+    }
+    Ok(happenings.into_iter().flatten().collect())
+}
+
+fn breadth(place: &Where) -> u8 {
+    match place {
+        Where::Everything => 0,
+        Where::Carrier(_) => 1,
+        Where::Unit(_) => 2,
+        Where::Segment(_) => 3,
+        Where::Links(_) => 4,
+        Where::Link(_) => 5,
+    }
+}
+
+/// 10 s: what a link needs after one event until it is seen to be well again.
+const REST: Duration = Duration::from_secs(10);
+
+fn busy_links(happenings: &[Option<Happening>], event: &Event) -> BTreeSet<LinkIndex> {
+    let (from, until) = (event.at.saturating_sub(REST), event.at + event.lasts + REST);
+    let near = happenings.iter().flatten().filter(|other| other.scope != "everything");
+    near.filter(|other| other.from < until && from < other.until).flat_map(|other| other.links.clone()).collect()
+}
+
+fn find(
+    number: usize,
+    event: &Event,
+    inventory: &Inventory,
+    busy: &BTreeSet<LinkIndex>,
+    random: &mut SmallRng,
+) -> Result<Happening, NoSuchPlace> {
+    let all = || (0..).map(LinkIndex).take(inventory.links.len());
+    let (scope, pick, candidates) = match &event.place {
+        Where::Everything => return Ok(happening(event, "everything", String::new(), all().collect())),
+        Where::Links(count) => {
+            let free: Vec<_> = all().filter(|link| !busy.contains(link)).collect();
+            let mut links: Vec<_> = free.choose_multiple(random, *count).copied().collect();
+            links.sort_unstable();
+            return Ok(happening(event, "links", String::new(), links));
+        }
+        Where::Link(pick) => {
+            let one = |link: LinkIndex| Candidate { id: inventory.links[link.at()].id.to_string(), links: vec![link] };
+            ("link", pick, all().map(one).collect())
+        }
+        Where::Segment(pick) => {
+            let ids = inventory.segments.iter().map(|segment| &segment.id);
+            let runs = |link: &crate::inventory::Link, at: usize| link.segments.iter().any(|other| other.at() == at);
+            ("segment", pick, members(inventory, ids, runs))
+        }
+        Where::Carrier(pick) => {
+            let ids = inventory.carriers.iter().map(|carrier| &carrier.id);
+            ("carrier", pick, members(inventory, ids, |link, at| link.carrier.at() == at))
+        }
+        Where::Unit(pick) => {
+            let ids = inventory.units.iter().map(|unit| &unit.id);
+            ("unit", pick, members(inventory, ids, |link, at| link.unit.at() == at))
+        }
+    };
+    match choose(candidates, pick, busy, random) {
+        Some(Candidate { id, links }) => Ok(happening(event, scope, id, links)),
+        None => {
+            let id = if let Pick::Id(id) = pick { id.clone() } else { "random".into() };
+            Err(NoSuchPlace { event: number, scope, id })
+        }
+    }
+}
+
+fn happening(event: &Event, scope: &'static str, id: String, links: Vec<LinkIndex>) -> Happening {
+    Happening { from: event.at, until: event.at + event.lasts, fault: event.what.clone(), scope, id, links }
+}
+
+fn members<'a>(
+    inventory: &Inventory,
+    ids: impl Iterator<Item = &'a String>,
+    holds: impl Fn(&crate::inventory::Link, usize) -> bool,
+) -> Vec<Candidate> {
+    let of = |at| {
+        (0..).map(LinkIndex).zip(&inventory.links).filter(|(_, link)| holds(link, at)).map(|(link, _)| link).collect()
+    };
+    ids.enumerate().map(|(at, id)| Candidate { id: id.clone(), links: of(at) }).collect()
+}
+
+/// By id; or any that has links: at best one whose links are all free, else the least busy.
+fn choose(
+    candidates: Vec<Candidate>,
+    pick: &Pick,
+    busy: &BTreeSet<LinkIndex>,
+    random: &mut SmallRng,
+) -> Option<Candidate> {
+    if let Pick::Id(id) = pick {
+        return candidates.into_iter().find(|candidate| candidate.id == *id);
+    }
+    let overlap = |candidate: &Candidate| candidate.links.iter().filter(|link| busy.contains(link)).count();
+    let mut useful: Vec<_> = candidates.into_iter().filter(|candidate| !candidate.links.is_empty()).collect();
+    let least = useful.iter().map(overlap).min()?;
+    useful.retain(|candidate| overlap(candidate) == least);
+    let chosen = *(0..useful.len()).collect::<Vec<_>>().choose(random)?;
+    Some(useful.swap_remove(chosen))
+}

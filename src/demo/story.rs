@@ -1,0 +1,194 @@
+//! The story file of a city: what goes wrong, where, and when.
+//!
+//! In: the text of a `tests/cities/*.yaml`. Out: a [`Story`]. Places are still names or `random` here; [`super::cast`]
+//! finds them in an inventory.
+//!
+//! ```yaml
+//! name: 管道中断
+//! loss: 0.01 %                       # everywhere and always; default 0
+//! events:                            # in any order
+//!   - at: 5s                         # from the city's first second
+//!     for: 8s
+//!     where: { segment: random }     # everything · { links: 20 } · { link | segment | carrier | unit: <id> | random }
+//!     what: cut
+//! ```
+//!
+//! | `what` | the city then |
+//! |---|---|
+//! | `cut` | gives no answer from there: a line, a duct, a carrier, a unit without power |
+//! | `isolate` | gives no answer at all, the witnesses beside us included (`where` is left out) |
+//! | `{ flap: 6s }` | is cut for the first half of each period |
+//! | `{ loss: 2 % }` | loses answers at random |
+//! | `{ burst: { every: 2s, lasting: 60ms, lose: 60 % } }` | has a bad state that begins and ends at random (Gilbert-Elliott) and loses only then |
+//! | `{ delay: { by: 30ms, jitter: 5ms } }` | answers later, by a random amount more |
+//! | `{ duplicate: 5 % }` | answers twice |
+//! | `{ reorder: { share: 20 %, by: 1200ms } }` | holds answers back until later ones have passed |
+//! | `{ late: { share: 5 %, by: 1500ms } }` | answers after the time-out |
+//! | `{ corrupt: 5 % }` | changes a byte of the payload, with a good checksum |
+//! | `{ wrong_source: 5 % }` | answers from another address |
+//! | `{ hops: 3 }` | answers over a longer way: the TTL that arrives is lower |
+//! | `{ answers_per_second: 40 }` | has a control plane that answers so many a second, for all places of the event together |
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
+use serde_yaml::with::singleton_map;
+
+use crate::units::Ppm;
+
+/// What happens in a city.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Story {
+    pub name: String,
+    /// Random loss of every point at all times.
+    #[serde(default, deserialize_with = "percent")]
+    pub loss: Ppm,
+    #[serde(default)]
+    pub events: Vec<Event>,
+}
+
+/// One thing that goes wrong, and comes right again.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Event {
+    #[serde(deserialize_with = "duration")]
+    pub at: Duration,
+    #[serde(rename = "for", deserialize_with = "duration")]
+    pub lasts: Duration,
+    #[serde(rename = "where", default, with = "singleton_map")]
+    pub place: Where,
+    #[serde(with = "singleton_map")]
+    pub what: Fault,
+}
+
+/// Where it happens.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Where {
+    #[default]
+    Everything,
+    /// So many links, chosen at random.
+    Links(usize),
+    Link(Pick),
+    Segment(Pick),
+    Carrier(Pick),
+    Unit(Pick),
+}
+
+/// One of its kind: by id, or any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pick {
+    Random,
+    Id(String),
+}
+
+impl<'de> Deserialize<'de> for Pick {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Ok(if text == "random" { Self::Random } else { Self::Id(text) })
+    }
+}
+
+/// What goes wrong. The table at the head of this file says what each does.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    Cut,
+    Isolate,
+    Flap(#[serde(deserialize_with = "duration")] Duration),
+    Loss(#[serde(deserialize_with = "percent")] Ppm),
+    Burst(Burst),
+    Delay(Delay),
+    Duplicate(#[serde(deserialize_with = "percent")] Ppm),
+    Reorder(Held),
+    Late(Held),
+    Corrupt(#[serde(deserialize_with = "percent")] Ppm),
+    WrongSource(#[serde(deserialize_with = "percent")] Ppm),
+    Hops(u8),
+    AnswersPerSecond(u32),
+}
+
+impl Fault {
+    /// As the story writes it: `answers_per_second`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Cut => "cut",
+            Self::Isolate => "isolate",
+            Self::Flap(_) => "flap",
+            Self::Loss(_) => "loss",
+            Self::Burst(_) => "burst",
+            Self::Delay(_) => "delay",
+            Self::Duplicate(_) => "duplicate",
+            Self::Reorder(_) => "reorder",
+            Self::Late(_) => "late",
+            Self::Corrupt(_) => "corrupt",
+            Self::WrongSource(_) => "wrong_source",
+            Self::Hops(_) => "hops",
+            Self::AnswersPerSecond(_) => "answers_per_second",
+        }
+    }
+}
+
+/// A Gilbert-Elliott channel in continuous time: both states last exponentially long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Burst {
+    /// Mean time from the end of one burst to the start of the next.
+    #[serde(deserialize_with = "duration")]
+    pub every: Duration,
+    /// Mean length of a burst.
+    #[serde(deserialize_with = "duration")]
+    pub lasting: Duration,
+    /// Loss inside a burst.
+    #[serde(deserialize_with = "percent")]
+    pub lose: Ppm,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delay {
+    #[serde(deserialize_with = "duration")]
+    pub by: Duration,
+    /// Mean of a further, exponential delay.
+    #[serde(default, deserialize_with = "duration")]
+    pub jitter: Duration,
+}
+
+/// A share of answers that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Held {
+    #[serde(deserialize_with = "percent")]
+    pub share: Ppm,
+    #[serde(deserialize_with = "duration")]
+    pub by: Duration,
+}
+
+/// The story of `linkpatrol demo` without `--story`.
+pub const DEFAULT: &str = include_str!("default.yaml");
+
+fn percent<'de, D: Deserializer<'de>>(from: D) -> Result<Ppm, D::Error> {
+    read(from, "a share such as `2 %`", Ppm::parse_percent)
+}
+
+fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    read(from, "a time such as `5s` or `100ms`", parse_duration)
+}
+
+/// `100ms`, `5s`, `3m`.
+fn parse_duration(text: &str) -> Option<Duration> {
+    let split = text.find(|letter: char| !letter.is_ascii_digit())?;
+    let number: u64 = text[..split].parse().ok()?;
+    match &text[split..] {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        _ => None,
+    }
+}
+
+fn read<'de, D: Deserializer<'de>, T>(from: D, wanted: &str, parse: fn(&str) -> Option<T>) -> Result<T, D::Error> {
+    let text = String::deserialize(from)?;
+    parse(&text).ok_or_else(|| de::Error::invalid_value(de::Unexpected::Str(&text), &wanted))
+}
