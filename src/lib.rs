@@ -17,6 +17,7 @@ pub mod command;
 pub mod contract;
 pub mod demo;
 pub mod diagnostic;
+pub mod export;
 pub mod incident;
 pub mod inventory;
 pub mod judge;

@@ -1,9 +1,14 @@
 //! One immutable picture of the world: all that outsiders may see.
 //!
-//! `patrol` publishes it at most once a second, chunk by chunk; `export`, `api` and pages read only this.
+//! `patrol` publishes it at most once a second, chunk by chunk, and also while nothing changes: an old picture means that
+//! the loop stands still. `export`, `api` and pages read only this, through a [`Feed`].
+
+#[cfg(test)]
+pub(crate) mod fixture;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use serde::Serialize;
 
 use crate::{
@@ -12,19 +17,38 @@ use crate::{
     inventory::{Inventory, Role},
     judge::LinkState,
     ledger::Accounted,
-    units::{Counts, Rtt, Timestamp},
+    units::{Counts, Mono, Now, Rtt, Timestamp},
     window::{RTT_EDGES_NANOS, Summary},
 };
 
 /// 1024 links a chunk: a chunk is copied whole when one of its links changed.
 pub const CHUNK: usize = 1024;
 
+/// Where readers find the newest [`Snapshot`]. Reading never blocks, and never blocks the writer.
+#[derive(Clone)]
+pub struct Feed(Arc<ArcSwap<Snapshot>>);
+
+impl Feed {
+    pub fn new(first: Snapshot) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(first)))
+    }
+
+    pub fn publish(&self, next: Snapshot) {
+        self.0.store(Arc::new(next));
+    }
+
+    pub fn load(&self) -> Arc<Snapshot> {
+        self.0.load_full()
+    }
+}
+
 #[derive(Clone)]
 pub struct Snapshot {
-    pub at: Timestamp,
+    /// When it was published, on both clocks: age is measured on the steady one.
+    pub at: Now,
     pub inventory: Arc<Inventory>,
     pub contract: Arc<Contract>,
-    /// `label` and `info` text of every link, rendered once per reload.
+    /// By [`crate::export::labels`], once per reload.
     pub labels: Arc<[LinkLabels]>,
     /// In ledger order, [`CHUNK`] links each.
     pub links: Vec<Arc<[LinkView]>>,
@@ -41,6 +65,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// In ledger order.
     pub fn links(&self) -> impl Iterator<Item = &LinkView> {
         self.links.iter().flat_map(|chunk| chunk.iter())
     }
@@ -65,6 +90,13 @@ pub struct LinkView {
     pub deciding: Option<u8>,
     /// Milliseconds of the current civil month by measured state.
     pub month: Accounted,
+}
+
+impl LinkView {
+    /// The point whose figures are the link's; `None`: the link cannot be measured.
+    pub fn deciding_point(&self) -> Option<&PointView> {
+        self.deciding.and_then(|place| self.points.get(usize::from(place)))
+    }
 }
 
 /// What one measuring point has seen.
@@ -103,6 +135,9 @@ pub struct Coverage {
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct EngineView {
     pub mode: String,
+    /// When its scheduler last turned; `None`: nothing is scheduled.
+    #[serde(skip)]
+    pub last_tick: Option<Mono>,
     /// Seconds behind the schedule, worst of the last ten.
     pub scheduler_lag_seconds: f64,
     pub stamps_kernel: u64,

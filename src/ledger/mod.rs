@@ -3,7 +3,11 @@
 //! In: state changes with their times. Out: exact sums and availability in two bounds (unknown as down, unknown as
 //! up). Pure.
 
+mod availability;
+
 use serde::{Deserialize, Serialize};
+
+pub use self::availability::Verdict;
 
 /// Milliseconds by measured state. Sums to the time that has passed in the period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,239 @@
+//! Every metric about links, incidents, coverage and ourselves, in Prometheus text format, written from a snapshot.
+//!
+//! In: a [`Snapshot`]. Out: text. Label text is rendered once per reload ([`labels`]), so a scrape only copies bytes
+//! and digits. HTTP and notice metrics are not here: they live in a `prometheus::Registry`, and no family is in both.
+
+mod families;
+mod links;
+mod text;
+
+use std::{collections::BTreeMap, fmt::Write, sync::Arc};
+
+use self::{
+    families::*,
+    text::{Value, escape, family, sample},
+};
+use crate::{
+    incident::IncidentPhase,
+    inventory::{Inventory, Link},
+    snapshot::{LinkLabels, Snapshot},
+};
+
+/// Most series that one link with one point may have: the budget is 45.
+const SERIES_PER_LINK: usize = 40;
+/// Families of incidents, coverage and ourselves, with four witnesses and a dozen reasons.
+const SERIES_BESIDE_LINKS: usize = 100;
+/// Mean length of a sample of the shipped inventory, its share of HELP and TYPE lines included.
+const BYTES_PER_SERIES: usize = 66;
+
+/// Scopes that are always shown, at zero if need be, so that an alert on their rise has a start.
+const SCOPES: [&str; 7] = ["link", "group", "segment", "carrier", "unit", "network", "prober"];
+
+/// Name of every family that this module writes.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|family| family.name)
+}
+
+/// Series and bytes that a scrape of so many links and points will have, for `check`.
+pub fn expected(links: usize, points: usize) -> (usize, usize) {
+    let series = links * SERIES_PER_LINK + points.saturating_sub(links) + SERIES_BESIDE_LINKS;
+    (series, series * BYTES_PER_SERIES)
+}
+
+/// Label text of every link, in ledger order.
+pub fn labels(inventory: &Inventory) -> Arc<[LinkLabels]> {
+    inventory.links.iter().map(|link| link_labels(inventory, link)).collect()
+}
+
+fn link_labels(inventory: &Inventory, link: &Link) -> LinkLabels {
+    let (carrier, unit) = (&inventory.carriers[link.carrier.at()], &inventory.units[link.unit.at()]);
+    let bandwidth = link.bandwidth.0.to_string();
+    let mut info = format!("link=\"{}\"", link.id);
+    for (name, value) in [
+        ("cid", link.cid.as_str()),
+        ("carrier", &carrier.id),
+        ("carrier_name", &carrier.name),
+        ("unit", &unit.id),
+        ("unit_name", &unit.name),
+        ("kind", link.kind.as_str()),
+        ("a_end", &link.a_end),
+        ("z_end", &link.z_end),
+        ("bandwidth_bps", &bandwidth),
+        ("group", link.group.as_deref().unwrap_or_default()),
+        ("priority", link.priority.as_str()),
+    ] {
+        _ = write!(info, ",{name}=\"{}\"", escape(value));
+    }
+    LinkLabels { link: format!("link=\"{}\"", link.id), info }
+}
+
+/// Appends everything to `out`. A buffer kept from the last scrape is already large enough.
+pub fn write(snapshot: &Snapshot, out: &mut String) {
+    let (_, bytes) = expected(snapshot.inventory.links.len(), snapshot.inventory.links.len());
+    out.reserve(bytes);
+    links::write(snapshot, out);
+    write_incidents(snapshot, out);
+    write_coverage(snapshot, out);
+    write_ourselves(snapshot, out);
+}
+
+fn write_incidents(snapshot: &Snapshot, out: &mut String) {
+    let tiers = [snapshot.contract.tiers.network.level, snapshot.contract.tiers.partial.level];
+    let phases = [IncidentPhase::Open, IncidentPhase::Restored, IncidentPhase::Closed];
+    let mut counts: BTreeMap<(u8, &str, &str), u64> = BTreeMap::new();
+    for tier in tiers {
+        for scope in SCOPES {
+            counts.extend(phases.map(|phase| ((tier, scope, phase.as_str()), 0)));
+        }
+    }
+    for incident in snapshot.incidents.iter() {
+        *counts.entry((incident.tier, &incident.scope.kind, incident.phase.as_str())).or_default() += 1;
+    }
+    family(out, &INCIDENTS);
+    for ((tier, scope, phase), count) in counts {
+        let pieces = [&tier.to_string(), "\",scope=\"", scope, "\",phase=\"", phase, "\""];
+        sample(out, &INCIDENTS, "", "tier=\"", &pieces, Value::Whole(count));
+    }
+    family(out, &DEADLINE);
+    for incident in snapshot.incidents.iter() {
+        for clock in incident.clocks.iter().filter(|clock| clock.stopped.is_none()) {
+            let (tier, party) = (clock.tier.to_string(), escape(&clock.party));
+            let pieces = [&incident.id, "\",tier=\"", &tier, "\",clock=\"", &clock.clock, "\",party=\"", &party, "\""];
+            sample(out, &DEADLINE, "", "incident=\"", &pieces, Value::Millis(clock.deadline.0));
+        }
+    }
+}
+
+fn write_coverage(snapshot: &Snapshot, out: &mut String) {
+    let (coverage, engine) = (&snapshot.coverage, &snapshot.engine);
+    let statuses = [
+        ("measured", coverage.measured),
+        ("never_verified", coverage.never_verified),
+        ("not_measurable", coverage.not_measurable),
+    ];
+    labelled(out, &COVERAGE, "status", statuses.map(|(status, count)| (status, Value::Whole(count.into()))));
+    labelled(out, &VANTAGE_UP, "vantage", [("local", engine.vantage_up.into())]);
+    labelled(out, &WITNESS_UP, "witness", engine.witnesses.iter().map(|(name, up)| (name.as_str(), (*up).into())));
+}
+
+fn write_ourselves(snapshot: &Snapshot, out: &mut String) {
+    let (engine, reload) = (&snapshot.engine, &snapshot.reload);
+    let counted = |&(reason, count): &(&'static str, u64)| (reason, Value::Whole(count));
+    let stamps = [
+        ("kernel", engine.stamps_kernel),
+        ("kernel_receive", engine.stamps_kernel_receive),
+        ("user", engine.stamps_user),
+    ];
+    labelled(out, &PROBER, "mode", [(engine.mode.as_str(), Value::Whole(1))]);
+    alone(out, &SIMULATED, snapshot.simulated.into());
+    alone(out, &LAG, Value::Float(engine.scheduler_lag_seconds));
+    labelled(out, &TIMESTAMPS, "source", stamps.iter().map(counted));
+    labelled(out, &DROPS, "reason", engine.local_drops.iter().map(counted));
+    labelled(out, &REJECTED, "reason", engine.rejected.iter().map(counted));
+    alone(out, &BUFFER, Value::Whole(engine.socket_buffer_bytes));
+    labelled(out, &CPU, "stage", engine.cpu_seconds.iter().map(|&(stage, seconds)| (stage, Value::Float(seconds))));
+    alone(out, &SNAPSHOT_AT, Value::Millis(snapshot.at.utc.0));
+    alone(out, &RELOAD_OK, reload.successful.into());
+    alone(out, &RELOAD_AT, Value::Millis(reload.last_success.0));
+    labelled(out, &BUILD, "version", [(env!("CARGO_PKG_VERSION"), Value::Whole(1))]);
+}
+
+/// A family without labels.
+fn alone(out: &mut String, about: &Family, value: Value) {
+    family(out, about);
+    sample(out, about, "", "", &[], value);
+}
+
+/// A family with one label.
+fn labelled<'a>(out: &mut String, about: &Family, label: &str, samples: impl IntoIterator<Item = (&'a str, Value)>) {
+    family(out, about);
+    for (value_of_label, value) in samples {
+        sample(out, about, "", label, &["=\"", &escape(value_of_label), "\""], value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, io::Write as _, process};
+
+    use super::*;
+    use crate::snapshot::fixture;
+
+    fn written(snapshot: &Snapshot) -> String {
+        let mut out = String::new();
+        write(snapshot, &mut out);
+        out
+    }
+
+    fn samples(text: &str) -> impl Iterator<Item = &str> {
+        text.lines().filter(|line| !line.starts_with('#'))
+    }
+
+    #[test]
+    fn seven_links_in_every_state_read_like_this() {
+        insta::assert_snapshot!(written(&fixture::snapshot(7)));
+    }
+
+    #[test]
+    fn every_link_is_in_every_scrape_and_none_that_left() {
+        let links = |snapshot: &Snapshot| -> BTreeSet<String> {
+            let text = written(snapshot);
+            let ids = text.match_indices("link=\"").map(|(at, key)| text[at + key.len()..].split('"').next().unwrap());
+            ids.map(str::to_owned).collect()
+        };
+        let of = |count| fixture::snapshot(count).inventory.links.iter().map(|link| link.id.to_string()).collect();
+        assert_eq!(links(&fixture::snapshot(9)), of(9));
+        assert_eq!(links(&fixture::snapshot(8)), of(8));
+    }
+
+    #[test]
+    fn a_link_that_is_not_known_to_be_up_or_down_has_no_link_up() {
+        let text = written(&fixture::snapshot(7));
+        let up: Vec<_> = samples(&text).filter(|line| line.starts_with("linkpatrol_link_up{")).collect();
+        assert_eq!(
+            up,
+            [
+                "linkpatrol_link_up{link=\"LL-0000\"} 1",
+                "linkpatrol_link_up{link=\"LL-0001\"} 1",
+                "linkpatrol_link_up{link=\"LL-0002\"} 0"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_link_costs_what_check_announces_and_at_most_45_series() {
+        let (few, many) = (written(&fixture::snapshot(1_000)), written(&fixture::snapshot(2_000)));
+        let per_link = (samples(&many).count() - samples(&few).count()) / 1_000;
+        // Two points a link; three more may follow.
+        assert!(per_link + 3 <= 45, "{per_link}");
+        let (series, bytes) = expected(2_000, 4_000);
+        assert!(series.abs_diff(samples(&many).count()) * 50 < series, "{series} {}", samples(&many).count());
+        assert!(bytes.abs_diff(many.len()) * 10 < bytes, "{bytes} {}", many.len());
+    }
+
+    #[test]
+    fn a_closed_incident_leaves_no_deadline_behind() {
+        let mut snapshot = fixture::snapshot(3);
+        assert!(written(&snapshot).contains("clock_deadline_timestamp_seconds{incident="));
+        snapshot.incidents = [].into();
+        let text = written(&snapshot);
+        assert!(!text.contains("clock_deadline_timestamp_seconds{incident="));
+        assert!(text.contains("linkpatrol_incidents{tier=\"2\",scope=\"segment\",phase=\"open\"} 0\n"));
+    }
+
+    #[test]
+    fn promtool_finds_nothing_to_say() {
+        let promtool = process::Command::new("promtool")
+            .args(["check", "metrics"])
+            .stdin(process::Stdio::piped())
+            .stderr(process::Stdio::piped())
+            .spawn();
+        let Ok(mut promtool) = promtool else {
+            eprintln!("SKIPPED: promtool is not installed");
+            return;
+        };
+        promtool.stdin.take().unwrap().write_all(written(&fixture::snapshot(7)).as_bytes()).unwrap();
+        let output = promtool.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}

@@ -1,0 +1,78 @@
+//! The one table of metric names: every family that this file's siblings write, with type and help.
+//!
+//! Names end in base units (`_seconds`, `_bytes`, `_ratio`, `_total`), as Prometheus asks.
+
+/// One metric family.
+pub struct Family {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub help: &'static str,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+impl Kind {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// Declares the constants and, from the same lines, the list of all: a family cannot be missing from it.
+macro_rules! families {
+    ($($constant:ident = $kind:ident $name:literal $help:literal;)*) => {
+        $(pub(super) const $constant: Family = Family { name: $name, kind: Kind::$kind, help: $help };)*
+        /// Every family, in the order in which a scrape lists them.
+        pub(super) const ALL: &[Family] = &[$($constant),*];
+    };
+}
+
+families! {
+    // ---- one link
+    LINK_INFO = Gauge "linkpatrol_link_info" "What the ledger says of the link. Always 1; join on label link.";
+    LINK_UP = Gauge "linkpatrol_link_up" "1 up, 0 down. No sample while unknown, in maintenance or suspended.";
+    LINK_STATE = Gauge "linkpatrol_link_state" "1 for the state that the link is in, 0 for the others.";
+    POINT_UP = Gauge "linkpatrol_point_up" "1 answering, 0 silent, for measuring points that do not decide the link's state. No sample while unknown.";
+    PROBES = Counter "linkpatrol_link_probes_total" "Scheduled probes of the deciding point that ended, by outcome. Unmeasured is never loss: this host could not look.";
+    LATE = Counter "linkpatrol_link_late_total" "Answers that came after their time-out had been booked. The loss stands.";
+    DUPLICATE = Counter "linkpatrol_link_duplicate_total" "Further answers to a probe already answered.";
+    CONFIRM = Counter "linkpatrol_link_confirm_total" "Confirm probes, sent after an overdue answer. In no loss, RTT or availability figure.";
+    RTT = Histogram "linkpatrol_link_rtt_seconds" "Round-trip time of answered scheduled probes of the deciding point, kernel timestamps where there are any.";
+    RTT_LAST = Gauge "linkpatrol_link_rtt_last_seconds" "Round-trip time of the last answered probe.";
+    JITTER = Gauge "linkpatrol_link_jitter_seconds" "Interarrival jitter of RTT, smoothed as in RFC 3550 section 6.4.1.";
+    LOSS = Gauge "linkpatrol_link_loss_ratio" "Lost / (answered + lost) over the window. No sample without evidence.";
+    LAST_PROBE = Gauge "linkpatrol_link_last_probe_timestamp_seconds" "When the last scheduled probe of the deciding point was sent.";
+    AVAILABILITY = Gauge "linkpatrol_link_availability_ratio" "Up / (up + down) of the counted time known so far in the period, truncated.";
+    AVAILABILITY_LOWER = Gauge "linkpatrol_link_availability_lower_ratio" "Availability of the counted time so far when every unknown moment was down, truncated.";
+    AVAILABILITY_UPPER = Gauge "linkpatrol_link_availability_upper_ratio" "Availability of the counted time so far when every unknown moment was up, truncated.";
+    BUDGET = Gauge "linkpatrol_link_error_budget_remaining_seconds" "Down-time that the availability objective still allows in the period; negative once it is spent.";
+    OBJECTIVE = Gauge "linkpatrol_link_objective" "Verdict on the objective of the running period: met, breached, or pending while both are possible. Always 1.";
+    // ---- incidents
+    INCIDENTS = Gauge "linkpatrol_incidents" "Incidents by tier, scope and phase. Closed ones leave after closed_incidents_leave_after.";
+    DEADLINE = Gauge "linkpatrol_incident_clock_deadline_timestamp_seconds" "When a running clock of an incident runs out.";
+    // ---- coverage
+    COVERAGE = Gauge "linkpatrol_coverage_links" "Links by how they are measured. Sums to all links.";
+    VANTAGE_UP = Gauge "linkpatrol_vantage_up" "1 while this vantage sees its witnesses, 0 when it is isolated.";
+    WITNESS_UP = Gauge "linkpatrol_witness_up" "1 when the witness near us answers.";
+    // ---- ourselves
+    PROBER = Gauge "linkpatrol_prober_info" "How probes are sent: raw, ping, simulated or no_right. Always 1.";
+    SIMULATED = Gauge "linkpatrol_simulated" "1 when all of this is a simulated city.";
+    LAG = Gauge "linkpatrol_scheduler_lag_seconds" "How late probes left, worst of the last ten seconds.";
+    TIMESTAMPS = Counter "linkpatrol_timestamps_total" "Answers by the clock that timed them: kernel, kernel_receive (send stamp lost) or user.";
+    DROPS = Counter "linkpatrol_local_drops_total" "What this host itself could not measure or keep, by reason.";
+    REJECTED = Counter "linkpatrol_rejected_packets_total" "Packets that were answers in form only, by reason.";
+    BUFFER = Gauge "linkpatrol_socket_buffer_bytes" "Receive buffer that the kernel granted.";
+    CPU = Counter "linkpatrol_cpu_seconds_total" "Processor time by stage.";
+    SNAPSHOT_AT = Gauge "linkpatrol_snapshot_timestamp_seconds" "When the figures of this scrape were put together.";
+    RELOAD_OK = Gauge "linkpatrol_config_last_reload_successful" "1 when the last reload of configuration and inventory was taken, 0 when it was refused.";
+    RELOAD_AT = Gauge "linkpatrol_config_last_reload_success_timestamp_seconds" "When configuration and inventory were last taken.";
+    BUILD = Gauge "linkpatrol_build_info" "Version of this program. Always 1.";
+}

@@ -1,0 +1,179 @@
+//! The families of links. Samples of one family must come together, so each goes once over all links.
+
+use super::{
+    families::*,
+    text::{Value, family, sample},
+};
+use crate::{
+    judge::LinkState,
+    ledger::Accounted,
+    snapshot::{LinkLabels, LinkView, PointView, Snapshot},
+    units::{Ppm, Rtt, Timestamp},
+    window::{RTT_EDGES_NANOS, WINDOWS},
+};
+
+/// What is written of one link in each family.
+const FAMILIES: [(Family, fn(&mut Row<'_>)); 18] = [
+    (LINK_INFO, info),
+    (LINK_UP, up),
+    (LINK_STATE, states),
+    (POINT_UP, other_points),
+    (PROBES, |row| row.of_point(probes)),
+    (LATE, |row| row.of_point(|row, point| row.value(Value::Whole(point.late)))),
+    (DUPLICATE, |row| row.of_point(|row, point| row.value(Value::Whole(point.duplicates)))),
+    (CONFIRM, |row| row.of_point(|row, point| row.value(Value::Whole(point.confirms)))),
+    (RTT, |row| row.of_point(histogram)),
+    (RTT_LAST, |row| row.of_point(|row, point| row.rtt(point.last_rtt))),
+    (JITTER, |row| row.of_point(|row, point| row.rtt(point.jitter))),
+    (LOSS, |row| row.of_point(loss)),
+    (LAST_PROBE, |row| row.of_point(last_probe)),
+    (AVAILABILITY, |row| row.availability(Accounted::known)),
+    (AVAILABILITY_LOWER, |row| row.availability(Accounted::unknown_as_down)),
+    (AVAILABILITY_UPPER, |row| row.availability(Accounted::unknown_as_up)),
+    (BUDGET, budget),
+    (OBJECTIVE, objective),
+];
+
+/// Upper edges of the RTT histogram as Prometheus itself prints them, then the one above all.
+const EDGES: [&str; RTT_EDGES_NANOS.len() + 1] = [
+    ",le=\"5e-05\"",
+    ",le=\"0.0002\"",
+    ",le=\"0.0005\"",
+    ",le=\"0.001\"",
+    ",le=\"0.002\"",
+    ",le=\"0.005\"",
+    ",le=\"0.01\"",
+    ",le=\"0.02\"",
+    ",le=\"0.05\"",
+    ",le=\"0.1\"",
+    ",le=\"0.5\"",
+    ",le=\"+Inf\"",
+];
+
+const MONTH: &str = ",period=\"month\"";
+
+pub(super) fn write(snapshot: &Snapshot, out: &mut String) {
+    let promised = snapshot.contract.objectives.availability;
+    for (about, write_one) in &FAMILIES {
+        family(out, about);
+        for (labels, view) in snapshot.labels.iter().zip(snapshot.links()) {
+            write_one(&mut Row { out, about, labels, view, promised });
+        }
+    }
+}
+
+/// One link's place in one family.
+struct Row<'a> {
+    out: &'a mut String,
+    about: &'a Family,
+    labels: &'a LinkLabels,
+    view: &'a LinkView,
+    promised: Ppm,
+}
+
+impl Row<'_> {
+    fn value(&mut self, value: Value) {
+        self.with(&[], value);
+    }
+
+    /// A sample with further labels.
+    fn with(&mut self, more: &[&str], value: Value) {
+        sample(self.out, self.about, "", &self.labels.link, more, value);
+    }
+
+    /// Nothing when the link has no deciding point.
+    fn of_point(&mut self, write: fn(&mut Self, &PointView)) {
+        if let Some(point) = self.view.deciding_point() {
+            write(self, point);
+        }
+    }
+
+    fn rtt(&mut self, rtt: Option<Rtt>) {
+        if let Some(Rtt(length)) = rtt {
+            self.value(Value::Nanos(length.as_nanos()));
+        }
+    }
+
+    fn availability(&mut self, share: fn(&Accounted) -> (u64, u64)) {
+        let (up, whole) = share(&self.view.month);
+        self.with(&[MONTH], Value::Ratio(up, whole));
+    }
+}
+
+fn info(row: &mut Row<'_>) {
+    sample(row.out, row.about, "", &row.labels.info, &[], Value::Whole(1));
+}
+
+fn up(row: &mut Row<'_>) {
+    match row.view.state {
+        LinkState::Up | LinkState::Degraded => row.value(Value::Whole(1)),
+        LinkState::Down => row.value(Value::Whole(0)),
+        LinkState::Unknown(_) | LinkState::Maintenance | LinkState::Suspended => {}
+    }
+}
+
+fn states(row: &mut Row<'_>) {
+    for state in LinkState::NAMES {
+        let here = row.view.state.name() == state;
+        row.with(&[",state=\"", state, "\""], here.into());
+    }
+}
+
+fn other_points(row: &mut Row<'_>) {
+    for (place, point) in row.view.points.iter().enumerate() {
+        let decides = row.view.deciding.map(usize::from) == Some(place);
+        if let (false, Some(up)) = (decides, point.up) {
+            row.with(&[",role=\"", point.role.as_str(), "\""], up.into());
+        }
+    }
+}
+
+fn probes(row: &mut Row<'_>, point: &PointView) {
+    row.with(&[",outcome=\"answered\""], Value::Whole(point.counts.answered));
+    row.with(&[",outcome=\"lost\""], Value::Whole(point.counts.lost));
+    row.with(&[",outcome=\"unmeasured\""], Value::Whole(point.counts.unmeasured));
+}
+
+fn histogram(row: &mut Row<'_>, point: &PointView) {
+    let link = &row.labels.link;
+    for (edge, count) in EDGES.iter().zip(point.histogram) {
+        sample(row.out, row.about, "_bucket", link, &[edge], Value::Whole(count));
+    }
+    sample(row.out, row.about, "_sum", link, &[], Value::Nanos(point.rtt_sum_nanos));
+    sample(row.out, row.about, "_count", link, &[], Value::Whole(point.histogram[RTT_EDGES_NANOS.len()]));
+}
+
+fn loss(row: &mut Row<'_>, point: &PointView) {
+    for ((window, _), summary) in WINDOWS.iter().zip(&point.windows) {
+        let counts = summary.counts;
+        row.with(&[",window=\"", window, "\""], Value::Ratio(counts.lost, counts.answered + counts.lost));
+    }
+}
+
+fn last_probe(row: &mut Row<'_>, point: &PointView) {
+    if let Some(Timestamp(at)) = point.last_probe {
+        row.value(Value::Millis(at));
+    }
+}
+
+fn budget(row: &mut Row<'_>) {
+    row.with(&[MONTH], Value::Millis(row.view.month.budget_left(row.promised)));
+}
+
+fn objective(row: &mut Row<'_>) {
+    let verdict = row.view.month.verdict(row.promised).as_str();
+    row.with(&[",objective=\"availability\",verdict=\"", verdict, "\""], Value::Whole(1));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_edges_are_those_of_the_window() {
+        for (text, nanos) in EDGES.iter().zip(RTT_EDGES_NANOS) {
+            let seconds: f64 = text.trim_start_matches(",le=\"").trim_end_matches('"').parse().unwrap();
+            assert_eq!((seconds * 1e9).round() as u64, nanos, "{text}");
+        }
+    }
+}
