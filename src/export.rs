@@ -4,6 +4,8 @@
 //! and digits. HTTP and notice metrics are not here: they live in a `prometheus::Registry`, and no family is in both.
 
 mod families;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod links;
 mod text;
 
@@ -157,7 +159,6 @@ mod tests {
     use std::{collections::BTreeSet, io::Write as _, process};
 
     use super::*;
-    use crate::snapshot::fixture;
 
     fn written(snapshot: &Snapshot) -> String {
         let mut out = String::new();

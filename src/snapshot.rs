@@ -3,9 +3,6 @@
 //! `patrol` publishes it at most once a second, chunk by chunk, and also while nothing changes: an old picture means that
 //! the loop stands still. `export`, `api` and pages read only this, through a [`Feed`].
 
-#[cfg(test)]
-pub(crate) mod fixture;
-
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;

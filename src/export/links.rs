@@ -12,8 +12,10 @@ use crate::{
     window::{RTT_EDGES_NANOS, WINDOWS},
 };
 
-/// What is written of one link in each family.
-const FAMILIES: [(Family, fn(&mut Row<'_>)); 18] = [
+/// Writes the samples of one link in one family.
+type Write = fn(&mut Row<'_>);
+
+const FAMILIES: [(Family, Write); 18] = [
     (LINK_INFO, info),
     (LINK_UP, up),
     (LINK_STATE, states),

@@ -137,7 +137,7 @@ mod tests {
     fn ratios_are_truncated_never_rounded_up() {
         assert_eq!(written(Value::Ratio(998_999_999_999, 1_000_000_000_000)), "0.998999999");
         assert_eq!(written(Value::Ratio(7, 7)), "1");
-        let (mut out, loss) = (String::new(), &super::super::families::LOSS);
+        let (mut out, loss) = (String::new(), &crate::export::families::LOSS);
         sample(&mut out, loss, "", "", &[], Value::Ratio(0, 0));
         assert_eq!(out, "", "no evidence is no sample");
     }

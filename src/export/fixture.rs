@@ -2,15 +2,14 @@
 
 use std::{net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
 
-use super::{Coverage, EngineView, LinkView, PointView, Ready, ReloadView, Snapshot};
 use crate::{
-    contract::{Contract, Degraded, Grouping, LinkTiers, Objectives, Tier},
+    contract::{Contract, Degraded, Grouping, LinkTiers, MeasuringPoints, Objectives, Tier},
     diagnostic::Place,
-    export,
     incident::{Clock, Incident, IncidentKind, IncidentPhase, Scope, TimelineEntry},
     inventory::*,
     judge::{LinkState, Unknown},
     ledger::Accounted,
+    snapshot::{CHUNK, Coverage, EngineView, LinkView, PointView, Ready, ReloadView, Snapshot},
     units::{BitRate, Counts, Limit, Mono, Now, Ppm, Rtt, Timestamp},
     window::{RTT_EDGES_NANOS, Summary},
 };
@@ -36,8 +35,8 @@ pub(crate) fn snapshot(links: usize) -> Snapshot {
     let incidents = if links > 2 { vec![Arc::new(incident())] } else { vec![] };
     Snapshot {
         at: AT,
-        labels: export::labels(&inventory),
-        links: views.chunks(super::CHUNK).map(Arc::from).collect(),
+        labels: super::labels(&inventory),
+        links: views.chunks(CHUNK).map(Arc::from).collect(),
         contract: Arc::new(contract()),
         inventory,
         incidents: incidents.into(),
@@ -107,10 +106,12 @@ fn inventory(links: usize) -> Inventory {
         bandwidth: BitRate(100_000_000),
         priority: Priority::Normal,
         status: Status::Active,
+        installed: None,
         group: None,
         segments: vec![SegmentIndex(0)],
         points: [Role::Near, Role::Far].map(|role| point(role, &place)).into(),
         first_point: PointIndex(2 * nth as u32),
+        overrides: Overrides::default(),
         place: place.clone(),
     };
     Inventory {
@@ -118,8 +119,18 @@ fn inventory(links: usize) -> Inventory {
         folder: Path::new(".").into(),
         synthetic: false,
         declared: Declared::default(),
-        carriers: vec![Carrier { id: "carrier-a".into(), name: "运营商甲".into(), place: place.clone() }],
-        units: vec![Unit { id: "U01".into(), name: "示例单位一".into(), place: place.clone() }],
+        carriers: vec![Carrier {
+            id: "carrier-a".into(),
+            name: "运营商甲".into(),
+            overrides: Overrides::default(),
+            place: place.clone(),
+        }],
+        units: vec![Unit {
+            id: "U01".into(),
+            name: "示例单位一".into(),
+            overrides: Overrides::default(),
+            place: place.clone(),
+        }],
         segments: vec![Segment {
             id: "duct-017".into(),
             kind: SegmentKind::Duct,
@@ -140,7 +151,6 @@ fn point(role: Role, place: &Place) -> Point {
         role,
         target: Target::Address(Ipv4Addr::LOCALHOST.into()),
         responder: Responder::Host,
-        overrides: Overrides::default(),
         place: place.clone(),
     }
 }
@@ -190,7 +200,7 @@ fn contract() -> Contract {
             clause: "001 L101".into(),
         },
         tiers: LinkTiers { network_share: Ppm(800_000), network: tier(1, 15, 120), partial: tier(2, 30, 240) },
-        measuring_point: Role::Far,
+        measuring_points: MeasuringPoints { default: Role::Far, by_kind: vec![] },
         degraded: Degraded {
             loss: Limit::AtMost(Ppm(10_000)),
             loss_clear: Limit::AtMost(Ppm(5_000)),
@@ -202,5 +212,6 @@ fn contract() -> Contract {
             scope_share: Ppm(800_000),
         },
         close_after: Duration::from_secs(3_600),
+        figures: vec![],
     }
 }
