@@ -9,8 +9,13 @@
 //! Nothing here is known to the judge: what it says is held against what the city did.
 
 pub mod cast;
+pub mod city;
+pub mod namespace;
+pub mod packet;
 pub mod story;
 #[cfg(test)]
 mod town;
+pub mod truth;
+pub mod tun;
 pub mod weather;
 pub mod world;

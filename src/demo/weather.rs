@@ -3,7 +3,7 @@
 //! In: the nature of a place and a running fault. Out: [`Answer`]s, bent. Pure but for the random numbers, which the
 //! caller seeds.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use rand::{Rng, rngs::SmallRng};
 use rand_distr::{Distribution, Exp1};
@@ -30,8 +30,8 @@ pub enum Reply {
     Echo,
     /// With one byte of the payload changed and the checksum made good.
     Corrupt,
-    /// Right, but from this address.
-    From(IpAddr),
+    /// Right, but from an address that was not asked.
+    WrongSource,
 }
 
 /// What a place is like on a good day. Drawn once, from the seed.
@@ -145,7 +145,7 @@ pub fn bend(
         }
         Fault::Reorder(held) | Fault::Late(held) => hold(answers, *held, random),
         Fault::Corrupt(share) => spoil(answers, *share, Reply::Corrupt, random),
-        Fault::WrongSource(share) => spoil(answers, *share, Reply::From(STRANGER), random),
+        Fault::WrongSource(share) => spoil(answers, *share, Reply::WrongSource, random),
         Fault::Hops(more) => answers.iter_mut().for_each(|answer| {
             answer.hop_limit = answer.hop_limit.saturating_sub(*more).max(1);
         }),
@@ -155,9 +155,6 @@ pub fn bend(
 
 /// A copy follows its original closely.
 const COPY: Duration = Duration::from_micros(200);
-
-/// An address of the city that belongs to no link: first and last /24 are its own.
-const STRANGER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 19, 255, 254));
 
 fn hold(answers: &mut [Answer], held: Held, random: &mut SmallRng) {
     for answer in answers {
