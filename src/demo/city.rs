@@ -110,8 +110,9 @@ impl Worker {
     fn send(&mut self, now: Duration) {
         while self.due.peek().is_some_and(|Reverse(due)| due.at <= now) {
             let Some(Reverse(due)) = self.due.pop() else { return };
-            match self.device.write(&due.packet) {
-                Ok(_) => self.figures.answered += 1,
+            // A TUN device takes a packet whole or not at all.
+            match self.device.write_all(&due.packet) {
+                Ok(()) => self.figures.answered += 1,
                 Err(_) => self.figures.refused += 1,
             }
         }

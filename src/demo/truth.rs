@@ -85,7 +85,8 @@ impl Truth {
 
     /// Writes what has happened until the city's moment `passed`, which both clocks call `now`.
     pub fn write(&mut self, passed: Duration, now: Now) -> io::Result<()> {
-        while let Some((at, line)) = self.ahead.pop_front_if(|(at, _)| *at <= passed) {
+        while self.next().is_some_and(|at| at <= passed) {
+            let Some((at, line)) = self.ahead.pop_front() else { break };
             let ago = i64::try_from((passed - at).as_millis()).unwrap_or(i64::MAX);
             self.put(&Line { at: Timestamp(now.utc.0 - ago), boot_ms: now.mono.0 - ago, ..line })?;
         }
