@@ -1,6 +1,16 @@
 //! Measured facts against what was promised: point and link states.
 //!
-//! In: samples and windows. Out: [`LinkState`] and its transitions. Pure.
+//! In: samples and windows. Out: [`PointChange`]s, [`LinkState`] and its transitions. Pure.
+//!
+//! [`PointJudge`] decides whether a point answers, [`link_state`] what that means for its link.
+
+mod link;
+mod point;
+mod watch;
+
+pub use link::{Localisation, PointReading, deciding_point, link_state, localise};
+pub use point::{PointChange, PointJudge, PointVerdict, StoredPoint, Tally};
+pub use watch::PointWatch;
 
 use serde::{Deserialize, Serialize};
 

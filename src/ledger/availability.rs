@@ -52,7 +52,7 @@ impl Accounted {
     }
 
     pub fn verdict(&self, promised: Ppm) -> Verdict {
-        let to_come = self.period.saturating_sub(self.counted() + self.excluded);
+        let to_come = self.period.saturating_sub(self.elapsed());
         let allowed = self.allowed_down(promised);
         match self.down + self.unknown + to_come {
             _ if self.down > allowed => Verdict::Breached,
@@ -60,6 +60,11 @@ impl Accounted {
             _ if to_come > 0 => Verdict::Pending,
             _ => Verdict::NotProvable,
         }
+    }
+
+    /// Milliseconds passed in the period.
+    pub fn elapsed(&self) -> u64 {
+        self.counted() + self.excluded
     }
 
     fn counted(&self) -> u64 {

@@ -2,12 +2,51 @@
 //!
 //! In: state changes with their times. Out: exact sums and availability in two bounds (unknown as down, unknown as
 //! up). Pure.
+//!
+//! [`Account`] books one link; [`Accounted`] is its month in sums, and answers for the objective ([`Verdict`]).
 
+mod account;
 mod availability;
+mod month;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::availability::Verdict;
+pub use self::{
+    account::{Account, Cell, ClosedMonth},
+    availability::Verdict,
+    month::Month,
+};
+
+/// First axis: what was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measured {
+    Up,
+    Degraded,
+    Down,
+    Unknown,
+}
+
+/// Second axis: whether a millisecond counts towards the objective.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Accounting {
+    Counted,
+    Excluded(Exclusion),
+}
+
+/// Why a time is outside the objective.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exclusion {
+    NotInService,
+    Suspended,
+    PlannedWork,
+    Drill,
+    ForceMajeure,
+    CustomerFault,
+    Ordered,
+}
 
 /// Milliseconds by measured state. Sums to the time that has passed in the period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

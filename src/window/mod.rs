@@ -1,13 +1,33 @@
 //! Recent evidence of one measuring point, bounded: loss as exact counts, RTT quantiles, jitter, freshness.
 //!
-//! In: the samples of one point, in the order they ended. Out: [`Summary`]s over 10 s, 1 m, 5 m and 1 h, and counters.
-//! Pure; at most 2.5 KB a point.
+//! In: the samples of one point, in the order they ended, and what the judge made of its losses. Out: [`Summary`]s
+//! over 10 s, 1 m, 5 m and 1 h, and counters. Pure.
+//!
+//! A window is made of whole slices: `10s` and `1m` of the last one and six of 10 s; `5m` and `1h` of the last five of
+//! 1 m and twelve of 5 m and the shorter slices since, so that they reach back their length and at most 50 s or
+//! 4 m 50 s more, and speak from the tenth second on. [`PointWindow::roll`] ends a slice; the caller spreads the
+//! points' turns over the ten seconds.
+//!
+//! Memory: about 2 KB a point at one probe a second and RTTs within a fifth of each other. The bound is what one slice
+//! can hold, one packed bucket (2 to 4 bytes) per answer and at most [`buckets::BUCKETS`]: 11 KB at one probe a second
+//! when every answer falls into a bucket of its own.
+//!
+//! Each lost probe is counted once, as loss or as down-time (docs/architecture.md, "Down"). [`PointWindow::counts`] are
+//! raw and only rise. A loss enters a [`Summary`] when the judge has settled which of the two it is, a second or two
+//! after it ended.
+
+mod buckets;
+mod slice;
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::units::Counts;
+use crate::{
+    sample::{Event, Outcome, Purpose, Reply, Sample},
+    units::{Counts, Mono, Rtt},
+};
+use slice::{Past, Slice, Sum};
 
 /// The windows that every point keeps: label value and length.
 pub const WINDOWS: [(&str, Duration); 4] = [
@@ -16,6 +36,10 @@ pub const WINDOWS: [(&str, Duration); 4] = [
     ("5m", Duration::from_secs(300)),
     ("1h", Duration::from_secs(3600)),
 ];
+
+/// Places in [`WINDOWS`] and in [`PointWindow::summaries`].
+pub const ONE_MINUTE: usize = 1;
+pub const FIVE_MINUTES: usize = 2;
 
 /// Upper edges of the RTT histogram: metro dark fibre (0.05-2 ms) to the time-out, with one edge at the 50 ms objective.
 pub const RTT_EDGES_NANOS: [u64; 11] = [
@@ -32,11 +56,23 @@ pub const RTT_EDGES_NANOS: [u64; 11] = [
     500_000_000,
 ];
 
+/// Length of the shortest slice: how often [`PointWindow::roll`] has work.
+pub const SLICE: Duration = Duration::from_secs(10);
+/// The last minute of short slices, five slices of a minute, twelve of five minutes.
+const TENS: usize = 6;
+const MINUTES: usize = 5;
+const FIVES: usize = 12;
+/// Last RTTs kept one by one: a minute at one probe a second.
+const RECENT: usize = 60;
+
 /// One window in summary. RTT figures are over answered scheduled probes; quantiles are within 3 %.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
+    /// `lost` holds what was settled as loss; down-time's lost probes are not in it.
     #[serde(flatten)]
     pub counts: Counts,
+    /// Lost probes that belong to down-time.
+    pub lost_in_downtime: u64,
     /// Nanoseconds; zero when nothing was answered.
     pub rtt_min: u64,
     pub rtt_mean: u64,
@@ -44,6 +80,261 @@ pub struct Summary {
     pub rtt_p95: u64,
     pub rtt_p99: u64,
     pub rtt_max: u64,
-    /// Mean of consecutive differences of RTT (two-point IPDV, absolute).
+    /// Mean of consecutive differences of RTT (two-point IPDV, absolute). A probe between that was not answered breaks
+    /// the pair.
     pub ipdv_mean: u64,
+}
+
+/// What the judge made of lost probes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SettledLosses {
+    pub loss: u32,
+    pub downtime: u32,
+}
+
+/// Recent evidence of one measuring point.
+#[derive(Clone, Debug)]
+pub struct PointWindow {
+    counts: Counts,
+    late: u64,
+    duplicates: u64,
+    confirms: u64,
+    /// By edge, not cumulative; above the last edge at the end.
+    histogram: [u64; RTT_EDGES_NANOS.len() + 1],
+    rtt_sum_nanos: u128,
+    /// Smoothed jitter times 16 (RFC 3550 appendix A.8), nanoseconds.
+    jitter_16: u64,
+    consecutive_losses: u32,
+    last_reply: Option<Reply>,
+    /// The probe before was answered, so that its RTT and the next make a pair.
+    paired: bool,
+    last_probe: Option<Mono>,
+    /// Nanoseconds, 4.3 s at most: for the eye. `recent_next` is the oldest once the ring is full.
+    recent: [u32; RECENT],
+    recent_next: u8,
+    running: Slice,
+    tens: Past,
+    minutes: Past,
+    fives: Past,
+    /// Slices of ten seconds ended so far.
+    ended: u64,
+    next_roll: Mono,
+    summaries: [Summary; WINDOWS.len()],
+}
+
+impl PointWindow {
+    /// `next_roll`: when the first slice ends.
+    pub fn new(next_roll: Mono) -> Self {
+        Self {
+            counts: Counts::default(),
+            late: 0,
+            duplicates: 0,
+            confirms: 0,
+            histogram: [0; RTT_EDGES_NANOS.len() + 1],
+            rtt_sum_nanos: 0,
+            jitter_16: 0,
+            consecutive_losses: 0,
+            last_reply: None,
+            paired: false,
+            last_probe: None,
+            recent: [0; RECENT],
+            recent_next: 0,
+            running: Slice::default(),
+            tens: Past::default(),
+            minutes: Past::default(),
+            fives: Past::default(),
+            ended: 0,
+            next_roll,
+            summaries: [Summary::default(); WINDOWS.len()],
+        }
+    }
+
+    /// Counts one event of one probe. The hot path of the whole product.
+    pub fn take(&mut self, sample: &Sample) {
+        match (sample.purpose, sample.event) {
+            (Purpose::Scheduled, Event::Ended(outcome)) => self.end(sample.sent, outcome),
+            (Purpose::Scheduled, Event::Late(_)) => self.late += 1,
+            (Purpose::Scheduled, Event::Duplicate) => self.duplicates += 1,
+            // Confirm probes decide state only.
+            (Purpose::Confirm, Event::Ended(_)) => self.confirms += 1,
+            (Purpose::Confirm, Event::Late(_) | Event::Duplicate) => {}
+        }
+    }
+
+    /// Books lost probes, counted by [`PointWindow::take`] before, as loss or as down-time.
+    pub fn settle(&mut self, losses: SettledLosses) {
+        self.running.figures.lost += u64::from(losses.loss);
+        self.running.figures.lost_in_downtime += u64::from(losses.downtime);
+    }
+
+    /// Ends the running slice when its time is over. `true`: the summaries are new.
+    pub fn roll(&mut self, now: Mono) -> bool {
+        if now < self.next_roll {
+            return false;
+        }
+        let length = SLICE.as_millis() as i64;
+        let slices = 1 + (now.0 - self.next_roll.0) / length;
+        self.next_roll = Mono(self.next_roll.0 + slices * length);
+        // 390: an hour and five minutes of silence empty every window; more change nothing.
+        for _ in 0..slices.min(390) {
+            self.end_slice();
+        }
+        self.summarise();
+        true
+    }
+
+    /// Scheduled probes since the process started, as they ended. `lost` is raw: down-time's losses are in it.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Scheduled probes answered after their time-out had been booked.
+    pub fn late(&self) -> u64 {
+        self.late
+    }
+
+    /// Further answers to scheduled probes already answered.
+    pub fn duplicates(&self) -> u64 {
+        self.duplicates
+    }
+
+    /// Confirm probes ended, in whatever way.
+    pub fn confirms(&self) -> u64 {
+        self.confirms
+    }
+
+    pub fn last_rtt(&self) -> Option<Rtt> {
+        self.last_reply.map(|reply| reply.rtt)
+    }
+
+    /// TTL or hop limit of the last answer.
+    pub fn hop_limit(&self) -> Option<u8> {
+        self.last_reply.map(|reply| reply.hop_limit)
+    }
+
+    /// RFC 3550 smoothed jitter. `None` before the first answer.
+    pub fn jitter(&self) -> Option<Rtt> {
+        self.last_reply.map(|_| Rtt(Duration::from_nanos(self.jitter_16 >> 4)))
+    }
+
+    /// Freshness: when the last scheduled probe was sent that ended answered or lost.
+    pub fn last_probe(&self) -> Option<Mono> {
+        self.last_probe
+    }
+
+    /// Scheduled probes lost since the last answer. Unmeasured ones neither add nor end the run.
+    pub fn consecutive_losses(&self) -> u32 {
+        self.consecutive_losses
+    }
+
+    /// By place in [`WINDOWS`], as of the last roll.
+    pub fn summaries(&self) -> &[Summary; WINDOWS.len()] {
+        &self.summaries
+    }
+
+    /// Answers at most as slow as each edge of [`RTT_EDGES_NANOS`], then all: cumulative, since the process started.
+    pub fn histogram(&self) -> [u64; RTT_EDGES_NANOS.len() + 1] {
+        let mut below = 0;
+        self.histogram.map(|count| {
+            below += count;
+            below
+        })
+    }
+
+    /// Sum of all RTTs since the process started.
+    pub fn rtt_sum_nanos(&self) -> u128 {
+        self.rtt_sum_nanos
+    }
+
+    /// 99th percentile over five minutes in microseconds: when an answer is overdue. Zero while unknown.
+    pub fn p99_micros(&self) -> u32 {
+        u32::try_from(self.summaries[FIVE_MINUTES].rtt_p99.div_ceil(1_000)).unwrap_or(u32::MAX)
+    }
+
+    /// Nanoseconds of the last 60 answers, oldest first.
+    pub fn recent(&self) -> impl Iterator<Item = u32> + '_ {
+        let (newer, older) = self.recent.split_at(usize::from(self.recent_next));
+        older.iter().chain(newer).copied().filter(|nanos| *nanos > 0)
+    }
+
+    /// Heap and inline bytes of this point, for the memory budget.
+    pub fn bytes(&self) -> usize {
+        let heap = [&self.tens, &self.minutes, &self.fives].map(Past::heap_bytes).iter().sum::<usize>();
+        size_of::<Self>() + heap + self.running.heap_bytes()
+    }
+
+    fn end(&mut self, sent: Mono, outcome: Outcome) {
+        match outcome {
+            Outcome::Answered(reply) => {
+                self.last_probe = Some(sent);
+                self.answer(reply);
+            }
+            Outcome::Failed(_) => {
+                self.last_probe = Some(sent);
+                self.counts.lost += 1;
+                self.consecutive_losses = self.consecutive_losses.saturating_add(1);
+                self.paired = false;
+            }
+            Outcome::Unmeasured(_) => {
+                self.counts.unmeasured += 1;
+                self.running.figures.unmeasured += 1;
+                self.paired = false;
+            }
+        }
+    }
+
+    fn answer(&mut self, reply: Reply) {
+        let nanos = reply.rtt.nanos();
+        if let Some(last) = self.last_reply.replace(reply) {
+            let difference = last.rtt.nanos().abs_diff(nanos);
+            // J += (|D| - J) / 16, in sixteenths and rounded as RFC 3550 appendix A.8 does.
+            self.jitter_16 = self.jitter_16.saturating_add(difference) - ((self.jitter_16 + 8) >> 4);
+            if self.paired {
+                self.running.figures.ipdv_sum += difference;
+                self.running.figures.ipdv_pairs += 1;
+            }
+        }
+        self.paired = true;
+        self.counts.answered += 1;
+        self.consecutive_losses = 0;
+        self.rtt_sum_nanos += u128::from(nanos);
+        self.histogram[RTT_EDGES_NANOS.partition_point(|edge| *edge < nanos)] += 1;
+        self.recent[usize::from(self.recent_next)] = u32::try_from(nanos).unwrap_or(u32::MAX).max(1);
+        self.recent_next = (self.recent_next + 1) % RECENT as u8;
+        self.running.answer(nanos);
+    }
+
+    fn end_slice(&mut self) {
+        self.tens.push(&self.running, TENS);
+        self.running.clear();
+        self.ended += 1;
+        if self.ended.is_multiple_of(TENS as u64) {
+            let mut minute = Sum::new();
+            self.tens.add_newest(TENS, &mut minute);
+            self.minutes.push_sum(&minute, MINUTES);
+        }
+        if self.ended.is_multiple_of((TENS * MINUTES) as u64) {
+            let mut five = Sum::new();
+            self.minutes.add_newest(MINUTES, &mut five);
+            self.fives.push_sum(&five, FIVES);
+        }
+    }
+
+    fn summarise(&mut self) {
+        let tens_since = (self.ended % TENS as u64) as usize;
+        let minutes_since = (self.ended / TENS as u64) as usize % MINUTES;
+        let over = |tens: usize, minutes: usize, fives: usize| {
+            let mut sum = Sum::new();
+            self.tens.add_newest(tens, &mut sum);
+            self.minutes.add_newest(minutes, &mut sum);
+            self.fives.add_newest(fives, &mut sum);
+            sum.summary()
+        };
+        let mut summaries = [over(1, 0, 0), over(TENS, 0, 0), over(tens_since, MINUTES, 0), self.summaries[3]];
+        // The hour is the dear one, and moves slowly: once a minute, and each turn while it is young.
+        if tens_since == 0 || self.fives.slices() == 0 {
+            summaries[3] = over(tens_since, minutes_since, FIVES);
+        }
+        self.summaries = summaries;
+    }
 }

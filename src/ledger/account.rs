@@ -1,0 +1,236 @@
+//! The account of one link and civil month.
+//!
+//! In: changes of either axis, each with the time from which it holds. Out: sums that are exact to the millisecond.
+//! Pure; serde keeps it over a restart.
+//!
+//! What is final is in cells. The last few minutes stay a list of segments, because outages and recoveries are dated
+//! back to their first sign: a change paints over the segments since then, so that nothing is lost or booked twice.
+//! A change dated back further than the segments reach holds from where they begin.
+
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use super::{Accounted, Accounting, Exclusion, Measured, Month};
+use crate::{
+    judge::{LinkState, Tally},
+    units::Timestamp,
+};
+
+/// Finished segments older than this are final. 5 min: the slowest proof of an outage at the slowest shipped interval.
+const HORIZON_MILLIS: i64 = 300_000;
+/// Most segments kept open to change; the oldest becomes final when there are more.
+const MOST_SEGMENTS: usize = 64;
+
+/// The running account of one link.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Account {
+    month: Month,
+    /// Final milliseconds of `month`.
+    cells: Vec<Cell>,
+    /// Rising, without gaps; the first begins where the cells end, the last goes on. Never empty.
+    segments: Vec<Segment>,
+    /// Civil time already booked: a clock that is set back books none of it again.
+    seen: Timestamp,
+    probes: Tally,
+}
+
+/// A month that is over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClosedMonth {
+    pub month: Month,
+    pub accounted: Accounted,
+    /// Milliseconds by both axes, sorted.
+    pub cells: Vec<Cell>,
+    /// Scheduled probes by the state they were finally booked on.
+    pub probes: Tally,
+}
+
+/// Milliseconds of one measured and one accounting state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    pub measured: Measured,
+    pub accounting: Accounting,
+    pub millis: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Segment {
+    from: Timestamp,
+    measured: Measured,
+    accounting: Accounting,
+}
+
+impl Account {
+    /// Opens an account. The month's time before `now` was not in service with us, and is excluded.
+    pub fn open(now: Timestamp, zone: Tz) -> Self {
+        let month = Month::containing(now, zone);
+        let before = Accounting::Excluded(Exclusion::NotInService);
+        let mut account = Self {
+            month,
+            cells: vec![],
+            segments: vec![Segment { from: month.begins, measured: Measured::Unknown, accounting: before }],
+            seen: now,
+            probes: Tally::default(),
+        };
+        account.paint(now, None, |segment| segment.accounting = Accounting::Counted);
+        account
+    }
+
+    /// The measured state is `measured` from `since` on, as was understood at `now`.
+    pub fn measure(&mut self, measured: Measured, since: Timestamp, now: Timestamp) {
+        self.see(since, now, |segment| segment.measured = measured);
+    }
+
+    /// The accounting state is `accounting` from `since` on.
+    pub fn exclude(&mut self, accounting: Accounting, since: Timestamp, now: Timestamp) {
+        self.see(since, now, |segment| segment.accounting = accounting);
+    }
+
+    /// Books a link state on both axes.
+    pub fn book(&mut self, state: LinkState, since: Timestamp, now: Timestamp) {
+        let (measured, accounting) = axes(state);
+        self.see(since, now, |segment| {
+            segment.accounting = accounting;
+            segment.measured = measured;
+        });
+    }
+
+    /// Civil time that nobody saw: a restart, or a clock set forward. It is unknown; the state goes on after it.
+    pub fn skip(&mut self, from: Timestamp, to: Timestamp) {
+        let from = from.max(self.seen);
+        if to > from {
+            self.paint(from, Some(to), |segment| segment.measured = Measured::Unknown);
+            self.seen = to;
+        }
+    }
+
+    /// Adds probes that were booked since the last call.
+    pub fn count(&mut self, probes: Tally) {
+        self.probes += probes;
+    }
+
+    /// Probes of the running month.
+    pub fn probes(&self) -> Tally {
+        self.probes
+    }
+
+    /// The measured state that goes on.
+    pub fn measured(&self) -> Measured {
+        self.last().measured
+    }
+
+    /// Lets time pass. Returns the months that ended and are final.
+    pub fn advance(&mut self, now: Timestamp, zone: Tz) -> Vec<ClosedMonth> {
+        self.seen = self.seen.max(now);
+        let mut closed = vec![];
+        while self.seen.0 >= self.month.ends.0 + HORIZON_MILLIS {
+            closed.push(self.close_month(zone));
+        }
+        let is_final = |segments: &[Segment], seen: Timestamp| match segments {
+            [_, next, ..] => next.from.0 <= seen.0 - HORIZON_MILLIS || segments.len() > MOST_SEGMENTS,
+            _ => false,
+        };
+        // A month that has just ended keeps its segments for the horizon: they may still be painted over.
+        while is_final(&self.segments, self.seen) && self.segments[1].from <= self.month.ends {
+            self.finish_oldest();
+        }
+        closed
+    }
+
+    /// Sums of the civil month of `now`, up to it.
+    pub fn accounted(&self, now: Timestamp, zone: Tz) -> Accounted {
+        let now = now.max(self.seen);
+        let mut month = self.month;
+        while now >= month.ends {
+            month = month.next(zone);
+        }
+        let mut sums = Accounted { period: month.length(), ..Accounted::default() };
+        if month == self.month {
+            self.cells.iter().for_each(|cell| add(&mut sums, cell.measured, cell.accounting, cell.millis));
+        }
+        let ends = self.segments.iter().skip(1).map(|segment| segment.from).chain([now]);
+        for (segment, end) in self.segments.iter().zip(ends) {
+            let millis = end.0.min(now.0) - segment.from.0.max(month.begins.0);
+            add(&mut sums, segment.measured, segment.accounting, u64::try_from(millis).unwrap_or(0));
+        }
+        sums
+    }
+
+    fn last(&self) -> Segment {
+        // Never empty: `paint` and `finish_oldest` keep at least the segment that goes on.
+        self.segments[self.segments.len() - 1]
+    }
+
+    fn see(&mut self, since: Timestamp, now: Timestamp, change: impl Fn(&mut Segment)) {
+        // A clock that was set back shows civil time that is booked: what changes now holds from the end of it.
+        let since = if now < self.seen { self.seen } else { since.min(now) };
+        self.seen = self.seen.max(now);
+        self.paint(since, None, change);
+    }
+
+    /// Changes every segment from `from` to `to`, or to the end.
+    fn paint(&mut self, from: Timestamp, to: Option<Timestamp>, change: impl Fn(&mut Segment)) {
+        let begin = self.split(from);
+        let end = to.map_or(self.segments.len(), |to| self.split(to));
+        self.segments[begin..end].iter_mut().for_each(change);
+        self.segments.dedup_by(|next, kept| (next.measured, next.accounting) == (kept.measured, kept.accounting));
+    }
+
+    /// Makes a segment begin at `at`, and returns its place.
+    fn split(&mut self, at: Timestamp) -> usize {
+        let place = self.segments.partition_point(|segment| segment.from < at);
+        match self.segments.get(place) {
+            Some(segment) if segment.from == at => place,
+            _ if place == 0 => 0,
+            _ => {
+                self.segments.insert(place, Segment { from: at, ..self.segments[place - 1] });
+                place
+            }
+        }
+    }
+
+    /// Moves the oldest segment, which is followed by another, into the cells.
+    fn finish_oldest(&mut self) {
+        let oldest = self.segments.remove(0);
+        let millis = u64::try_from(self.segments[0].from.0 - oldest.from.0).unwrap_or(0);
+        let key = (oldest.measured, oldest.accounting);
+        match self.cells.binary_search_by_key(&key, |cell| (cell.measured, cell.accounting)) {
+            Ok(place) => self.cells[place].millis += millis,
+            Err(place) => self.cells.insert(place, Cell { measured: key.0, accounting: key.1, millis }),
+        }
+    }
+
+    fn close_month(&mut self, zone: Tz) -> ClosedMonth {
+        let place = self.split(self.month.ends);
+        (0..place).for_each(|_| self.finish_oldest());
+        let mut accounted = Accounted { period: self.month.length(), ..Accounted::default() };
+        self.cells.iter().for_each(|cell| add(&mut accounted, cell.measured, cell.accounting, cell.millis));
+        let (cells, probes) = (std::mem::take(&mut self.cells), std::mem::take(&mut self.probes));
+        let next = self.month.next(zone);
+        let month = std::mem::replace(&mut self.month, next);
+        ClosedMonth { month, accounted, cells, probes }
+    }
+}
+
+/// What a link state means on both axes.
+fn axes(state: LinkState) -> (Measured, Accounting) {
+    match state {
+        LinkState::Up => (Measured::Up, Accounting::Counted),
+        LinkState::Degraded => (Measured::Degraded, Accounting::Counted),
+        LinkState::Down => (Measured::Down, Accounting::Counted),
+        LinkState::Unknown(_) => (Measured::Unknown, Accounting::Counted),
+        LinkState::Maintenance => (Measured::Unknown, Accounting::Excluded(Exclusion::PlannedWork)),
+        LinkState::Suspended => (Measured::Unknown, Accounting::Excluded(Exclusion::Suspended)),
+    }
+}
+
+fn add(sums: &mut Accounted, measured: Measured, accounting: Accounting, millis: u64) {
+    let sum = match (accounting, measured) {
+        (Accounting::Excluded(_), _) => &mut sums.excluded,
+        (Accounting::Counted, Measured::Up) => &mut sums.up,
+        (Accounting::Counted, Measured::Degraded) => &mut sums.degraded,
+        (Accounting::Counted, Measured::Down) => &mut sums.down,
+        (Accounting::Counted, Measured::Unknown) => &mut sums.unknown,
+    };
+    *sum += millis;
+}

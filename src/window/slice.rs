@@ -1,0 +1,280 @@
+//! A stretch of evidence: counts, RTT figures and a sparse histogram; packed when it is over.
+//!
+//! The running slice is filled in place. A finished one becomes a few dozen bytes (LEB128 numbers, buckets as
+//! distances), because a point keeps 23 of them: one short slice with ten answers packs into about 30 bytes.
+
+use super::{Summary, buckets};
+use crate::units::Counts;
+
+/// Figures of a stretch, without its histogram.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Figures {
+    pub answered: u64,
+    pub lost: u64,
+    pub lost_in_downtime: u64,
+    pub unmeasured: u64,
+    pub rtt_min: u64,
+    pub rtt_max: u64,
+    pub rtt_sum: u64,
+    pub ipdv_sum: u64,
+    pub ipdv_pairs: u64,
+}
+
+impl Figures {
+    fn as_array(&self) -> [u64; 9] {
+        let Self { answered, lost, lost_in_downtime, unmeasured, rtt_min, rtt_max, rtt_sum, ipdv_sum, ipdv_pairs } =
+            *self;
+        [answered, lost, lost_in_downtime, unmeasured, rtt_min, rtt_max, rtt_sum, ipdv_sum, ipdv_pairs]
+    }
+
+    fn of_array(array: [u64; 9]) -> Self {
+        let [answered, lost, lost_in_downtime, unmeasured, rtt_min, rtt_max, rtt_sum, ipdv_sum, ipdv_pairs] = array;
+        Self { answered, lost, lost_in_downtime, unmeasured, rtt_min, rtt_max, rtt_sum, ipdv_sum, ipdv_pairs }
+    }
+
+    fn add(&mut self, other: &Self) {
+        let none_yet = self.answered == 0;
+        if other.answered > 0 {
+            self.rtt_min = if none_yet { other.rtt_min } else { self.rtt_min.min(other.rtt_min) };
+            self.rtt_max = self.rtt_max.max(other.rtt_max);
+        }
+        self.answered += other.answered;
+        self.lost += other.lost;
+        self.lost_in_downtime += other.lost_in_downtime;
+        self.unmeasured += other.unmeasured;
+        self.rtt_sum += other.rtt_sum;
+        self.ipdv_sum += other.ipdv_sum;
+        self.ipdv_pairs += other.ipdv_pairs;
+    }
+}
+
+/// The slice that is being filled.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Slice {
+    pub figures: Figures,
+    /// By bucket, rising: bucket and how many fell into it.
+    histogram: Vec<(u16, u32)>,
+}
+
+impl Slice {
+    pub fn answer(&mut self, nanos: u64) {
+        let figures = &mut self.figures;
+        figures.rtt_min = if figures.answered == 0 { nanos } else { figures.rtt_min.min(nanos) };
+        figures.rtt_max = figures.rtt_max.max(nanos);
+        figures.rtt_sum += nanos;
+        figures.answered += 1;
+        let bucket = buckets::bucket_of(nanos);
+        match self.histogram.binary_search_by_key(&bucket, |entry| entry.0) {
+            Ok(at) => self.histogram[at].1 += 1,
+            Err(at) => self.histogram.insert(at, (bucket, 1)),
+        }
+    }
+
+    /// Empties the slice, and keeps its room only while that is small.
+    pub fn clear(&mut self) {
+        self.figures = Figures::default();
+        self.histogram.clear();
+        self.histogram.shrink_to(16);
+    }
+
+    pub fn heap_bytes(&self) -> usize {
+        self.histogram.capacity() * size_of::<(u16, u32)>()
+    }
+}
+
+/// Several slices added up, with a dense histogram: lives for the length of one calculation.
+pub(super) struct Sum {
+    pub figures: Figures,
+    histogram: [u32; buckets::BUCKETS],
+}
+
+impl Sum {
+    pub fn new() -> Self {
+        Self { figures: Figures::default(), histogram: [0; buckets::BUCKETS] }
+    }
+
+    pub fn summary(&self) -> Summary {
+        let figures = &self.figures;
+        let [rtt_p50, rtt_p95, rtt_p99] = self.quantiles([50, 95, 99]);
+        Summary {
+            counts: Counts { answered: figures.answered, lost: figures.lost, unmeasured: figures.unmeasured },
+            lost_in_downtime: figures.lost_in_downtime,
+            rtt_min: figures.rtt_min,
+            rtt_mean: figures.rtt_sum.checked_div(figures.answered).unwrap_or(0),
+            rtt_p50,
+            rtt_p95,
+            rtt_p99,
+            rtt_max: figures.rtt_max,
+            ipdv_mean: figures.ipdv_sum.checked_div(figures.ipdv_pairs).unwrap_or(0),
+        }
+    }
+
+    /// Nearest-rank quantiles at these rising percentages, held between the exact minimum and maximum.
+    fn quantiles<const N: usize>(&self, percent: [u64; N]) -> [u64; N] {
+        let figures = &self.figures;
+        let mut found = [0; N];
+        if figures.answered == 0 {
+            return found;
+        }
+        let (mut seen, mut next) = (0, 0);
+        for (bucket, count) in (0_u16..).zip(&self.histogram).filter(|(_, count)| **count > 0) {
+            seen += u64::from(*count);
+            while next < N && seen * 100 >= percent[next] * figures.answered {
+                found[next] = buckets::middle(bucket).clamp(figures.rtt_min, figures.rtt_max);
+                next += 1;
+            }
+        }
+        found
+    }
+}
+
+/// Finished slices of one length, oldest first, packed one after the other.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Past {
+    bytes: Vec<u8>,
+    slices: usize,
+}
+
+impl Past {
+    /// Adds a finished slice and forgets the oldest beyond `most`.
+    pub fn push(&mut self, slice: &Slice, most: usize) {
+        self.pack(&slice.figures, slice.histogram.iter().copied(), most);
+    }
+
+    /// As [`Past::push`], for what was added up from shorter slices.
+    pub fn push_sum(&mut self, sum: &Sum, most: usize) {
+        let filled = (0_u16..).zip(sum.histogram).filter(|(_, count)| *count > 0);
+        self.pack(&sum.figures, filled, most);
+    }
+
+    /// Adds the newest `slices` to `sum`.
+    pub fn add_newest(&self, slices: usize, sum: &mut Sum) {
+        let mut rest = self.bytes.as_slice();
+        for _ in slices..self.slices {
+            let length = usize::try_from(number(&mut rest)).unwrap_or(usize::MAX);
+            rest = rest.get(length..).unwrap_or_default();
+        }
+        while !rest.is_empty() {
+            unpack(&mut rest, sum);
+        }
+    }
+
+    pub fn slices(&self) -> usize {
+        self.slices
+    }
+
+    pub fn heap_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    fn pack(&mut self, figures: &Figures, histogram: impl Iterator<Item = (u16, u32)>, most: usize) {
+        let mut packed = Vec::with_capacity(128);
+        // Nothing answered, lost or unmeasured: an empty slice is its length, zero.
+        let array = figures.as_array();
+        if array[..4].iter().any(|figure| *figure > 0) {
+            let figures_used = if figures.answered > 0 { array.len() } else { 4 };
+            array[..figures_used].iter().for_each(|figure| put(&mut packed, *figure));
+            let mut last = 0;
+            for (bucket, count) in histogram {
+                put(&mut packed, u64::from(bucket - last));
+                put(&mut packed, u64::from(count));
+                last = bucket;
+            }
+        }
+        if self.slices == most {
+            let mut rest = self.bytes.as_slice();
+            let length = usize::try_from(number(&mut rest)).unwrap_or(usize::MAX);
+            let oldest = self.bytes.len() - rest.len() + length;
+            self.bytes.drain(..oldest.min(self.bytes.len()));
+        } else {
+            self.slices += 1;
+        }
+        let mut prefix = Vec::with_capacity(2);
+        put(&mut prefix, packed.len() as u64);
+        self.bytes.reserve_exact(prefix.len() + packed.len());
+        self.bytes.extend_from_slice(&prefix);
+        self.bytes.extend_from_slice(&packed);
+    }
+}
+
+/// Adds the packed slice at the head of `rest` to `sum`, and steps over it.
+fn unpack(rest: &mut &[u8], sum: &mut Sum) {
+    let length = usize::try_from(number(rest)).unwrap_or(usize::MAX);
+    let (mut packed, after) = rest.split_at(length.min(rest.len()));
+    *rest = after;
+    if packed.is_empty() {
+        return;
+    }
+    let mut array = [0; 9];
+    array[..4].iter_mut().for_each(|figure| *figure = number(&mut packed));
+    if array[0] > 0 {
+        array[4..].iter_mut().for_each(|figure| *figure = number(&mut packed));
+    }
+    sum.figures.add(&Figures::of_array(array));
+    let mut bucket = 0;
+    while !packed.is_empty() {
+        bucket += usize::try_from(number(&mut packed)).unwrap_or(0);
+        let count = u32::try_from(number(&mut packed)).unwrap_or(u32::MAX);
+        if let Some(place) = sum.histogram.get_mut(bucket) {
+            *place = place.saturating_add(count);
+        }
+    }
+}
+
+/// Appends `number` in LEB128.
+fn put(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+/// Takes a LEB128 number from the head of `rest`; zero at its end.
+fn number(rest: &mut &[u8]) -> u64 {
+    let (mut value, mut shift) = (0, 0);
+    while let Some((byte, after)) = rest.split_first() {
+        *rest = after;
+        value |= u64::from(byte & 0x7f) << shift;
+        shift += 7;
+        if byte & 0x80 == 0 || shift > 63 {
+            break;
+        }
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn packing_loses_nothing(slices in proptest::collection::vec(
+            (proptest::collection::vec(1_u64..5_000_000_000, 0..40), 0_u64..9, 0_u64..9), 1..9,
+        )) {
+            let (mut past, mut direct) = (Past::default(), Sum::new());
+            for (rtts, lost, unmeasured) in &slices {
+                let mut slice = Slice::default();
+                rtts.iter().for_each(|nanos| slice.answer(*nanos));
+                slice.figures.lost = *lost;
+                slice.figures.unmeasured = *unmeasured;
+                past.push(&slice, 4);
+            }
+            for (rtts, lost, unmeasured) in slices.iter().rev().take(4) {
+                let mut slice = Slice::default();
+                rtts.iter().for_each(|nanos| slice.answer(*nanos));
+                slice.figures.lost = *lost;
+                slice.figures.unmeasured = *unmeasured;
+                direct.figures.add(&slice.figures);
+                slice.histogram.iter().for_each(|(bucket, count)| direct.histogram[usize::from(*bucket)] += count);
+            }
+            let mut unpacked = Sum::new();
+            past.add_newest(4, &mut unpacked);
+            prop_assert_eq!(unpacked.figures, direct.figures);
+            prop_assert_eq!(unpacked.histogram.to_vec(), direct.histogram.to_vec());
+        }
+    }
+}
