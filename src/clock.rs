@@ -20,13 +20,13 @@ pub struct SystemClock {
 
 impl SystemClock {
     pub fn start() -> Self {
-        Self { started: read(libc::CLOCK_BOOTTIME) / 1_000_000 }
+        Self { started: boottime_millis() }
     }
 }
 
 impl Clock for SystemClock {
     fn now(&self) -> Now {
-        let mono = Mono(read(libc::CLOCK_BOOTTIME) / 1_000_000 - self.started);
+        let mono = Mono(boottime_millis() - self.started);
         Now { mono, utc: Timestamp(read(libc::CLOCK_REALTIME) / 1_000_000) }
     }
 }
@@ -55,6 +55,11 @@ pub fn monotonic_nanos() -> u64 {
 /// CLOCK_REALTIME in nanoseconds: what kernel timestamps are written in.
 pub fn realtime_nanos() -> i64 {
     read(libc::CLOCK_REALTIME)
+}
+
+/// CLOCK_BOOTTIME in milliseconds since the machine started: goes on while it sleeps, and no clock step changes it.
+pub fn boottime_millis() -> i64 {
+    read(libc::CLOCK_BOOTTIME) / 1_000_000
 }
 
 /// Processor time that the calling thread has used.

@@ -28,6 +28,7 @@ pub mod profile;
 pub mod sample;
 pub mod schedule;
 pub mod snapshot;
+pub mod store;
 pub mod text;
 pub mod units;
 pub mod window;

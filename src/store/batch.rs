@@ -1,0 +1,87 @@
+//! The facts that `patrol` hands over, as values.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    incident::Incident,
+    inventory::{LinkId, Role},
+    notify::Notice,
+    units::Timestamp,
+};
+
+/// Facts of one turn: they reach the journal together or, after a crash, not at all.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// As they stand now, whole.
+    pub incidents: Vec<Incident>,
+    /// States that changed.
+    pub points: Vec<StoredPoint>,
+    pub accounts: Vec<StoredAccount>,
+    /// New in the outbox. A key that is there already is left as it is.
+    pub notices: Vec<Notice>,
+    pub deliveries: Vec<Delivery>,
+    pub log: Vec<LogEntry>,
+    /// Time of this turn: "we were alive then".
+    pub heartbeat: Option<Timestamp>,
+}
+
+/// What the judge remembers of one measuring point.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredPoint {
+    pub link: LinkId,
+    pub role: Role,
+    /// The judge's own stored form.
+    pub state: Value,
+}
+
+/// Account of one link in one civil month.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredAccount {
+    pub link: LinkId,
+    /// `2026-11`, in the contract's time zone.
+    pub month: String,
+    /// The ledger's own stored form.
+    pub account: Value,
+}
+
+/// What became of trying to deliver a notice of the outbox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    pub key: String,
+    pub at: Timestamp,
+    /// How often this process has tried, this time included.
+    pub attempts: u32,
+    pub result: Attempt,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Attempt {
+    /// The receiver accepted it: it leaves the outbox.
+    Delivered,
+    /// It stays in the outbox.
+    Failed { reason: String },
+    /// It leaves the outbox undelivered: overtaken, or its channel is gone.
+    GivenUp { reason: String },
+}
+
+/// One line of the append-only log of events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogEntry {
+    pub at: Timestamp,
+    /// Such as `link_state`, `command`, `clock_step`, `reload`, `start`, `stop`.
+    pub event: String,
+    /// Id of what it is about; empty when it is about this process.
+    pub subject: String,
+    pub detail: Value,
+}
+
+/// A sign of life: what lies between the last one and the next start is unknown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    pub utc: Timestamp,
+    /// CLOCK_BOOTTIME in milliseconds: says how long ago it was, as long as the machine has not been restarted.
+    pub boottime: i64,
+    /// `/proc/sys/kernel/random/boot_id`.
+    pub boot_id: String,
+}

@@ -1,0 +1,219 @@
+//! `journal.db`: what must not be lost. Synced at every commit.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{Connection, Transaction, params};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    incident::Incident,
+    inventory::{LinkId, Role},
+    notify::Notice,
+    store::{
+        StoreError,
+        batch::{Attempt, StoredPoint},
+        database::{Database, Format},
+        pending::JournalRows,
+    },
+    units::Timestamp,
+};
+
+static FORMAT: Format = Format {
+    file: "journal.db",
+    application: 0x4C50_4A4C, // "LPJL"
+    steps: &["
+        CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE incident (id TEXT PRIMARY KEY, phase TEXT NOT NULL, began INTEGER NOT NULL, closed INTEGER,
+                               json TEXT NOT NULL) WITHOUT ROWID;
+        CREATE INDEX incident_closed ON incident (closed);
+        CREATE TABLE point (link TEXT NOT NULL, role TEXT NOT NULL, json TEXT NOT NULL, PRIMARY KEY (link, role))
+            WITHOUT ROWID;
+        -- `done` is NULL while a notice waits.
+        CREATE TABLE outbox (key TEXT PRIMARY KEY, channel TEXT NOT NULL, created INTEGER NOT NULL, json TEXT NOT NULL,
+                             attempts INTEGER NOT NULL DEFAULT 0, done INTEGER, outcome TEXT) WITHOUT ROWID;
+        CREATE INDEX outbox_done ON outbox (done);
+        CREATE TABLE log (number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, event TEXT NOT NULL,
+                          subject TEXT NOT NULL, detail TEXT NOT NULL);
+        CREATE INDEX log_at ON log (at);
+    "],
+    synchronous: "FULL",
+};
+
+/// Closed incidents, and notices about them, are kept for 26 months: two contract years and the settlement after them.
+const INCIDENTS_KEPT: Duration = Duration::from_hours(26 * 31 * 24);
+/// The log of events is raw evidence, which is kept for 184 days: half a year.
+const LOG_KEPT: Duration = Duration::from_hours(184 * 24);
+/// Rows that one pruning may delete from a table, so that it never holds up commits for long.
+const PRUNE_MOST: u32 = 10_000;
+
+pub(super) fn open(folder: &Path) -> Result<Database, StoreError> {
+    Database::open(folder, &FORMAT)
+}
+
+pub(super) fn path(folder: &Path) -> std::path::PathBuf {
+    folder.join(FORMAT.file)
+}
+
+/// Writes all rows in one transaction. Writing the same rows again changes nothing: a commit whose sync failed may have
+/// reached the disk all the same.
+pub(super) fn write(transaction: &Transaction, rows: &JournalRows) -> rusqlite::Result<()> {
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO incident (id, phase, began, closed, json) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE \
+         SET phase = excluded.phase, began = excluded.began, closed = excluded.closed, json = excluded.json",
+    )?;
+    for (id, incident) in &rows.incidents {
+        let closed = incident.closed.map(|closed| closed.0);
+        statement.execute(params![id, incident.phase.as_str(), incident.began.0, closed, json(incident)?])?;
+    }
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO point (link, role, json) VALUES (?1, ?2, ?3) \
+         ON CONFLICT (link, role) DO UPDATE SET json = excluded.json",
+    )?;
+    for ((link, role), state) in &rows.points {
+        statement.execute(params![link.as_str(), role.as_str(), state.to_string()])?;
+    }
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO outbox (key, channel, created, json) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key) DO NOTHING",
+    )?;
+    for (key, notice) in &rows.notices {
+        statement.execute(params![key, notice.channel, notice.created.0, json(notice)?])?;
+    }
+    write_deliveries(transaction, rows)?;
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO log (number, at, event, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT (number) DO NOTHING",
+    )?;
+    for (number, entry) in &rows.log {
+        statement.execute(params![number, entry.at.0, entry.event, entry.subject, entry.detail.to_string()])?;
+    }
+    Ok(())
+}
+
+fn write_deliveries(transaction: &Transaction, rows: &JournalRows) -> rusqlite::Result<()> {
+    let mut statement = transaction
+        .prepare_cached("UPDATE outbox SET attempts = ?2, done = ?3, outcome = ?4 WHERE key = ?1 AND done IS NULL")?;
+    for (key, delivery) in &rows.deliveries {
+        let (done, outcome) = match &delivery.result {
+            Attempt::Delivered => (true, "delivered"),
+            Attempt::Failed { reason } => (false, reason.as_str()),
+            Attempt::GivenUp { reason } => (true, reason.as_str()),
+        };
+        statement.execute(params![key, delivery.attempts, done.then_some(delivery.at.0), outcome])?;
+    }
+    Ok(())
+}
+
+/// Changes one row of no meaning: shows whether the disk takes writes again.
+pub(super) fn prove(transaction: &Transaction) -> rusqlite::Result<()> {
+    transaction
+        .execute(
+            "INSERT INTO meta (key, value) VALUES ('proved', '1') ON CONFLICT (key) DO UPDATE SET value = value + 1",
+            [],
+        )
+        .map(|_| ())
+}
+
+/// Deletes what is older than it has to be kept.
+pub(super) fn prune(transaction: &Transaction, now: Timestamp) -> rusqlite::Result<()> {
+    let before = |kept: Duration| now.0.saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX));
+    let (incidents, log) = (before(INCIDENTS_KEPT), before(LOG_KEPT));
+    for (sql, limit) in [
+        ("DELETE FROM incident WHERE id IN (SELECT id FROM incident WHERE closed < ?1 LIMIT ?2)", incidents),
+        ("DELETE FROM outbox WHERE key IN (SELECT key FROM outbox WHERE done < ?1 LIMIT ?2)", incidents),
+        ("DELETE FROM log WHERE number IN (SELECT number FROM log WHERE at < ?1 LIMIT ?2)", log),
+    ] {
+        transaction.execute(sql, params![limit, PRUNE_MOST])?;
+    }
+    Ok(())
+}
+
+/// Rows that could be read, and a description of each that could not.
+pub(super) type Readable<T> = (Vec<T>, Vec<String>);
+
+/// Incidents that are open, or were closed at or after `closed_since`; oldest first.
+pub(super) fn incidents(connection: &Connection, closed_since: Timestamp) -> rusqlite::Result<Readable<Incident>> {
+    decoded(
+        connection,
+        "SELECT id, json FROM incident WHERE closed IS NULL OR closed >= ?1 ORDER BY began, id",
+        params![closed_since.0],
+        "incident",
+    )
+}
+
+/// Notices that wait, oldest first.
+pub(super) fn outbox(connection: &Connection) -> rusqlite::Result<Readable<Notice>> {
+    decoded(connection, "SELECT key, json FROM outbox WHERE done IS NULL ORDER BY created, key", [], "notice")
+}
+
+/// The highest number that a line of the log ever had; 0 when there was none.
+pub(super) fn last_log_number(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'log'", [], |row| row.get(0))
+}
+
+pub(super) fn points(connection: &Connection) -> rusqlite::Result<Readable<StoredPoint>> {
+    let mut statement = connection.prepare("SELECT link, role, json FROM point")?;
+    let mut rows = statement.query([])?;
+    let (mut points, mut unreadable) = (vec![], vec![]);
+    while let Some(row) = rows.next()? {
+        let (link, role, json): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let known = Role::ALL.into_iter().find(|known| known.as_str() == role);
+        match (LinkId::parse(&link), known, serde_json::from_str(&json)) {
+            (Some(link), Some(role), Ok(state)) => points.push(StoredPoint { link, role, state }),
+            _ => unreadable.push(format!("point {link} {role}")),
+        }
+    }
+    Ok((points, unreadable))
+}
+
+/// Rows of `sql`, which selects a name and a JSON text.
+pub(super) fn decoded<T: DeserializeOwned>(
+    connection: &Connection,
+    sql: &str,
+    values: impl rusqlite::Params,
+    what: &str,
+) -> rusqlite::Result<Readable<T>> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query(values)?;
+    let (mut values, mut unreadable) = (vec![], vec![]);
+    while let Some(row) = rows.next()? {
+        let (name, json): (String, String) = (row.get(0)?, row.get(1)?);
+        match serde_json::from_str(&json) {
+            Ok(value) => values.push(value),
+            Err(error) => unreadable.push(format!("{what} {name}: {error}")),
+        }
+    }
+    Ok((values, unreadable))
+}
+
+fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pruning_takes_what_is_old_and_never_what_is_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = open(folder.path()).unwrap();
+        let hours = |hours: i64| hours * 3_600_000;
+        journal
+            .write(|file| {
+                file.execute_batch(&format!(
+                    "INSERT INTO incident VALUES ('open', 'open', 0, NULL, ''), ('old', 'closed', 0, 0, ''),
+                                                 ('young', 'closed', 0, {}, '');
+                     INSERT INTO outbox VALUES ('waits', '', 0, '', 0, NULL, NULL), ('old', '', 0, '', 1, 0, '');
+                     INSERT INTO log VALUES (1, 0, '', '', ''), (2, {}, '', '', '');",
+                    hours(24),
+                    hours(26 * 31 * 24 - 184 * 24 + 1)
+                ))?;
+                prune(file, Timestamp(hours(26 * 31 * 24 + 1)))
+            })
+            .unwrap();
+        let mut left = |sql: &str| journal.read(|file| file.query_row(sql, [], |row| row.get::<_, String>(0))).unwrap();
+        assert_eq!(left("SELECT group_concat(id, ' ' ORDER BY id) FROM incident"), "open young");
+        assert_eq!(left("SELECT group_concat(key) FROM outbox"), "waits");
+        assert_eq!(left("SELECT group_concat(number) FROM log"), "2");
+    }
+}

@@ -1,0 +1,63 @@
+//! What the last run left behind.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    clock,
+    incident::Incident,
+    notify::Notice,
+    store::{
+        Heartbeat, Options, StoreError, StoredAccount, StoredPoint,
+        database::Database,
+        journal::{self, Readable},
+        series,
+    },
+};
+
+/// Everything that `patrol` needs to go on where the last run stopped.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// Open ones, and closed ones that are still shown; oldest first.
+    pub incidents: Vec<Incident>,
+    pub points: Vec<StoredPoint>,
+    /// Of the two newest months.
+    pub accounts: Vec<StoredAccount>,
+    /// Notices that wait, oldest first.
+    pub outbox: Vec<Notice>,
+    /// The last sign of life; `None` on the first run.
+    pub heartbeat: Option<Heartbeat>,
+    /// How long ago that was by CLOCK_BOOTTIME, which no clock step changes; `None` when the machine was restarted since.
+    pub away: Option<Duration>,
+    /// Rows that this version cannot read, such as `incident 01K…: missing field`. They stay in the file.
+    pub unreadable: Vec<String>,
+}
+
+pub(super) fn recover(
+    journal: &mut Database,
+    series: &mut Database,
+    boot_id: &str,
+    options: &Options,
+) -> Result<Recovered, StoreError> {
+    let mut recovered = Recovered::default();
+    let unreadable = &mut recovered.unreadable;
+    recovered.incidents = keep(journal.read(|file| journal::incidents(file, options.closed_since))?, unreadable);
+    recovered.points = keep(journal.read(journal::points)?, unreadable);
+    recovered.outbox = keep(journal.read(journal::outbox)?, unreadable);
+    recovered.accounts = keep(series.read(series::accounts)?, unreadable);
+    recovered.heartbeat = series.read(series::heartbeat)?;
+    recovered.away = recovered.heartbeat.as_ref().filter(|beat| beat.boot_id == boot_id).map(|beat| {
+        let passed = clock::boottime_millis().saturating_sub(beat.boottime);
+        Duration::from_millis(u64::try_from(passed).unwrap_or(0))
+    });
+    Ok(recovered)
+}
+
+fn keep<T>((values, bad): Readable<T>, unreadable: &mut Vec<String>) -> Vec<T> {
+    unreadable.extend(bad);
+    values
+}
+
+/// Names this boot of the machine. Empty where `/proc` is missing: every start then counts as after a restart.
+pub(super) fn boot_id() -> Arc<str> {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().into()
+}
