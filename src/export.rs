@@ -42,6 +42,11 @@ pub fn expected(links: usize, points: usize) -> (usize, usize) {
     (series, series * BYTES_PER_SERIES)
 }
 
+/// A share as a number, truncated after nine places like every ratio of a scrape; `None` without evidence.
+pub fn ratio((part, whole): (u64, u64)) -> Option<f64> {
+    (whole > 0).then(|| text::billionths(part, whole) as f64 / 1e9)
+}
+
 /// Label text of every link, in ledger order.
 pub fn labels(inventory: &Inventory) -> Arc<[LinkLabels]> {
     inventory.links.iter().map(|link| link_labels(inventory, link)).collect()

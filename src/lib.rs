@@ -11,6 +11,7 @@
 //! Everything between a sample and an effect is a plain function of its arguments. I/O lives in `probe`,
 //! `notify::channels`, `store`, `api`, `demo`, and `patrol`, which ties them together.
 
+pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod command;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     contract::Contract,
-    incident::Incident,
+    incident::{Incident, IncidentPhase},
     inventory::{Inventory, Role},
     judge::LinkState,
     ledger::Accounted,
@@ -62,6 +62,10 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    pub fn open_incidents(&self) -> impl Iterator<Item = &Arc<Incident>> {
+        self.incidents.iter().filter(|incident| incident.phase == IncidentPhase::Open)
+    }
+
     /// In ledger order.
     pub fn links(&self) -> impl Iterator<Item = &LinkView> {
         self.links.iter().flat_map(|chunk| chunk.iter())

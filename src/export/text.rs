@@ -65,12 +65,14 @@ fn number(out: &mut String, value: Value) {
             }
             decimal(out, millis.unsigned_abs() / 1_000, millis.unsigned_abs() % 1_000, 3);
         }
-        Value::Ratio(part, whole) => {
-            let billionths = u128::from(part) * 1_000_000_000 / u128::from(whole);
-            number(out, Value::Nanos(billionths));
-        }
+        Value::Ratio(part, whole) => number(out, Value::Nanos(billionths(part, whole))),
         Value::Float(float) => out.push_str(&float.to_string()),
     }
+}
+
+/// Truncated. `whole` is not zero.
+pub(super) fn billionths(part: u64, whole: u64) -> u128 {
+    u128::from(part) * 1_000_000_000 / u128::from(whole)
 }
 
 /// `whole.fraction` with the fraction's leading zeros kept and its trailing ones dropped.

@@ -1,0 +1,119 @@
+//! `/api/v1/links`: the ledger with what is known of each link now, filtered and paged.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, Query, State, rejection::QueryRejection},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Api,
+    problem::Problem,
+    view::{At, LinkDetail, LinkRow},
+};
+use crate::{
+    inventory::{Inventory, Kind, Link},
+    judge::LinkState,
+    snapshot::LinkView,
+};
+
+/// Rows of a page unless asked otherwise, and at most.
+const PAGE: usize = 100;
+const PAGE_MOST: usize = 1_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    state: Option<String>,
+    /// Its key, such as `carrier-a`.
+    carrier: Option<String>,
+    unit: Option<String>,
+    kind: Option<Kind>,
+    /// Part of an id, a circuit id, an end, or a name, in any case.
+    q: Option<String>,
+    /// From `next` of the page before.
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    at: At,
+    /// Links that pass the filters, on all pages.
+    total: usize,
+    links: Vec<LinkRow<'a>>,
+    next: Option<&'a str>,
+}
+
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(wanted) = wanted.map_err(|rejection| Problem::BadQuery(rejection.body_text()))?;
+    if let Some(state) = &wanted.state
+        && !LinkState::NAMES.contains(&state.as_str())
+    {
+        return Err(Problem::BadQuery(format!("state is one of {}", LinkState::NAMES.join(", "))));
+    }
+    let snapshot = api.feed.load();
+    let (inventory, zone) = (&*snapshot.inventory, snapshot.contract.time_zone);
+    let start = match &wanted.cursor {
+        None => 0,
+        Some(cursor) => {
+            inventory.links.iter().position(|link| link.id.as_str() == cursor).ok_or(Problem::CursorGone)?
+        }
+    };
+    let filter = Filter::new(&wanted);
+    let rows = inventory.links.iter().zip(snapshot.links()).enumerate();
+    let passing: Vec<_> = rows.filter(|(_, (link, view))| filter.passes(inventory, link, view)).collect();
+    let limit = wanted.limit.unwrap_or(PAGE).clamp(1, PAGE_MOST);
+    let mut rest = passing.iter().skip_while(|(place, _)| *place < start);
+    let links = rest.by_ref().take(limit).map(|(_, (link, view))| LinkRow::new(inventory, link, view, zone)).collect();
+    let next = rest.next().map(|(_, (link, _))| link.id.as_str());
+    Ok(Json(Page { at: At(snapshot.at.utc, zone), total: passing.len(), links, next }).into_response())
+}
+
+pub(super) async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let snapshot = api.feed.load();
+    let mut rows = snapshot.inventory.links.iter().zip(snapshot.links());
+    let (link, view) = rows.find(|(link, _)| link.id.as_str() == id).ok_or(Problem::NoSuchLink)?;
+    Ok(Json(LinkDetail::new(&snapshot, link, view)).into_response())
+}
+
+/// What a list leaves out.
+pub(super) struct Filter<'a> {
+    state: Option<&'a str>,
+    carrier: Option<&'a str>,
+    unit: Option<&'a str>,
+    kind: Option<Kind>,
+    /// In lower case.
+    part: Option<String>,
+}
+
+impl<'a> Filter<'a> {
+    fn new(wanted: &'a Wanted) -> Self {
+        Self {
+            state: wanted.state.as_deref(),
+            carrier: wanted.carrier.as_deref(),
+            unit: wanted.unit.as_deref(),
+            kind: wanted.kind,
+            part: wanted.q.as_deref().map(str::to_lowercase),
+        }
+    }
+
+    pub(super) fn passes(&self, inventory: &Inventory, link: &Link, view: &LinkView) -> bool {
+        let (carrier, unit) = (&inventory.carriers[link.carrier.at()], &inventory.units[link.unit.at()]);
+        let found = |part: &str| {
+            let texts = [link.id.as_str(), &link.cid, &link.a_end, &link.z_end, &carrier.name, &unit.name];
+            texts.iter().any(|text| text.to_lowercase().contains(part))
+        };
+        self.state.is_none_or(|state| view.state.name() == state)
+            && self.carrier.is_none_or(|id| carrier.id == id)
+            && self.unit.is_none_or(|id| unit.id == id)
+            && self.kind.is_none_or(|kind| link.kind == kind)
+            && self.part.as_deref().is_none_or(found)
+    }
+}

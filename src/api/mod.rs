@@ -1,0 +1,158 @@
+//! What outsiders see and may ask for, over HTTP: metrics, health, JSON under `/api/v1`, and plain pages.
+//!
+//! In: requests. Out: what the newest [`crate::snapshot::Snapshot`] says, or a [`Command`] handed to the loop over a
+//! bounded channel. Nothing here owns state, and a request never makes the loop wait. Errors are problem documents
+//! (RFC 9457) with a stable `code`; times are RFC 3339 with the offset of the contract's time zone.
+
+mod guard;
+mod incidents;
+mod links;
+mod own;
+mod problem;
+mod server;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, get, post},
+};
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntGauge, Registry};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Duration, timeout},
+};
+
+use self::problem::Problem;
+pub use self::server::serve;
+use crate::{
+    clock::{Clock, monotonic_nanos},
+    command::{Command, Reply},
+    snapshot::Feed,
+};
+
+/// Most commands that wait for the loop: people type them.
+const COMMANDS: usize = 64;
+/// A turn of the loop takes milliseconds; a reload of 1631 links well under a second.
+const ANSWER: Duration = Duration::from_secs(10);
+/// Longest time that one request may take.
+const REQUEST: Duration = Duration::from_secs(30);
+/// Largest request body: a note of a thousand characters fits many times.
+const BODY: usize = 64 * 1024;
+
+/// What the routes work with.
+pub struct Api {
+    pub feed: Feed,
+    pub commands: Commands,
+    pub clock: Arc<dyn Clock>,
+    pub registry: Registry,
+    requests: HistogramVec,
+    connections: IntGauge,
+    refused: IntCounter,
+}
+
+impl Api {
+    /// Registers the metrics of this module in `registry`, which `/metrics` appends to the families of `export`.
+    pub fn new(feed: Feed, commands: Commands, clock: Arc<dyn Clock>, registry: Registry) -> prometheus::Result<Self> {
+        let help = "Time that a request took, by route and status.";
+        let buckets = vec![0.001, 0.005, 0.02, 0.1, 1.0];
+        let options = HistogramOpts::new("linkpatrol_http_request_duration_seconds", help).buckets(buckets);
+        let api = Self {
+            feed,
+            commands,
+            clock,
+            requests: HistogramVec::new(options, &["route", "code"])?,
+            connections: IntGauge::new("linkpatrol_http_connections", "Open HTTP connections.")?,
+            refused: IntCounter::new(
+                "linkpatrol_http_connections_refused_total",
+                "Connections closed at once because too many were open.",
+            )?,
+            registry,
+        };
+        api.registry.register(Box::new(api.requests.clone()))?;
+        api.registry.register(Box::new(api.connections.clone()))?;
+        api.registry.register(Box::new(api.refused.clone()))?;
+        Ok(api)
+    }
+}
+
+/// The way to the loop.
+#[derive(Clone)]
+pub struct Commands(mpsc::Sender<Asked>);
+
+/// A command on its way, and where its answer goes.
+pub struct Asked {
+    pub command: Command,
+    pub reply: oneshot::Sender<Reply>,
+}
+
+impl Commands {
+    /// The loop keeps the receiver and answers every [`Asked`].
+    pub fn channel() -> (Self, mpsc::Receiver<Asked>) {
+        let (sender, receiver) = mpsc::channel(COMMANDS);
+        (Self(sender), receiver)
+    }
+
+    async fn ask(&self, command: Command) -> Result<Reply, Problem> {
+        let (reply, answer) = oneshot::channel();
+        self.0.try_send(Asked { command, reply }).map_err(|_| Problem::QueueFull)?;
+        match timeout(ANSWER, answer).await {
+            Ok(Ok(reply)) => Ok(reply),
+            Ok(Err(_)) | Err(_) => Err(Problem::NoAnswer),
+        }
+    }
+}
+
+/// Every route: method, path and handler. `openapi.json` lists exactly these.
+fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Api>>)> {
+    vec![
+        ("get", "/metrics", get(own::metrics)),
+        ("get", "/-/healthy", get(own::healthy)),
+        ("get", "/-/ready", get(own::ready)),
+        ("post", "/-/reload", post(own::reload)),
+        ("get", "/api/v1/status", get(own::status)),
+        ("get", "/api/v1/openapi.json", get(own::openapi)),
+        ("get", "/api/v1/links", get(links::list)),
+        ("get", "/api/v1/links/{id}", get(links::show)),
+        ("get", "/api/v1/incidents", get(incidents::list)),
+        ("get", "/api/v1/incidents/{id}", get(incidents::show)),
+        ("post", "/api/v1/incidents/{id}/acknowledge", post(incidents::acknowledge)),
+        ("post", "/api/v1/incidents/{id}/close", post(incidents::close)),
+    ]
+}
+
+/// All routes with their limits.
+pub fn router(api: Arc<Api>) -> Router {
+    let mut router = Router::new();
+    for (_, path, handler) in routes() {
+        router = router.route(path, handler);
+    }
+    router
+        .fallback(async || Problem::NotFound)
+        .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
+        .layer(middleware::from_fn(guard::changes_only_from_here))
+        .layer(DefaultBodyLimit::max(BODY))
+        .layer(middleware::from_fn_with_state(api.clone(), observed))
+        .with_state(api)
+}
+
+/// Bounds the time of a request, and counts it.
+async fn observed(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    let started = monotonic_nanos();
+    // The route, not the path: paths are unbounded.
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let response = match timeout(REQUEST, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::Timeout.into_response(),
+    };
+    let seconds = Duration::from_nanos(monotonic_nanos() - started).as_secs_f64();
+    let route = route.as_ref().map_or("other", MatchedPath::as_str);
+    api.requests.with_label_values(&[route, response.status().as_str()]).observe(seconds);
+    response
+}

@@ -1,0 +1,137 @@
+//! About this process: metrics, health, readiness, status, reload, and the description of this interface.
+
+use std::{collections::BTreeMap, fmt::Write, sync::Arc};
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use prometheus::TextEncoder;
+use serde::Serialize;
+use tokio::time::Duration;
+
+use super::{Api, incidents, problem::Problem, view::At};
+use crate::{
+    command::Action,
+    export,
+    judge::LinkState,
+    snapshot::{Coverage, EngineView, Snapshot},
+    units::Now,
+};
+
+const OPENAPI: &str = include_str!("openapi.json");
+const TEXT: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+/// The loop publishes every second and the scheduler turns every tick: five seconds of silence is a stall.
+const STALLED: Duration = Duration::from_secs(5);
+
+pub(super) async fn metrics(State(api): State<Arc<Api>>) -> impl IntoResponse {
+    let mut out = String::new();
+    export::write(&api.feed.load(), &mut out);
+    if let Err(error) = TextEncoder::new().encode_utf8(&api.registry.gather(), &mut out) {
+        tracing::error!(%error, "cannot write the metrics about ourselves");
+    }
+    (TEXT, out)
+}
+
+/// The watchdog: fails while the loop or the scheduler stands still.
+pub(super) async fn healthy(State(api): State<Arc<Api>>) -> Response {
+    let stalled = stalled(&api.feed.load(), api.clock.now());
+    listed("healthy", &stalled)
+}
+
+/// Says every reason why this process is not fit to be relied upon.
+pub(super) async fn ready(State(api): State<Arc<Api>>) -> Response {
+    let snapshot = api.feed.load();
+    let mut reasons = stalled(&snapshot, api.clock.now());
+    reasons.extend(&snapshot.ready.reasons);
+    listed("ready", &reasons)
+}
+
+fn stalled(snapshot: &Snapshot, now: Now) -> Vec<&'static str> {
+    let mut reasons = vec![];
+    if now.mono.since(snapshot.at.mono) > STALLED {
+        reasons.push("loop_stalled");
+    }
+    if snapshot.engine.last_tick.is_some_and(|tick| now.mono.since(tick) > STALLED) {
+        reasons.push("scheduler_stalled");
+    }
+    reasons
+}
+
+fn listed(fine: &str, reasons: &[&str]) -> Response {
+    match reasons {
+        [] => (StatusCode::OK, TEXT, format!("{fine}\n")).into_response(),
+        reasons => {
+            let mut out = format!("not {fine}\n");
+            for reason in reasons {
+                _ = writeln!(out, "{reason}");
+            }
+            (StatusCode::SERVICE_UNAVAILABLE, TEXT, out).into_response()
+        }
+    }
+}
+
+pub(super) async fn reload(State(api): State<Arc<Api>>, headers: HeaderMap) -> Result<Response, Problem> {
+    let actor = "http".to_owned();
+    incidents::carry_out(&api, actor, &headers, Action::Reload).await
+}
+
+pub(super) async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI)
+}
+
+#[derive(Serialize)]
+struct Status {
+    version: &'static str,
+    at: At,
+    age_seconds: f64,
+    inventory: String,
+    simulated: bool,
+    keeps_incidents: bool,
+    healthy: bool,
+    ready: bool,
+    reasons: Vec<&'static str>,
+    /// Links by state; sums to all links.
+    links: BTreeMap<&'static str, usize>,
+    links_total: usize,
+    coverage: Coverage,
+    incidents_open: usize,
+    engine: EngineView,
+    reload: Reload,
+}
+
+#[derive(Serialize)]
+struct Reload {
+    successful: bool,
+    last_success: At,
+}
+
+pub(super) async fn status(State(api): State<Arc<Api>>) -> impl IntoResponse {
+    let (snapshot, now) = (api.feed.load(), api.clock.now());
+    let zone = snapshot.contract.time_zone;
+    let mut links: BTreeMap<_, _> = LinkState::NAMES.map(|state| (state, 0)).into();
+    for link in snapshot.links() {
+        *links.entry(link.state.name()).or_default() += 1;
+    }
+    let stalled = stalled(&snapshot, now);
+    let reasons: Vec<_> = stalled.iter().chain(&snapshot.ready.reasons).copied().collect();
+    Json(Status {
+        version: env!("CARGO_PKG_VERSION"),
+        at: At(snapshot.at.utc, zone),
+        age_seconds: now.mono.since(snapshot.at.mono).as_secs_f64(),
+        inventory: snapshot.inventory.name.clone(),
+        simulated: snapshot.simulated,
+        keeps_incidents: snapshot.keeps_incidents,
+        healthy: stalled.is_empty(),
+        ready: reasons.is_empty(),
+        reasons,
+        links,
+        links_total: snapshot.inventory.links.len(),
+        coverage: snapshot.coverage,
+        incidents_open: snapshot.open_incidents().count(),
+        engine: snapshot.engine.clone(),
+        reload: Reload { successful: snapshot.reload.successful, last_success: At(snapshot.reload.last_success, zone) },
+    })
+}

@@ -1,0 +1,97 @@
+//! What went wrong with a request, as a problem document (RFC 9457): for the caller, with a `code` that never changes.
+
+use axum::{
+    Json,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+use crate::command::Refusal;
+
+#[derive(Debug)]
+pub(super) enum Problem {
+    NotFound,
+    NoSuchLink,
+    MethodNotAllowed,
+    BadQuery(String),
+    BadBody(String),
+    /// The page that a cursor points at has left.
+    CursorGone,
+    NotLoopback,
+    ForeignOrigin,
+    BadHost,
+    QueueFull,
+    NoAnswer,
+    Timeout,
+    Refused(Refusal),
+}
+
+impl Problem {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound | Self::NoSuchLink | Self::Refused(Refusal::NoSuchIncident) => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BadQuery(_) | Self::BadBody(_) | Self::Refused(Refusal::NoActor) => StatusCode::BAD_REQUEST,
+            Self::CursorGone => StatusCode::GONE,
+            Self::NotLoopback | Self::ForeignOrigin | Self::BadHost => StatusCode::FORBIDDEN,
+            Self::QueueFull | Self::Timeout => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoAnswer => StatusCode::GATEWAY_TIMEOUT,
+            Self::Refused(Refusal::Findings { .. }) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Refused(_) => StatusCode::CONFLICT,
+        }
+    }
+
+    /// Stable code and title.
+    fn words(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::NotFound => ("not_found", "There is nothing at this path"),
+            Self::NoSuchLink => ("no_such_link", "No link in service has this id"),
+            Self::MethodNotAllowed => ("method_not_allowed", "This path does not take this method"),
+            Self::BadQuery(_) => ("bad_query", "The query cannot be read"),
+            Self::BadBody(_) => ("bad_body", "The body cannot be read"),
+            Self::CursorGone => ("cursor_gone", "The cursor points at something that has left: start again"),
+            Self::NotLoopback => {
+                ("not_loopback", "Changes are taken only from this machine until users are configured")
+            }
+            Self::ForeignOrigin => ("foreign_origin", "Changes are not taken from pages of other sites"),
+            Self::BadHost => ("bad_host", "Changes are taken only under a loopback address or localhost"),
+            Self::QueueFull => ("queue_full", "Too many commands are waiting: try again"),
+            Self::NoAnswer => {
+                ("no_answer", "The command was handed over, but nobody has answered: look before repeating")
+            }
+            Self::Timeout => ("timeout", "The request took too long"),
+            Self::Refused(refusal) => match refusal {
+                Refusal::NoSuchIncident => ("no_such_incident", "No incident has this id"),
+                Refusal::AlreadyAcknowledged { .. } => ("already_acknowledged", "Somebody has acknowledged it before"),
+                Refusal::NotRestored => ("not_restored", "An incident can be closed once it is restored"),
+                Refusal::AlreadyClosed => ("already_closed", "The incident is closed"),
+                Refusal::NoActor => ("no_actor", "A command needs an actor of 1 to 64 characters"),
+                Refusal::Findings { .. } => ("findings", "The files have errors; the old ones stay in force"),
+                Refusal::NotKept => ("not_kept", "This process keeps no incidents (--exporter-only)"),
+            },
+        }
+    }
+
+    fn detail(&self) -> Option<String> {
+        match self {
+            Self::BadQuery(detail) | Self::BadBody(detail) => Some(detail.clone()),
+            Self::Refused(Refusal::AlreadyAcknowledged { by }) => Some(format!("by {by}")),
+            Self::Refused(Refusal::Findings { findings }) => Some(findings.join("\n")),
+            _ => None,
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, (code, title)) = (self.status(), self.words());
+        let mut document = json!({
+            "type": format!("urn:linkpatrol:problem:{code}"), "title": title, "status": status.as_u16(), "code": code,
+        });
+        if let Some(detail) = self.detail() {
+            document["detail"] = detail.into();
+        }
+        (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(document)).into_response()
+    }
+}

@@ -1,0 +1,122 @@
+//! Accepting connections: bounded in number, in waiting for headers, and ended in order when the daemon stops.
+
+use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc};
+
+use axum::body::Body;
+use hyper::{Request, Response, body::Incoming, server::conn::http1, service::Service};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+    time::{Duration, sleep, timeout},
+};
+
+use super::{Api, guard::Peer, router};
+
+/// Most connections at a time: a handful of Prometheus servers, proxies and browsers, twentyfold.
+pub(super) const CONNECTIONS: usize = 256;
+/// Longest wait for the headers of a request, on a kept-alive connection too: above the usual scrape interval.
+const HEADERS: Duration = Duration::from_secs(75);
+/// How long requests in flight may finish when the daemon stops.
+const GOODBYE: Duration = Duration::from_secs(3);
+/// Pause after a failed accept: out of descriptors does not mend itself within a turn.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Answers on all `listeners` until `shutdown`, then lets requests in flight finish.
+pub async fn serve(listeners: Vec<TcpListener>, api: Arc<Api>, shutdown: impl Future<Output = ()>) {
+    let (stop, stopped) = watch::channel(false);
+    let mut acceptors = JoinSet::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    for listener in listeners {
+        let door =
+            Door { api: api.clone(), router: router(api.clone()), places: places.clone(), stopped: stopped.clone() };
+        acceptors.spawn(door.accept(listener));
+    }
+    shutdown.await;
+    _ = stop.send(true);
+    // Beyond this time the sockets close under whoever still reads.
+    _ = timeout(GOODBYE, async { while acceptors.join_next().await.is_some() {} }).await;
+}
+
+/// One listener's way in.
+struct Door {
+    api: Arc<Api>,
+    router: axum::Router,
+    places: Arc<Semaphore>,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Door {
+    async fn accept(mut self, listener: TcpListener) {
+        let mut connections = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                Some(_) = connections.join_next() => continue,
+                _ = self.stopped.changed() => break,
+            };
+            match accepted {
+                Ok((stream, peer)) => match self.places.clone().try_acquire_owned() {
+                    Ok(place) => {
+                        let connection = self.talk(stream, peer);
+                        connections.spawn(async move {
+                            connection.await;
+                            drop(place);
+                        });
+                    }
+                    Err(_) => self.api.refused.inc(),
+                },
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+        while connections.join_next().await.is_some() {}
+    }
+
+    /// Serves one connection to its end.
+    fn talk(&self, stream: TcpStream, peer: SocketAddr) -> impl Future<Output = ()> + Send + 'static {
+        let service = WithPeer { router: TowerToHyperService::new(self.router.clone()), peer: Peer(peer) };
+        let (mut stopped, open) = (self.stopped.clone(), self.api.connections.clone());
+        async move {
+            open.inc();
+            let mut builder = http1::Builder::new();
+            builder.timer(TokioTimer::new()).header_read_timeout(HEADERS);
+            let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                _ = stopped.changed() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            open.dec();
+            // A client that left or talked nonsense is its own affair.
+            if let Err(error) = ended {
+                tracing::debug!(%error, %peer, "connection ended early");
+            }
+        }
+    }
+}
+
+/// Tells the routes who is asking.
+struct WithPeer {
+    router: TowerToHyperService<axum::Router>,
+    peer: Peer,
+}
+
+impl Service<Request<Incoming>> for WithPeer {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = <TowerToHyperService<axum::Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        self.router.call(request)
+    }
+}

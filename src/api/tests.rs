@@ -1,0 +1,304 @@
+//! A real server on loopback, a real client, a loop that answers as told.
+
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
+
+use axum::{body::Bytes, http::StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    time::Duration,
+};
+
+use super::*;
+use crate::{
+    clock::ManualClock,
+    command::{Action, Refusal},
+    export::fixture,
+    units::{Mono, Now, Timestamp},
+};
+
+/// A server over the fixture world. It stops when this value goes.
+struct Server {
+    address: SocketAddr,
+    clock: Arc<ManualClock>,
+    feed: Feed,
+    commands: Commands,
+    asked: mpsc::Receiver<Asked>,
+    client: Client<HttpConnector, Full<Bytes>>,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Server {
+    async fn start(links: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let clock = Arc::new(ManualClock::default());
+        clock.set(fixture::AT);
+        let feed = Feed::new(fixture::snapshot(links));
+        let (commands, asked) = Commands::channel();
+        let api = Api::new(feed.clone(), commands.clone(), clock.clone(), Registry::new()).unwrap();
+        let (stop, stopped) = oneshot::channel();
+        tokio::spawn(serve(vec![listener], Arc::new(api), async { _ = stopped.await }));
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self { address, clock, feed, commands, asked, client, _stop: stop }
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, String) {
+        let request = Request::get(format!("http://{}{path}", self.address)).body(Full::default()).unwrap();
+        self.send(request).await
+    }
+
+    async fn json(&self, path: &str) -> Value {
+        let (status, body) = self.get(path).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    async fn post(&self, path: &str, body: Value, headers: &[(&str, &str)]) -> (StatusCode, Value) {
+        let mut request =
+            Request::post(format!("http://{}{path}", self.address)).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (status, body) = self.send(request.body(Full::from(body.to_string())).unwrap()).await;
+        (status, serde_json::from_str(&body).unwrap())
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> (StatusCode, String) {
+        let response = self.client.request(request).await.unwrap();
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+}
+
+#[test]
+fn openapi_lists_exactly_the_routes() {
+    let document: Value = serde_json::from_str(include_str!("openapi.json")).unwrap();
+    let mut documented = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        documented.extend(methods.as_object().unwrap().keys().map(|method| (method.clone(), path.clone())));
+    }
+    let api = |path: &str| path != "/" && !path.starts_with("/links");
+    let routed = routes().into_iter().filter(|(_, path, _)| api(path));
+    let routed: BTreeSet<_> = routed.map(|(method, path, _)| (method.to_owned(), path.to_owned())).collect();
+    assert_eq!(documented, routed);
+}
+
+#[tokio::test]
+async fn answers_have_exactly_the_documented_keys() {
+    let server = Server::start(3).await;
+    let document: Value = serde_json::from_str(include_str!("openapi.json")).unwrap();
+    let keys = |value: &Value| -> BTreeSet<String> { value.as_object().unwrap().keys().cloned().collect() };
+    let schema = |name: &str| keys(&document["components"]["schemas"][name]["properties"]);
+    let links = server.json("/api/v1/links").await;
+    assert_eq!(keys(&links), schema("Links"));
+    let link = server.json("/api/v1/links/LL-0002").await;
+    assert_eq!(keys(&link["points"][0]), schema("Point"));
+    assert_eq!(keys(&link["points"][0]["windows"][0]), schema("Window"));
+    assert_eq!(keys(&link["month"]), schema("Month"));
+    let incidents = server.json("/api/v1/incidents").await;
+    assert_eq!(keys(&incidents), schema("Incidents"));
+    assert_eq!(keys(&incidents["incidents"][0]), schema("Incident"));
+    assert_eq!(keys(&server.json("/api/v1/status").await), schema("Status"));
+    let mut row = keys(&links["links"][0]);
+    row.insert("reason".into());
+    assert_eq!(row, schema("Link"));
+}
+
+#[tokio::test]
+async fn pages_of_links_hold_every_link_once() {
+    let server = Server::start(250).await;
+    let (mut seen, mut path) = (vec![], "/api/v1/links?limit=100".to_owned());
+    loop {
+        let page = server.json(&path).await;
+        assert_eq!(page["total"], 250);
+        seen.extend(page["links"].as_array().unwrap().iter().map(|link| link["id"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/api/v1/links?limit=100&cursor={next}");
+    }
+    assert_eq!(seen.len(), 250);
+    assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), 250);
+    let (status, body) = server.get("/api/v1/links?cursor=LL-9999").await;
+    assert_eq!(status, StatusCode::GONE, "{body}");
+}
+
+#[tokio::test]
+async fn links_are_found_by_state_kind_and_part_of_a_name() {
+    let server = Server::start(9).await;
+    let ids = async |query: &str| -> Vec<String> {
+        let page = server.json(&format!("/api/v1/links?{query}")).await;
+        page["links"].as_array().unwrap().iter().map(|link| link["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids("state=down").await, ["LL-0002"]);
+    assert_eq!(ids("kind=internet&state=up").await, ["LL-0007"]);
+    assert_eq!(ids("q=ll-0008").await, ["LL-0008"]);
+    assert_eq!(ids("carrier=carrier-a").await.len(), 9);
+    assert_eq!(ids("unit=U99").await.len(), 0);
+    for wrong in ["state=broken", "kind=wifi", "colour=red", "limit=many"] {
+        let (status, body) = server.get(&format!("/api/v1/links?{wrong}")).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+        assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["code"], "bad_query");
+    }
+}
+
+#[tokio::test]
+async fn a_link_and_an_incident_read_like_this() {
+    let server = Server::start(3).await;
+    insta::assert_snapshot!("link", format!("{:#}", server.json("/api/v1/links/LL-0002").await));
+    insta::assert_snapshot!("incidents", format!("{:#}", server.json("/api/v1/incidents").await));
+    insta::assert_snapshot!("status", format!("{:#}", server.json("/api/v1/status").await));
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_problem_with_a_code() {
+    let server = Server::start(1).await;
+    for (path, code) in
+        [("/nothing", "not_found"), ("/api/v1/links/x", "no_such_link"), ("/api/v1/incidents/x", "no_such_incident")]
+    {
+        let (status, body) = server.get(path).await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["code"], code);
+    }
+    assert_eq!(server.get("/-/reload").await.0, StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test]
+async fn commands_reach_the_loop_and_its_answer_the_caller() {
+    let mut server = Server::start(3).await;
+    let path = "/api/v1/incidents/01KDVDNK00000000000000TEST/acknowledge";
+    let mut asked = std::mem::replace(&mut server.asked, mpsc::channel(1).1);
+    let answering = tokio::spawn(async move {
+        let mut commands = vec![];
+        for reply in [
+            Reply::Done { at: Timestamp(0) },
+            Reply::Refused(Refusal::AlreadyAcknowledged { by: "王工".into() }),
+            Reply::Refused(Refusal::Findings { findings: vec!["links.csv:3:1: error LP1203".into()] }),
+        ] {
+            let Asked { command, reply: answer } = asked.recv().await.unwrap();
+            commands.push(command);
+            _ = answer.send(reply);
+        }
+        commands
+    });
+    let body = json!({"actor": " 李工 ", "note": "已联系运营商"});
+    let (status, answer) = server.post(path, body.clone(), &[("idempotency-key", "k1")]).await;
+    assert_eq!((status, &answer["at"]), (StatusCode::OK, &json!("1970-01-01T08:00:00.000+08:00")));
+    let (status, answer) = server.post(path, body, &[]).await;
+    assert_eq!((status, &answer["code"]), (StatusCode::CONFLICT, &json!("already_acknowledged")));
+    let (status, answer) = server.post("/-/reload", json!(null), &[]).await;
+    assert_eq!((status, &answer["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("findings")));
+    let commands = answering.await.unwrap();
+    assert_eq!((commands[0].actor.as_str(), commands[0].key.as_str()), ("李工", "k1"));
+    assert_ne!(commands[1].key, commands[2].key);
+    assert_eq!(commands[2].action, Action::Reload);
+}
+
+#[tokio::test]
+async fn a_command_must_be_signed_and_come_from_here() {
+    let server = Server::start(3).await;
+    let path = "/api/v1/incidents/x/close";
+    let signed = json!({"actor": "李工"});
+    for (body, headers, status, code) in [
+        (json!({"note": "?"}), vec![], 400, "bad_body"),
+        (json!({"actor": "  "}), vec![], 400, "no_actor"),
+        (json!({"actor": "x".repeat(65)}), vec![], 400, "no_actor"),
+        (json!({"actor": "李工", "note": "x".repeat(1001)}), vec![], 400, "bad_body"),
+        (json!({"actor": "李工", "note": "x".repeat(100_000)}), vec![], 400, "bad_body"),
+        (signed.clone(), vec![("origin", "http://evil.example")], 403, "foreign_origin"),
+        (signed, vec![("host", "evil.example")], 403, "bad_host"),
+    ] {
+        let (got, answer) = server.post(path, body, &headers).await;
+        assert_eq!((got.as_u16(), &answer["code"]), (status, &json!(code)));
+    }
+}
+
+#[tokio::test]
+async fn commands_beyond_the_bound_are_refused_at_once() {
+    let server = Server::start(1).await;
+    for _ in 0..COMMANDS {
+        // Nobody reads: the queue fills.
+        let command = Command { actor: "x".into(), key: "k".into(), action: Action::Reload };
+        server.commands.0.try_send(Asked { command, reply: oneshot::channel().0 }).unwrap();
+    }
+    let (status, answer) = server.post("/-/reload", json!(null), &[]).await;
+    assert_eq!((status, &answer["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("queue_full")));
+}
+
+#[tokio::test]
+async fn a_standing_loop_or_scheduler_is_unhealthy_and_every_reason_is_said() {
+    let server = Server::start(1).await;
+    assert_eq!(server.get("/-/healthy").await, (StatusCode::OK, "healthy\n".into()));
+    assert_eq!(server.get("/-/ready").await, (StatusCode::OK, "ready\n".into()));
+    let mut snapshot = fixture::snapshot(1);
+    snapshot.ready.reasons = vec!["store_unusable"];
+    snapshot.engine.last_tick = Some(Mono(fixture::AT.mono.0 - 5_001));
+    server.feed.publish(snapshot);
+    let (status, body) = server.get("/-/ready").await;
+    assert_eq!(
+        (status, body.as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\nscheduler_stalled\nstore_unusable\n")
+    );
+    server.feed.publish(fixture::snapshot(1));
+    // An hour's step of the wall clock is no stall.
+    server.clock.set(Now { mono: fixture::AT.mono, utc: Timestamp(fixture::AT.utc.0 + 3_600_000) });
+    assert_eq!(server.get("/-/healthy").await.0, StatusCode::OK);
+    server.clock.set(Now { mono: Mono(fixture::AT.mono.0 + 5_001), utc: fixture::AT.utc });
+    let (status, body) = server.get("/-/healthy").await;
+    assert_eq!((status, body.contains("loop_stalled")), (StatusCode::SERVICE_UNAVAILABLE, true));
+}
+
+#[tokio::test]
+async fn no_family_is_in_both_halves_of_a_scrape() {
+    let server = Server::start(2).await;
+    server.get("/api/v1/links").await;
+    let (_, text) = server.get("/metrics").await;
+    let families: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+    let distinct: BTreeSet<_> = families.iter().map(|line| line.split(' ').next()).collect();
+    assert_eq!(families.len(), distinct.len());
+    assert!(text.contains("linkpatrol_http_request_duration_seconds_count{code=\"200\",route=\"/api/v1/links\"} 1\n"));
+}
+
+#[tokio::test]
+async fn connections_beyond_the_bound_are_closed_and_counted() {
+    let server = Server::start(1).await;
+    let mut open = vec![];
+    for _ in 0..server::CONNECTIONS {
+        open.push(TcpStream::connect(server.address).await.unwrap());
+    }
+    let mut refused = TcpStream::connect(server.address).await.unwrap();
+    assert_eq!(refused.read(&mut [0]).await.unwrap_or(0), 0);
+    let mut last = open.pop().unwrap();
+    last.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut text = String::new();
+    last.read_to_string(&mut text).await.unwrap();
+    assert!(text.contains("linkpatrol_http_connections_refused_total 1\n"));
+    assert!(text.contains("linkpatrol_http_connections 256\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_stopping_server_finishes_the_request_in_flight() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (commands, mut asked) = Commands::channel();
+    let api = Api::new(Feed::new(fixture::snapshot(1)), commands, Arc::new(ManualClock::default()), Registry::new());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(serve(vec![listener], Arc::new(api.unwrap()), async { _ = stopped.await }));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"POST /-/reload HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let Asked { reply, .. } = asked.recv().await.unwrap();
+    stop.send(()).unwrap();
+    _ = reply.send(Reply::Done { at: Timestamp(0) });
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+    tokio::time::timeout(Duration::from_secs(2), serving).await.unwrap().unwrap();
+}

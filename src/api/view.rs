@@ -1,0 +1,342 @@
+//! Records of the snapshot as JSON: English keys, base units, times with an offset.
+
+use chrono_tz::Tz;
+use serde::{Serialize, Serializer};
+
+use crate::{
+    export,
+    incident::{ActedBy, Incident, IncidentKind, IncidentPhase},
+    inventory::{Inventory, Kind, Link, Priority, Responder, Status, Target},
+    judge::LinkState,
+    ledger::Accounted,
+    snapshot::{LinkView, PointView, Snapshot},
+    units::{Ppm, Rtt, Timestamp},
+    window::{Summary, WINDOWS},
+};
+
+/// A moment in the contract's time zone: RFC 3339 with milliseconds.
+pub(super) struct At(pub(super) Timestamp, pub(super) Tz);
+
+impl Serialize for At {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0.rfc3339(self.1))
+    }
+}
+
+/// Something that has a key and a name for people.
+#[derive(Serialize)]
+pub(super) struct Named<'a> {
+    id: &'a str,
+    name: &'a str,
+}
+
+/// A link in a list.
+#[derive(Serialize)]
+pub(super) struct LinkRow<'a> {
+    id: &'a str,
+    cid: &'a str,
+    kind: Kind,
+    carrier: Named<'a>,
+    unit: Named<'a>,
+    a_end: &'a str,
+    z_end: &'a str,
+    bandwidth_bps: u64,
+    priority: Priority,
+    status: Status,
+    group: Option<&'a str>,
+    segments: Vec<&'a str>,
+    #[serde(flatten)]
+    state: LinkState,
+    since: At,
+    /// Role of the point that decides.
+    measuring_point: Option<&'static str>,
+    rtt_seconds: Option<f64>,
+    /// Over one minute.
+    loss_ratio: Option<f64>,
+}
+
+impl<'a> LinkRow<'a> {
+    pub(super) fn new(inventory: &'a Inventory, link: &'a Link, view: &LinkView, zone: Tz) -> Self {
+        let (carrier, unit) = (&inventory.carriers[link.carrier.at()], &inventory.units[link.unit.at()]);
+        let deciding = view.deciding_point();
+        Self {
+            id: link.id.as_str(),
+            cid: &link.cid,
+            kind: link.kind,
+            carrier: Named { id: &carrier.id, name: &carrier.name },
+            unit: Named { id: &unit.id, name: &unit.name },
+            a_end: &link.a_end,
+            z_end: &link.z_end,
+            bandwidth_bps: link.bandwidth.0,
+            priority: link.priority,
+            status: link.status,
+            group: link.group.as_deref(),
+            segments: link.segments.iter().map(|segment| inventory.segments[segment.at()].id.as_str()).collect(),
+            state: view.state,
+            since: At(view.state_since, zone),
+            measuring_point: deciding.map(|point| point.role.as_str()),
+            rtt_seconds: deciding.and_then(|point| point.last_rtt).map(seconds),
+            loss_ratio: deciding.and_then(|point| loss(&point.windows[1])),
+        }
+    }
+}
+
+/// One link with everything that is known of it.
+#[derive(Serialize)]
+pub(super) struct LinkDetail<'a> {
+    #[serde(flatten)]
+    row: LinkRow<'a>,
+    points: Vec<PointDetail>,
+    month: Month,
+    /// Ids of incidents that it is part of.
+    incidents: Vec<&'a str>,
+}
+
+impl<'a> LinkDetail<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot, link: &'a Link, view: &LinkView) -> Self {
+        let zone = snapshot.contract.time_zone;
+        let about = snapshot.incidents.iter().filter(|incident| incident.links.iter().any(|(id, _)| *id == link.id));
+        Self {
+            row: LinkRow::new(&snapshot.inventory, link, view, zone),
+            points: link
+                .points
+                .iter()
+                .zip(&view.points)
+                .map(|(point, view)| PointDetail::new(&point.target, point.responder, view, zone))
+                .collect(),
+            month: Month::new(&view.month, snapshot.contract.objectives.availability),
+            incidents: about.map(|incident| incident.id.as_str()).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PointDetail {
+    role: &'static str,
+    target: String,
+    responder: Responder,
+    up: Option<bool>,
+    answered: u64,
+    lost: u64,
+    unmeasured: u64,
+    late: u64,
+    duplicates: u64,
+    confirms: u64,
+    consecutive_losses: u32,
+    rtt_seconds: Option<f64>,
+    /// RFC 3550 smoothed.
+    jitter_seconds: Option<f64>,
+    hop_limit: Option<u8>,
+    last_probe: Option<At>,
+    windows: Vec<Window>,
+}
+
+impl PointDetail {
+    fn new(target: &Target, responder: Responder, view: &PointView, zone: Tz) -> Self {
+        Self {
+            role: view.role.as_str(),
+            target: match target {
+                Target::Address(address) => address.to_string(),
+                Target::Name(name) => name.clone(),
+            },
+            responder,
+            up: view.up,
+            answered: view.counts.answered,
+            lost: view.counts.lost,
+            unmeasured: view.counts.unmeasured,
+            late: view.late,
+            duplicates: view.duplicates,
+            confirms: view.confirms,
+            consecutive_losses: view.consecutive_losses,
+            rtt_seconds: view.last_rtt.map(seconds),
+            jitter_seconds: view.jitter.map(seconds),
+            hop_limit: view.hop_limit,
+            last_probe: view.last_probe.map(|at| At(at, zone)),
+            windows: WINDOWS.iter().zip(&view.windows).map(|((name, _), summary)| Window::new(name, summary)).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Window {
+    window: &'static str,
+    answered: u64,
+    lost: u64,
+    unmeasured: u64,
+    loss_ratio: Option<f64>,
+    rtt_seconds: Option<Quantiles>,
+}
+
+/// Over answered scheduled probes; quantiles are within 3 %.
+#[derive(Serialize)]
+struct Quantiles {
+    min: f64,
+    mean: f64,
+    p50: f64,
+    p95: f64,
+    p99: f64,
+    max: f64,
+    /// Mean of consecutive differences.
+    ipdv_mean: f64,
+}
+
+impl Window {
+    fn new(window: &'static str, summary: &Summary) -> Self {
+        let counts = summary.counts;
+        let rtt_seconds = (counts.answered > 0).then(|| Quantiles {
+            min: nanos(summary.rtt_min),
+            mean: nanos(summary.rtt_mean),
+            p50: nanos(summary.rtt_p50),
+            p95: nanos(summary.rtt_p95),
+            p99: nanos(summary.rtt_p99),
+            max: nanos(summary.rtt_max),
+            ipdv_mean: nanos(summary.ipdv_mean),
+        });
+        Self {
+            window,
+            answered: counts.answered,
+            lost: counts.lost,
+            unmeasured: counts.unmeasured,
+            loss_ratio: loss(summary),
+            rtt_seconds,
+        }
+    }
+}
+
+/// Availability of the running civil month.
+#[derive(Serialize)]
+struct Month {
+    #[serde(flatten)]
+    milliseconds: Accounted,
+    availability_ratio: Option<f64>,
+    availability_lower_ratio: Option<f64>,
+    availability_upper_ratio: Option<f64>,
+    error_budget_remaining_milliseconds: i64,
+    verdict: &'static str,
+}
+
+impl Month {
+    fn new(month: &Accounted, promised: Ppm) -> Self {
+        Self {
+            milliseconds: *month,
+            availability_ratio: export::ratio(month.known()),
+            availability_lower_ratio: export::ratio(month.unknown_as_down()),
+            availability_upper_ratio: export::ratio(month.unknown_as_up()),
+            error_budget_remaining_milliseconds: month.budget_left(promised),
+            verdict: month.verdict(promised).as_str(),
+        }
+    }
+}
+
+/// One incident with its clocks, links and timeline.
+#[derive(Serialize)]
+pub(super) struct IncidentDetail<'a> {
+    id: &'a str,
+    merged_into: Option<&'a str>,
+    phase: IncidentPhase,
+    kind: IncidentKind,
+    tier: u8,
+    scope: &'a str,
+    scope_id: &'a str,
+    inferred: bool,
+    began: At,
+    opened: At,
+    restored: Option<At>,
+    closed: Option<At>,
+    acknowledged: Option<Acted<'a>>,
+    closed_by: Option<Acted<'a>>,
+    clocks: Vec<ClockRow<'a>>,
+    links: Vec<Member<'a>>,
+    timeline: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Acted<'a> {
+    actor: &'a str,
+    at: At,
+    note: &'a str,
+}
+
+#[derive(Serialize)]
+struct ClockRow<'a> {
+    clock: &'a str,
+    tier: u8,
+    party: &'a str,
+    started: At,
+    deadline: At,
+    stopped: Option<At>,
+    clause: &'a str,
+}
+
+#[derive(Serialize)]
+struct Member<'a> {
+    link: &'a str,
+    down: bool,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    at: At,
+    event: &'a str,
+    actor: &'a str,
+    note: &'a str,
+}
+
+impl<'a> IncidentDetail<'a> {
+    pub(super) fn new(incident: &'a Incident, zone: Tz) -> Self {
+        let acted = |by: &'a ActedBy| Acted { actor: &by.actor, at: At(by.at, zone), note: &by.note };
+        Self {
+            id: &incident.id,
+            merged_into: incident.merged_into.as_deref(),
+            phase: incident.phase,
+            kind: incident.kind,
+            tier: incident.tier,
+            scope: &incident.scope.kind,
+            scope_id: &incident.scope.id,
+            inferred: incident.inferred,
+            began: At(incident.began, zone),
+            opened: At(incident.opened, zone),
+            restored: incident.restored.map(|at| At(at, zone)),
+            closed: incident.closed.map(|at| At(at, zone)),
+            acknowledged: incident.acknowledged.as_ref().map(acted),
+            closed_by: incident.closed_by.as_ref().map(acted),
+            clocks: incident
+                .clocks
+                .iter()
+                .map(|clock| ClockRow {
+                    clock: &clock.clock,
+                    tier: clock.tier,
+                    party: &clock.party,
+                    started: At(clock.started, zone),
+                    deadline: At(clock.deadline, zone),
+                    stopped: clock.stopped.map(|at| At(at, zone)),
+                    clause: &clock.clause,
+                })
+                .collect(),
+            links: incident.links.iter().map(|(link, down)| Member { link: link.as_str(), down: *down }).collect(),
+            timeline: incident
+                .timeline
+                .iter()
+                .map(|entry| Entry {
+                    at: At(entry.at, zone),
+                    event: &entry.event,
+                    actor: &entry.actor,
+                    note: &entry.note,
+                })
+                .collect(),
+        }
+    }
+}
+
+fn loss(summary: &Summary) -> Option<f64> {
+    let counts = summary.counts;
+    export::ratio((counts.lost, counts.answered + counts.lost))
+}
+
+fn seconds(rtt: Rtt) -> f64 {
+    rtt.0.as_secs_f64()
+}
+
+fn nanos(nanos: u64) -> f64 {
+    nanos as f64 / 1e9
+}
