@@ -54,11 +54,11 @@ pub(super) fn write(transaction: &Transaction, rows: &SeriesRows) -> rusqlite::R
     Ok(())
 }
 
-/// Accounts of the newest months.
+/// Accounts of the newest months, older month first.
 pub(super) fn accounts(connection: &Connection) -> rusqlite::Result<Readable<StoredAccount>> {
     let mut statement = connection.prepare(
         "SELECT link, month, json FROM account \
-         WHERE month IN (SELECT DISTINCT month FROM account ORDER BY month DESC LIMIT ?1)",
+         WHERE month IN (SELECT DISTINCT month FROM account ORDER BY month DESC LIMIT ?1) ORDER BY month",
     )?;
     let mut rows = statement.query([MONTHS])?;
     let (mut accounts, mut unreadable) = (vec![], vec![]);
