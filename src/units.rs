@@ -183,6 +183,16 @@ impl Timestamp {
     }
 }
 
+/// A moment in a time zone, for JSON: RFC 3339 with milliseconds and offset.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct At(pub Timestamp, pub chrono_tz::Tz);
+
+impl Serialize for At {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0.rfc3339(self.1))
+    }
+}
+
 /// One reading of both clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {

@@ -14,14 +14,11 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-use super::{
-    Api,
-    problem::Problem,
-    view::{At, IncidentDetail},
-};
+use super::{Api, problem::Problem};
 use crate::{
     command::{Action, Command, Refusal, Reply},
-    incident::IncidentPhase,
+    incident::{IncidentPhase, IncidentView},
+    units::At,
 };
 
 /// Incidents of a page unless asked otherwise, and at most.
@@ -44,7 +41,7 @@ pub(super) struct Wanted {
 struct Page<'a> {
     at: At,
     total: usize,
-    incidents: Vec<IncidentDetail<'a>>,
+    incidents: Vec<IncidentView<'a>>,
     next: Option<&'a str>,
 }
 
@@ -64,7 +61,7 @@ pub(super) async fn list(
     let limit = wanted.limit.unwrap_or(PAGE).clamp(1, PAGE_MOST);
     let shown = passing.iter().skip(start).take(limit);
     let next = passing.get(start + limit).map(|incident| incident.id.as_str());
-    let incidents = shown.map(|incident| IncidentDetail::new(incident, zone)).collect();
+    let incidents = shown.map(|incident| IncidentView::new(incident, zone)).collect();
     Ok(Json(Page { at: At(snapshot.at.utc, zone), total: passing.len(), incidents, next }).into_response())
 }
 
@@ -72,7 +69,7 @@ pub(super) async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>) ->
     let snapshot = api.feed.load();
     let incident = snapshot.incidents.iter().find(|incident| incident.id == id);
     let incident = incident.ok_or(Problem::Refused(Refusal::NoSuchIncident))?;
-    Ok(Json(IncidentDetail::new(incident, snapshot.contract.time_zone)).into_response())
+    Ok(Json(IncidentView::new(incident, snapshot.contract.time_zone)).into_response())
 }
 
 /// Who, and what they have to say.

@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     Api,
     problem::Problem,
-    view::{At, LinkDetail, LinkRow},
+    view::{LinkDetail, LinkRow},
 };
 use crate::{
     inventory::{Inventory, Kind, Link},
     judge::LinkState,
     snapshot::LinkView,
+    units::At,
 };
 
 /// Rows of a page unless asked otherwise, and at most.

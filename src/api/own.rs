@@ -12,13 +12,13 @@ use prometheus::TextEncoder;
 use serde::Serialize;
 use tokio::time::Duration;
 
-use super::{Api, incidents, problem::Problem, view::At};
+use super::{Api, incidents, problem::Problem};
 use crate::{
     command::Action,
     export,
     judge::LinkState,
     snapshot::{Coverage, EngineView, Snapshot},
-    units::Now,
+    units::{At, Now},
 };
 
 const OPENAPI: &str = include_str!("openapi.json");

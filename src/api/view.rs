@@ -1,27 +1,17 @@
 //! Records of the snapshot as JSON: English keys, base units, times with an offset.
 
 use chrono_tz::Tz;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::{
     export,
-    incident::{ActedBy, Incident, IncidentKind, IncidentPhase},
     inventory::{Inventory, Kind, Link, Priority, Responder, Status, Target},
     judge::LinkState,
     ledger::Accounted,
     snapshot::{LinkView, PointView, Snapshot},
-    units::{Ppm, Rtt, Timestamp},
+    units::{At, Ppm, Rtt},
     window::{Summary, WINDOWS},
 };
-
-/// A moment in the contract's time zone: RFC 3339 with milliseconds.
-pub(super) struct At(pub(super) Timestamp, pub(super) Tz);
-
-impl Serialize for At {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0.rfc3339(self.1))
-    }
-}
 
 /// Something that has a key and a name for people.
 #[derive(Serialize)]
@@ -224,106 +214,6 @@ impl Month {
             availability_upper_ratio: export::ratio(month.unknown_as_up()),
             error_budget_remaining_milliseconds: month.budget_left(promised),
             verdict: month.verdict(promised).as_str(),
-        }
-    }
-}
-
-/// One incident with its clocks, links and timeline.
-#[derive(Serialize)]
-pub(super) struct IncidentDetail<'a> {
-    id: &'a str,
-    merged_into: Option<&'a str>,
-    phase: IncidentPhase,
-    kind: IncidentKind,
-    tier: u8,
-    scope: &'a str,
-    scope_id: &'a str,
-    inferred: bool,
-    began: At,
-    opened: At,
-    restored: Option<At>,
-    closed: Option<At>,
-    acknowledged: Option<Acted<'a>>,
-    closed_by: Option<Acted<'a>>,
-    clocks: Vec<ClockRow<'a>>,
-    links: Vec<Member<'a>>,
-    timeline: Vec<Entry<'a>>,
-}
-
-#[derive(Serialize)]
-struct Acted<'a> {
-    actor: &'a str,
-    at: At,
-    note: &'a str,
-}
-
-#[derive(Serialize)]
-struct ClockRow<'a> {
-    clock: &'a str,
-    tier: u8,
-    party: &'a str,
-    started: At,
-    deadline: At,
-    stopped: Option<At>,
-    clause: &'a str,
-}
-
-#[derive(Serialize)]
-struct Member<'a> {
-    link: &'a str,
-    down: bool,
-}
-
-#[derive(Serialize)]
-struct Entry<'a> {
-    at: At,
-    event: &'a str,
-    actor: &'a str,
-    note: &'a str,
-}
-
-impl<'a> IncidentDetail<'a> {
-    pub(super) fn new(incident: &'a Incident, zone: Tz) -> Self {
-        let acted = |by: &'a ActedBy| Acted { actor: &by.actor, at: At(by.at, zone), note: &by.note };
-        Self {
-            id: &incident.id,
-            merged_into: incident.merged_into.as_deref(),
-            phase: incident.phase,
-            kind: incident.kind,
-            tier: incident.tier,
-            scope: &incident.scope.kind,
-            scope_id: &incident.scope.id,
-            inferred: incident.inferred,
-            began: At(incident.began, zone),
-            opened: At(incident.opened, zone),
-            restored: incident.restored.map(|at| At(at, zone)),
-            closed: incident.closed.map(|at| At(at, zone)),
-            acknowledged: incident.acknowledged.as_ref().map(acted),
-            closed_by: incident.closed_by.as_ref().map(acted),
-            clocks: incident
-                .clocks
-                .iter()
-                .map(|clock| ClockRow {
-                    clock: &clock.clock,
-                    tier: clock.tier,
-                    party: &clock.party,
-                    started: At(clock.started, zone),
-                    deadline: At(clock.deadline, zone),
-                    stopped: clock.stopped.map(|at| At(at, zone)),
-                    clause: &clock.clause,
-                })
-                .collect(),
-            links: incident.links.iter().map(|(link, down)| Member { link: link.as_str(), down: *down }).collect(),
-            timeline: incident
-                .timeline
-                .iter()
-                .map(|entry| Entry {
-                    at: At(entry.at, zone),
-                    event: &entry.event,
-                    actor: &entry.actor,
-                    note: &entry.note,
-                })
-                .collect(),
         }
     }
 }

@@ -3,7 +3,11 @@
 //! In: link state changes, commands and the passing of time. Out: [`Incident`]s and the effects that `patrol` carries
 //! out.
 
+mod view;
+
 use serde::{Deserialize, Serialize};
+
+pub use self::view::IncidentView;
 
 use crate::{inventory::LinkId, units::Timestamp};
 
