@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, time::Duration};
 use rand::{SeedableRng, rngs::SmallRng, seq::IndexedRandom};
 
 use super::story::{Event, Fault, Pick, Story, Where};
-use crate::inventory::{Inventory, LinkIndex};
+use crate::inventory::{Inventory, Link, LinkIndex, SegmentKind};
 
 /// One event of the story with its links.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ pub struct Happening {
     pub from: Duration,
     pub until: Duration,
     pub fault: Fault,
-    /// `link`, `links`, `segment`, `carrier`, `unit`, `everything`.
+    /// `link`, `links`, `duct`, `segment`, `carrier`, `unit`, `everything`.
     pub scope: &'static str,
     /// What the scope is of, such as `duct-017`; empty for `links` and `everything`.
     pub id: String,
@@ -93,8 +93,9 @@ fn breadth(place: &Where) -> u8 {
         Where::Carrier(_) => 1,
         Where::Unit(_) => 2,
         Where::Segment(_) => 3,
-        Where::Links(_) => 4,
-        Where::Link(_) => 5,
+        Where::Duct(_) => 4,
+        Where::Links(_) => 5,
+        Where::Link(_) => 6,
     }
 }
 
@@ -127,17 +128,21 @@ fn find(
             let one = |link: LinkIndex| Candidate { id: inventory.links[link.at()].id.to_string(), links: vec![link] };
             ("link", pick, all().map(one).collect())
         }
+        Where::Duct(pick) => {
+            let segments = inventory.segments.iter().enumerate();
+            let ducts = segments.filter(|(_, segment)| segment.kind == SegmentKind::Duct);
+            ("duct", pick, members(inventory, ducts.map(|(at, duct)| (at, &duct.id)), runs_through))
+        }
         Where::Segment(pick) => {
-            let ids = inventory.segments.iter().map(|segment| &segment.id);
-            let runs = |link: &crate::inventory::Link, at: usize| link.segments.iter().any(|other| other.at() == at);
-            ("segment", pick, members(inventory, ids, runs))
+            let segments = inventory.segments.iter().map(|segment| &segment.id).enumerate();
+            ("segment", pick, members(inventory, segments, runs_through))
         }
         Where::Carrier(pick) => {
-            let ids = inventory.carriers.iter().map(|carrier| &carrier.id);
+            let ids = inventory.carriers.iter().map(|carrier| &carrier.id).enumerate();
             ("carrier", pick, members(inventory, ids, |link, at| link.carrier.at() == at))
         }
         Where::Unit(pick) => {
-            let ids = inventory.units.iter().map(|unit| &unit.id);
+            let ids = inventory.units.iter().map(|unit| &unit.id).enumerate();
             ("unit", pick, members(inventory, ids, |link, at| link.unit.at() == at))
         }
     };
@@ -154,15 +159,21 @@ fn happening(event: &Event, scope: &'static str, id: String, links: Vec<LinkInde
     Happening { from: event.at, until: event.at + event.lasts, fault: event.what.clone(), scope, id, links }
 }
 
+fn runs_through(link: &Link, segment: usize) -> bool {
+    link.segments.iter().any(|other| other.at() == segment)
+}
+
+/// Places with the links that `holds` gives them; each comes with its number in the inventory.
 fn members<'a>(
     inventory: &Inventory,
-    ids: impl Iterator<Item = &'a String>,
-    holds: impl Fn(&crate::inventory::Link, usize) -> bool,
+    places: impl Iterator<Item = (usize, &'a String)>,
+    holds: impl Fn(&Link, usize) -> bool,
 ) -> Vec<Candidate> {
     let of = |at| {
-        (0..).map(LinkIndex).zip(&inventory.links).filter(|(_, link)| holds(link, at)).map(|(link, _)| link).collect()
+        let links = (0..).map(LinkIndex).zip(&inventory.links);
+        links.filter(|(_, link)| holds(link, at)).map(|(link, _)| link).collect()
     };
-    ids.enumerate().map(|(at, id)| Candidate { id: id.clone(), links: of(at) }).collect()
+    places.map(|(at, id)| Candidate { id: id.clone(), links: of(at) }).collect()
 }
 
 /// By id; or any that has links: at best one whose links are all free, else the least busy.

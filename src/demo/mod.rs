@@ -12,6 +12,7 @@ pub mod cast;
 pub mod city;
 pub mod namespace;
 pub mod packet;
+pub mod score;
 pub mod story;
 #[cfg(test)]
 mod town;

@@ -15,9 +15,9 @@ use super::weather::Reply;
 
 /// Type, code, checksum, identifier, sequence: the payload follows.
 const ICMP_HEADER: usize = 8;
-/// Addresses in the city's own part: they belong to no link.
-const STRANGER_V4: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 99);
-const STRANGER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 0x99);
+/// In the city's own part: they belong to no link.
+const STRANGER_V4: Ipv4Addr = Ipv4Addr::new(198, 19, 254, 99);
+const STRANGER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 2, 0, 0xffff, 0, 0, 0, 0x99);
 
 /// Whom an IP packet asks for an echo; `None` when it is anything else or cut short.
 pub fn asked(packet: &[u8]) -> Option<IpAddr> {

@@ -9,7 +9,7 @@
 //! events:                            # in any order
 //!   - at: 5s                         # from the city's first second
 //!     for: 8s
-//!     where: { segment: random }     # everything · { links: 20 } · { link | segment | carrier | unit: <id> | random }
+//!     where: { duct: random }        # everything · { links: 20 } · { link | duct | segment | carrier | unit: <id> | random }
 //!     what: cut
 //! ```
 //!
@@ -71,6 +71,9 @@ pub enum Where {
     /// So many links, chosen at random.
     Links(usize),
     Link(Pick),
+    /// A segment that is a duct.
+    Duct(Pick),
+    /// Any shared risk: a duct, a POP, a provider's edge.
     Segment(Pick),
     Carrier(Pick),
     Unit(Pick),

@@ -14,9 +14,9 @@ use std::{
 
 /// Name of the device inside the namespace: `nsenter … tcpdump -i city0`.
 pub const NAME: &CStr = c"city0";
-/// Our own end. The first /24 of the city is its own; links live above it.
-pub const OWN_V4: (Ipv4Addr, u8) = (Ipv4Addr::new(198, 18, 0, 1), 15);
-pub const OWN_V6: (Ipv6Addr, u8) = (Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 1), 48);
+/// Our own end, with the city behind it. 198.19.254.0/24 and 2001:2:0:ffff::/64 are the city's own: no link lives there.
+pub const OWN_V4: (Ipv4Addr, u8) = (Ipv4Addr::new(198, 19, 254, 1), 15);
+pub const OWN_V6: (Ipv6Addr, u8) = (Ipv6Addr::new(0x2001, 2, 0, 0xffff, 0, 0, 0, 1), 48);
 /// 10 000 packets: every point of a large inventory asked at once.
 const QUEUE: i32 = 10_000;
 

@@ -22,8 +22,8 @@ use crate::{
 
 /// Inside the city, beside our own end: they answer unless the vantage is isolated.
 pub const WITNESSES: [IpAddr; 2] = [
-    IpAddr::V4(std::net::Ipv4Addr::new(198, 18, 0, 2)),
-    IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 2)),
+    IpAddr::V4(std::net::Ipv4Addr::new(198, 19, 254, 2)),
+    IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 2, 0, 0xffff, 0, 0, 0, 2)),
 ];
 
 pub struct World {
@@ -301,7 +301,7 @@ mod tests {
     #[test]
     fn random_places_keep_clear_of_each_other_and_unknown_ones_are_named() {
         let cut = |at: u32, place: &str| format!("{{ at: {at}s, for: 5s, where: {{ {place}: random }}, what: cut }}");
-        let events = [cut(5, "link"), cut(6, "link"), cut(7, "segment"), cut(9, "link")].join(",");
+        let events = [cut(5, "link"), cut(6, "link"), cut(7, "duct"), cut(9, "link")].join(",");
         for seed in 0..50 {
             let city = world(&events, seed);
             let mut links: Vec<_> = city.happenings().iter().flat_map(|happening| happening.links.clone()).collect();
