@@ -142,6 +142,29 @@ impl fmt::Display for BitRate {
     }
 }
 
+/// A length of time as files write it: a whole number and one of `ms`, `s`, `m`, `h`, `d`. `None` for anything else,
+/// and beyond 400 days.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let unit = text.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    let count: u64 = text[..text.len() - unit.len()].parse().ok()?;
+    let (_, milliseconds) = DURATION_UNITS.into_iter().find(|(name, _)| *name == unit.trim_start())?;
+    count.checked_mul(milliseconds).filter(|total| *total <= 400 * 86_400_000).map(Duration::from_millis)
+}
+
+/// Largest unit that divides it: `500ms`, `90s`, `2h`. What [`parse_duration`] reads back.
+pub fn duration_text(duration: Duration) -> String {
+    let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let fits = |(_, scale): &(&str, u64)| milliseconds.is_multiple_of(*scale);
+    match DURATION_UNITS.into_iter().find(fits) {
+        Some((unit, scale)) if milliseconds > 0 => format!("{}{unit}", milliseconds / scale),
+        _ => "0s".to_owned(),
+    }
+}
+
+/// Largest first. A day is 24 hours here: no calendar.
+const DURATION_UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
 /// Milliseconds from the start of this process on CLOCK_BOOTTIME; negative for what happened before it.
 ///
 /// Steady, and goes on while the machine sleeps, but meaningless after a restart: `store` keeps the [`Timestamp`].
@@ -230,6 +253,18 @@ mod tests {
             assert_eq!(BitRate::parse(wrong), None, "{wrong}");
         }
         assert_eq!(BitRate(2_500_000_000).to_string(), "2500M");
+    }
+
+    #[test]
+    fn durations_carry_their_unit() {
+        for (text, milliseconds) in [("100ms", 100), ("5s", 5_000), ("15 m", 900_000), ("2h", 7_200_000), ("0s", 0)] {
+            assert_eq!(parse_duration(text), Some(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for wrong in ["", "5", "s", "-1s", "1.5s", "5 min", "５s", "99999999999999999999s", "401d"] {
+            assert_eq!(parse_duration(wrong), None, "{wrong}");
+        }
+        let texts = [100, 90_000, 7_200_000, 0].map(|millis| duration_text(Duration::from_millis(millis)));
+        assert_eq!(texts, ["100ms", "90s", "2h", "0s"]);
     }
 
     #[test]

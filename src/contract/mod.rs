@@ -3,6 +3,8 @@
 //! In: `contract.yaml` of one inventory folder. Out: a [`Contract`] and every finding. Each figure keeps the clause
 //! it comes from, or says "default, not from contract".
 
+mod read;
+
 use std::time::Duration;
 
 use crate::{

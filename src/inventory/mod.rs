@@ -6,6 +6,14 @@
 //! Field names follow NetBox circuits (`cid`, provider = carrier, terminations A and Z, `status`) and the bureau's
 //! own register of lines (用户登记表).
 
+mod address;
+mod columns;
+mod ledger;
+mod read;
+mod sheet;
+
+pub use read::usable_dscp;
+
 use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
@@ -100,8 +108,11 @@ pub struct Declared {
     pub total: Option<u32>,
     /// Claimed count per kind, as printed.
     pub by_kind: Vec<(Kind, u32)>,
+    /// What a kind's count must then be, where the printed counts contradict each other. An inference, shown as one.
+    pub inferred: Vec<(Kind, u32)>,
     /// Where the text says so, such as `001 L100`.
     pub clause: String,
+    pub place: Option<Place>,
 }
 
 /// Kind of line; decides the profiles of its points.

@@ -1,9 +1,77 @@
 //! How to measure: `probes/*.yaml`, one profile per link kind and point role. No thresholds live here.
 //!
 //! In: the profile files, and an inventory whose points they serve. Out: [`Measure`] for every point, each value with
-//! the place it came from. Precedence: link > unit > carrier > kind and role > default.
+//! the place it came from. Precedence: link > unit > carrier > profile > default.
 
-use std::{net::IpAddr, time::Duration};
+mod effective;
+mod read;
+mod sound;
+
+use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
+
+pub use self::effective::{Effective, Origin, effective, of_point};
+use crate::{
+    diagnostic::Place,
+    inventory::{Kind, Role, Set},
+};
+
+/// All profiles of one folder, in order of name.
+#[derive(Debug, Clone)]
+pub struct Profiles {
+    pub folder: Arc<Path>,
+    pub list: Vec<Profile>,
+}
+
+impl Profiles {
+    pub fn named(&self, name: &str) -> Option<&Profile> {
+        self.list.iter().find(|profile| profile.name == name)
+    }
+
+    /// The profile for points of this role on links of this kind.
+    pub fn serving(&self, kind: Kind, role: Role) -> Option<&Profile> {
+        let serves = |profile: &&Profile| profile.serves.iter().any(|own| own.kind == kind && own.role == role);
+        self.list.iter().find(serves)
+    }
+}
+
+/// One file of `probes/`: what it says, and for whom.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// Name of its file without the extension.
+    pub name: String,
+    pub serves: Vec<Serves>,
+    /// Why its interval is shorter than usual.
+    pub reason: Option<String>,
+    pub settings: Settings,
+    pub place: Place,
+}
+
+/// Points that a profile is for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Serves {
+    pub kind: Kind,
+    pub role: Role,
+    pub place: Place,
+}
+
+/// A [`Measure`] as far as it was written, with the place of each value.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    pub interval: Option<Set<Duration>>,
+    pub timeout: Option<Set<Duration>>,
+    pub size: Option<Set<u16>>,
+    pub dscp: Option<Set<u8>>,
+    pub hop_limit: Option<Set<u8>>,
+    pub dont_fragment: Option<Set<bool>>,
+    pub source: Option<Set<IpAddr>>,
+    pub interface: Option<Set<String>>,
+    pub confirm_probes: Option<Set<u8>>,
+    pub confirm_spacing: Option<Set<Duration>>,
+    pub confirm_factor: Option<Set<u8>>,
+    pub confirm_floor: Option<Set<Duration>>,
+    pub restore_answers: Option<Set<u8>>,
+    pub restore_span: Option<Set<Duration>>,
+}
 
 /// Every effective measuring value of one point.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -2,15 +2,239 @@
 
 use std::fmt::{Formatter, Result};
 
-use super::{Message, Message::*, milliseconds};
+use super::{AddressFault, Expected, Language, Message, Message::*, milliseconds, some};
+use crate::units::duration_text;
 
 pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
     match message {
+        // ---- contract
+        FigureIsZero => write!(out, "a figure of nothing promises nothing"),
+        FigureIsZeroHelp => write!(out, "write the figure of the contract, larger than zero"),
+        FiguresOutOfOrder { smaller, larger } => write!(out, "`{smaller}` is beyond `{larger}`"),
+        FiguresOutOfOrderHelp { smaller, larger } => {
+            write!(out, "compare both with the contract; {smaller} comes before {larger}")
+        }
+        LimitNotOne => write!(out, "a limit is either `at_most` or `below`"),
+        LimitNotOneHelp => {
+            write!(out, "write `{{at_most: 0.1 %}}` (broken above) or `{{below: 5 %}}` (broken at the limit)")
+        }
         // ---- diagnostic
         Help => write!(out, "help"),
         Error => write!(out, "error"),
         Warning => write!(out, "warning"),
+        Unreadable { cause } => write!(out, "cannot be read: {cause}"),
+        UnreadableHelp => write!(out, "check the path and that this user may read the file"),
+        TooLarge { bytes } => write!(out, "has {bytes} bytes: this is not a file of linkpatrol"),
+        TooLargeHelp { most } => write!(out, "at most {most} bytes are read"),
+        TooDeep { most } => write!(out, "lists and maps are nested deeper than {most} levels"),
+        TooDeepHelp => write!(out, "compare the indentation with the shipped example; a bracket may be open"),
+        NotUtf8 => write!(out, "this byte is not UTF-8"),
+        NotUtf8Help => write!(out, "save the file as UTF-8"),
+        Syntax { cause } => write!(out, "syntax: {cause}"),
+        SyntaxHelp => {
+            write!(out, "check the indentation (spaces, no tabs), quotation marks and brackets here and one line above")
+        }
+        SecondDocument => write!(out, "a second document begins here"),
+        SecondDocumentHelp => write!(out, "remove `---`; one file holds one document"),
+        KeyNotText => write!(out, "a key must be plain text"),
+        KeyNotTextHelp => write!(out, "write `key: value`"),
+        AliasUnknown => write!(out, "the alias refers to an anchor that is not complete before it"),
+        TooManyValues { most } => write!(out, "aliases repeat more than {most} values"),
+        AliasHelp => write!(out, "write the values out instead of repeating them with `*`"),
+        DuplicateKey { key, first } => write!(out, "`{key}` stands twice in this map, first in line {first}"),
+        DuplicateKeyHelp => write!(out, "keep one of the two"),
+        UnknownKey { key } => write!(out, "there is no key `{key}` here"),
+        MissingKey { key } => write!(out, "`{key}` is missing"),
+        MissingKeyHelp { key } => write!(out, "add `{key}:` with its value"),
+        UnknownWord { word } => write!(out, "`{word}` is not one of the words allowed here"),
+        Known { closest: Some(closest), known } => write!(out, "did you mean `{closest}`? Allowed: {}", some(known)),
+        Known { closest: None, known } if known.is_empty() => write!(out, "nothing is allowed here"),
+        Known { closest: None, known } => write!(out, "allowed: {}", some(known)),
+        WrongValue { found, expected } => write!(out, "{} is not {}", found.say(Language::En), Noun(expected)),
+        FoundText(text) => write!(out, "`{text}`"),
+        FoundNothing => write!(out, "nothing"),
+        FoundList => write!(out, "a list"),
+        FoundMap => write!(out, "a map"),
+        Write(expected) => write_help(expected, out),
+        MoreFindings(more) => write!(out, "{more} more findings, from here on, are not shown"),
+        MoreFindingsHelp => write!(out, "mend those above and check again"),
+        // ---- inventory
+        NoInventory => write!(out, "there is no inventory here: `inventory.yaml` is missing"),
+        NoInventoryHelp => write!(out, "set `inventory:` in linkpatrol.yaml to a folder such as inventories/xuchang"),
+        NoLinks => write!(out, "the ledger has no links"),
+        NoLinksHelp => write!(out, "add one row per link below the headings"),
+        BadId { id } => write!(out, "`{id}` cannot be an id"),
+        BadIdHelp => {
+            write!(out, "use 1 to 64 of A-Z a-z 0-9 . _ - : the id stands in labels, addresses of pages and file names")
+        }
+        DuplicateId { id, first } => write!(out, "`{id}` is taken already, at {first}"),
+        DuplicateIdHelp => write!(out, "give each its own id; an id is never used again"),
+        NotUtf8OrGb => write!(out, "the file is neither UTF-8 nor GB18030 from here on"),
+        NotUtf8OrGbHelp => write!(out, "save it as `CSV UTF-8`, not as Unicode text or as a workbook"),
+        NoHeadings => write!(out, "the ledger is empty"),
+        HeadingsHelp => {
+            write!(out, "the first line holds the headings; needed are id, cid, kind, carrier, unit, bandwidth")
+        }
+        UnknownColumn { heading } => write!(out, "nobody knows the column `{heading}`"),
+        KnownColumns { closest, known } => {
+            if let Some(closest) = closest {
+                write!(out, "did you mean `{closest}`? ")?;
+            }
+            write!(out, "known: {}; a heading that begins with `#` is passed over", known.join(", "))
+        }
+        DuplicateColumn { heading, column } => write!(out, "`{heading}` is the column `{column}` a second time"),
+        DuplicateColumnHelp => write!(out, "keep one, or begin the other's heading with `#`"),
+        UnusedColumns(headings) => write!(out, "known, but not used and not kept: {}", some(headings)),
+        UnusedColumnsHelp => {
+            write!(out, "remove them, or begin their headings with `#`; contact data does not belong here")
+        }
+        MissingColumn { column } => write!(out, "the column `{column}` is missing"),
+        RowLength { wanted, found } => write!(out, "this row has {found} cells, the headings have {wanted}"),
+        RowLengthHelp => write!(out, "put a cell with a comma in quotation marks; close every quotation mark"),
+        MissingField { column } => write!(out, "`{column}` is empty"),
+        MissingFieldHelp => write!(out, "fill it in; every link has one"),
+        WrongField { column, found, expected } => {
+            write!(out, "`{column}`: {} is not {}", found.say(Language::En), Noun(expected))
+        }
+        UnknownReference { column, name } => write!(out, "`{column}`: `{name}` is not defined"),
+        DuplicateCircuit { cid, first } => write!(out, "the carrier's circuit `{cid}` is taken already, at {first}"),
+        DuplicateCircuitHelp => write!(out, "each circuit of a carrier stands in one row"),
+        BandwidthsDiffer { bandwidth, commit } => {
+            write!(out, "the rate is {commit} here and {bandwidth} in `bandwidth`")
+        }
+        BandwidthsDifferHelp => write!(out, "leave one of the two cells empty"),
+        BadAddress { address, reason } => write!(out, "`{address}` {}", bad_address(*reason)),
+        BadAddressHelp(reason) => match reason {
+            AddressFault::Prefix => write!(out, "leave out the slash and what follows"),
+            AddressFault::Mapped => write!(out, "write the IPv4 address"),
+            _ => write!(out, "write the address of one host, such as 198.18.0.1 or 2001:2::1, or its name"),
+        },
+        SharedAddress { address, first } => {
+            write!(out, "the far end `{address}` is also that of another link, at {first}")
+        }
+        SharedAddressHelp => write!(out, "check both; one measurement cannot prove two links"),
+        NotSynthetic { address } => {
+            write!(out, "`{address}` is no synthetic address, but the inventory says `synthetic: true`")
+        }
+        NotSyntheticHelp => {
+            write!(out, "use 198.18.0.0/15, 2001:2::/48 or names under .test; real links need `synthetic: false`")
+        }
+        LoneGroup { group } => write!(out, "the redundancy group `{group}` has only this link"),
+        LoneGroupHelp => write!(out, "check its spelling, or leave the cell empty"),
         // ---- once
         RoundTrip(rtt) => write!(out, "round-trip time {}", milliseconds(*rtt)),
+        // ---- profile
+        NoProfiles => write!(out, "there is no profile here"),
+        NoProfilesHelp => write!(out, "set `probes:` in linkpatrol.yaml to a folder with one .yaml file per profile"),
+        DuplicateProfile { name, first } => write!(out, "the profile `{name}` is defined already, at {first}"),
+        DuplicateProfileHelp => write!(out, "rename or remove one of the two files"),
+        ServedTwice { kind, role, first } => {
+            write!(out, "`{role}` points of {kind} links are served already, at {first}")
+        }
+        ServedTwiceHelp => {
+            write!(out, "remove one of the two entries; a link chooses another profile by its `profile` column")
+        }
+        NotServed { kind, role } => write!(out, "no profile serves `{role}` points of {kind} links"),
+        NotServedHelp { kind, role } => {
+            write!(out, "add `- {{link_kind: {kind}, role: {role}}}` to `serves` of a profile")
+        }
+        UnknownProfile { name } => write!(out, "no file defines the profile `{name}`"),
+        IntervalTooShort { interval } => write!(out, "an interval of {} is very short", duration_text(*interval)),
+        IntervalTooShortHelp { least } => write!(out, "use {} or more", duration_text(*least)),
+        IntervalNeedsReason { least } => {
+            write!(out, "use {} or more, or say in the profile why not: `reason: …`", duration_text(*least))
+        }
+        TimeoutZero => write!(out, "a time-out of zero lets no answer arrive"),
+        TimeoutTooLong { timeout, interval } => write!(
+            out,
+            "a time-out of {} cannot work at an interval of {}: more than ten probes would be on their way",
+            duration_text(*timeout),
+            duration_text(*interval)
+        ),
+        TimeoutHelp { interval } => {
+            write!(out, "use the interval ({}) or a little more than the longest RTT", duration_text(*interval))
+        }
+        PayloadSize { size } => write!(out, "a payload of {size} bytes cannot be sent or recognised"),
+        PayloadSizeHelp { least, most } => write!(out, "use {least} to {most} bytes"),
+        HopLimitZero => write!(out, "with a hop limit of zero no packet leaves"),
+        HopLimitZeroHelp => write!(out, "use 64, the default"),
+        NoConfirmProbes => write!(out, "without confirm probes a single lost packet is an outage"),
+        NoConfirmProbesHelp => write!(out, "use 3, the default"),
+        ConfirmAfterTimeout { floor, timeout } => write!(
+            out,
+            "confirm probes would begin after {}, but the probe has timed out after {}",
+            duration_text(*floor),
+            duration_text(*timeout)
+        ),
+        ConfirmAfterTimeoutHelp => write!(out, "make `confirm.floor` shorter than the time-out; 100ms is the default"),
+        ConfirmTrain { train, interval } => write!(
+            out,
+            "the confirm probes take {}, more than ten intervals of {}",
+            duration_text(*train),
+            duration_text(*interval)
+        ),
+        ConfirmTrainHelp => write!(out, "lower `confirm.spacing` or `confirm.probes`"),
+        NoRestoreAnswers => write!(out, "zero answers prove no recovery"),
+        NoRestoreAnswersHelp => write!(out, "use 5, the default"),
+        SourceFamily { source, target } => {
+            write!(out, "the source {source} cannot reach {target}: one is IPv4, one IPv6")
+        }
+        SourceFamilyHelp => write!(out, "use a source of the target's family, or none"),
+    }
+}
+
+/// With its article: "is not a duration".
+struct Noun<'a>(&'a Expected);
+
+impl std::fmt::Display for Noun<'_> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> Result {
+        match self.0 {
+            Expected::Text => write!(out, "text"),
+            Expected::TrueOrFalse => write!(out, "`true` or `false`"),
+            Expected::WholeNumber { most } => write!(out, "a whole number from 0 to {most}"),
+            Expected::List => write!(out, "a list"),
+            Expected::Map => write!(out, "a map of keys and values"),
+            Expected::Duration => write!(out, "a length of time"),
+            Expected::Percent => write!(out, "a percentage"),
+            Expected::BitRate => write!(out, "a bit rate"),
+            Expected::Date => write!(out, "a date"),
+            Expected::Address => write!(out, "an IP address"),
+            Expected::SocketAddress => write!(out, "an IP address with a port"),
+            Expected::TimeZone => write!(out, "a time zone"),
+            Expected::Other(what) => write!(out, "usable: {what}"),
+        }
+    }
+}
+
+fn write_help(expected: &Expected, out: &mut Formatter<'_>) -> Result {
+    match expected {
+        Expected::Text => write!(out, "write text; a number that is meant as text stands in quotation marks: \"012\""),
+        Expected::TrueOrFalse => write!(out, "write `true` or `false`"),
+        Expected::WholeNumber { most } => write!(out, "write a whole number from 0 to {most}"),
+        Expected::List => write!(out, "write `[one, two]`, or one `- item` a line"),
+        Expected::Map => write!(out, "write `key: value`, one a line, further in than this key"),
+        Expected::Duration => write!(out, "write a whole number with its unit: `500ms`, `5s`, `15m`, `2h` or `1d`"),
+        Expected::Percent => {
+            write!(out, "write a number from 0 to 100 with at most four decimals and the sign: `99.9 %`")
+        }
+        Expected::BitRate => write!(out, "write the rate with its unit: `64k`, `100M`, `2.5G`"),
+        Expected::Date => write!(out, "write year, month and day: `2025-06-01`"),
+        Expected::Address => write!(out, "write an IPv4 or IPv6 address, such as `198.18.0.1` or `2001:2::1`"),
+        Expected::SocketAddress => write!(out, "write address and port, such as `127.0.0.1:9815` or `[::1]:9815`"),
+        Expected::TimeZone => write!(out, "write a name of the IANA data base, such as `Asia/Shanghai`"),
+        Expected::Other(_) => write!(out, "compare with the shipped example"),
+    }
+}
+
+fn bad_address(reason: AddressFault) -> &'static str {
+    match reason {
+        AddressFault::Malformed => "is neither an IP address nor a host name",
+        AddressFault::Prefix => "has a prefix length",
+        AddressFault::Unspecified => "is the unspecified address, which nobody has",
+        AddressFault::Multicast => "is a multicast address, which no single host has",
+        AddressFault::Broadcast => "is the broadcast address, which no single host has",
+        AddressFault::Reserved => "is in a reserved range, which no host has",
+        AddressFault::LinkLocal => "is link-local, which without an interface names no single host",
+        AddressFault::Mapped => "is an IPv4 address in IPv6 form",
     }
 }

@@ -6,9 +6,12 @@
 mod en;
 mod zh_cn;
 
-use std::fmt;
+use std::{fmt, net::IpAddr, time::Duration};
 
-use crate::units::Rtt;
+use crate::{
+    diagnostic::Place,
+    units::{BitRate, Rtt},
+};
 
 /// A language that the product speaks to people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
@@ -26,12 +29,277 @@ pub enum Language {
 /// One thing to say. Grouped by the module that says it; add to your group, and the compiler asks for both languages.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
+    // ---- contract
+    FigureIsZero,
+    FigureIsZeroHelp,
+    FiguresOutOfOrder {
+        smaller: &'static str,
+        larger: &'static str,
+    },
+    FiguresOutOfOrderHelp {
+        smaller: &'static str,
+        larger: &'static str,
+    },
+    LimitNotOne,
+    LimitNotOneHelp,
     // ---- diagnostic
     Help,
     Error,
     Warning,
+    Unreadable {
+        cause: String,
+    },
+    UnreadableHelp,
+    TooLarge {
+        bytes: u64,
+    },
+    TooLargeHelp {
+        most: u64,
+    },
+    TooDeep {
+        most: usize,
+    },
+    TooDeepHelp,
+    NotUtf8,
+    NotUtf8Help,
+    Syntax {
+        cause: String,
+    },
+    SyntaxHelp,
+    SecondDocument,
+    SecondDocumentHelp,
+    KeyNotText,
+    KeyNotTextHelp,
+    AliasUnknown,
+    TooManyValues {
+        most: usize,
+    },
+    AliasHelp,
+    DuplicateKey {
+        key: String,
+        first: u32,
+    },
+    DuplicateKeyHelp,
+    UnknownKey {
+        key: String,
+    },
+    MissingKey {
+        key: String,
+    },
+    MissingKeyHelp {
+        key: String,
+    },
+    UnknownWord {
+        word: String,
+    },
+    /// What could have been written instead.
+    Known {
+        closest: Option<String>,
+        known: Vec<String>,
+    },
+    WrongValue {
+        found: Box<Message>,
+        expected: Expected,
+    },
+    FoundText(String),
+    FoundNothing,
+    FoundList,
+    FoundMap,
+    Write(Expected),
+    MoreFindings(u32),
+    MoreFindingsHelp,
+    // ---- inventory
+    NoInventory,
+    NoInventoryHelp,
+    NoLinks,
+    NoLinksHelp,
+    BadId {
+        id: String,
+    },
+    BadIdHelp,
+    DuplicateId {
+        id: String,
+        first: Place,
+    },
+    DuplicateIdHelp,
+    NotUtf8OrGb,
+    NotUtf8OrGbHelp,
+    NoHeadings,
+    HeadingsHelp,
+    UnknownColumn {
+        heading: String,
+    },
+    KnownColumns {
+        closest: Option<String>,
+        known: Vec<String>,
+    },
+    DuplicateColumn {
+        heading: String,
+        column: &'static str,
+    },
+    DuplicateColumnHelp,
+    UnusedColumns(Vec<String>),
+    UnusedColumnsHelp,
+    MissingColumn {
+        column: &'static str,
+    },
+    RowLength {
+        wanted: usize,
+        found: usize,
+    },
+    RowLengthHelp,
+    MissingField {
+        column: &'static str,
+    },
+    MissingFieldHelp,
+    WrongField {
+        column: &'static str,
+        found: Box<Message>,
+        expected: Expected,
+    },
+    UnknownReference {
+        column: &'static str,
+        name: String,
+    },
+    DuplicateCircuit {
+        cid: String,
+        first: Place,
+    },
+    DuplicateCircuitHelp,
+    BandwidthsDiffer {
+        bandwidth: BitRate,
+        commit: BitRate,
+    },
+    BandwidthsDifferHelp,
+    BadAddress {
+        address: String,
+        reason: AddressFault,
+    },
+    BadAddressHelp(AddressFault),
+    SharedAddress {
+        address: String,
+        first: Place,
+    },
+    SharedAddressHelp,
+    NotSynthetic {
+        address: String,
+    },
+    NotSyntheticHelp,
+    LoneGroup {
+        group: String,
+    },
+    LoneGroupHelp,
     // ---- once
     RoundTrip(Rtt),
+    // ---- profile
+    NoProfiles,
+    NoProfilesHelp,
+    DuplicateProfile {
+        name: String,
+        first: Place,
+    },
+    DuplicateProfileHelp,
+    ServedTwice {
+        kind: &'static str,
+        role: &'static str,
+        first: Place,
+    },
+    ServedTwiceHelp,
+    NotServed {
+        kind: &'static str,
+        role: &'static str,
+    },
+    NotServedHelp {
+        kind: &'static str,
+        role: &'static str,
+    },
+    UnknownProfile {
+        name: String,
+    },
+    IntervalTooShort {
+        interval: Duration,
+    },
+    IntervalTooShortHelp {
+        least: Duration,
+    },
+    IntervalNeedsReason {
+        least: Duration,
+    },
+    TimeoutZero,
+    TimeoutTooLong {
+        timeout: Duration,
+        interval: Duration,
+    },
+    TimeoutHelp {
+        interval: Duration,
+    },
+    PayloadSize {
+        size: u16,
+    },
+    PayloadSizeHelp {
+        least: u16,
+        most: u16,
+    },
+    HopLimitZero,
+    HopLimitZeroHelp,
+    NoConfirmProbes,
+    NoConfirmProbesHelp,
+    ConfirmAfterTimeout {
+        floor: Duration,
+        timeout: Duration,
+    },
+    ConfirmAfterTimeoutHelp,
+    ConfirmTrain {
+        train: Duration,
+        interval: Duration,
+    },
+    ConfirmTrainHelp,
+    NoRestoreAnswers,
+    NoRestoreAnswersHelp,
+    SourceFamily {
+        source: IpAddr,
+        target: String,
+    },
+    SourceFamilyHelp,
+}
+
+/// What belongs in a field of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expected {
+    Text,
+    TrueOrFalse,
+    WholeNumber {
+        most: u64,
+    },
+    List,
+    Map,
+    Duration,
+    Percent,
+    BitRate,
+    Date,
+    Address,
+    SocketAddress,
+    TimeZone,
+    /// In the decoder's words, English only.
+    Other(String),
+}
+
+/// Why a text cannot be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressFault {
+    /// Neither an IP address nor a host name.
+    Malformed,
+    /// `198.18.0.1/24`: an address with its prefix length, as IPAM writes it.
+    Prefix,
+    Unspecified,
+    Multicast,
+    Broadcast,
+    /// 240.0.0.0/4 and 0.0.0.0/8.
+    Reserved,
+    /// Without an interface, fe80::/10 names no single host.
+    LinkLocal,
+    /// `::ffff:198.18.0.1`: probed as IPv4, so to be written as IPv4.
+    Mapped,
 }
 
 impl Message {
@@ -58,4 +326,10 @@ impl fmt::Display for Said<'_> {
 /// `0.123 ms`: three significant places are enough for people, and the unit never changes under them.
 pub(crate) fn milliseconds(rtt: Rtt) -> String {
     format!("{:.3} ms", rtt.0.as_secs_f64() * 1_000.0)
+}
+
+/// At most 12 names with commas between: a longer list helps nobody.
+pub(crate) fn some(names: &[String]) -> String {
+    let shown = names.iter().take(12).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > 12 { format!("{shown} … ({})", names.len()) } else { shown }
 }

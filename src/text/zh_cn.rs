@@ -2,15 +2,207 @@
 
 use std::fmt::{Formatter, Result};
 
-use super::{Message, Message::*, milliseconds};
+use super::{AddressFault, Expected, Language, Message, Message::*, milliseconds, some};
+use crate::units::duration_text;
 
 pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
     match message {
+        // ---- contract
+        FigureIsZero => write!(out, "数值为零，等于没有承诺"),
+        FigureIsZeroHelp => write!(out, "写合同中的数值，须大于零"),
+        FiguresOutOfOrder { smaller, larger } => write!(out, "`{smaller}` 超过了 `{larger}`"),
+        FiguresOutOfOrderHelp { smaller, larger } => write!(out, "对照合同核对两处；{smaller} 应在 {larger} 之前"),
+        LimitNotOne => write!(out, "限值须在 `at_most` 和 `below` 中写一个"),
+        LimitNotOneHelp => write!(out, "写 `{{at_most: 0.1 %}}`（超过才算违反）或 `{{below: 5 %}}`（达到即算违反）"),
         // ---- diagnostic
         Help => write!(out, "改法"),
         Error => write!(out, "错误"),
         Warning => write!(out, "警告"),
+        Unreadable { cause } => write!(out, "无法读取：{cause}"),
+        UnreadableHelp => write!(out, "检查路径，以及当前用户是否有读取权限"),
+        TooLarge { bytes } => write!(out, "文件有 {bytes} 字节，不像是 linkpatrol 的文件"),
+        TooLargeHelp { most } => write!(out, "最多读取 {most} 字节"),
+        TooDeep { most } => write!(out, "列表和映射嵌套超过 {most} 层"),
+        TooDeepHelp => write!(out, "对照随附示例检查缩进；可能有括号没有闭合"),
+        NotUtf8 => write!(out, "此处字节不是 UTF-8"),
+        NotUtf8Help => write!(out, "请将文件另存为 UTF-8"),
+        Syntax { cause } => write!(out, "语法错误：{cause}"),
+        SyntaxHelp => write!(out, "检查此行及上一行的缩进（用空格，不用制表符）、引号和括号"),
+        SecondDocument => write!(out, "此处开始了第二个文档"),
+        SecondDocumentHelp => write!(out, "删除 `---`；一个文件只放一个文档"),
+        KeyNotText => write!(out, "键必须是普通文字"),
+        KeyNotTextHelp => write!(out, "写成 `键: 值`"),
+        AliasUnknown => write!(out, "别名所指的锚点在此之前没有写完"),
+        TooManyValues { most } => write!(out, "别名重复出的值超过 {most} 个"),
+        AliasHelp => write!(out, "不要用 `*` 重复，把值直接写出来"),
+        DuplicateKey { key, first } => write!(out, "`{key}` 在同一映射中出现两次，第一次在第 {first} 行"),
+        DuplicateKeyHelp => write!(out, "两处只保留一处"),
+        UnknownKey { key } => write!(out, "此处没有 `{key}` 这个键"),
+        MissingKey { key } => write!(out, "缺少 `{key}`"),
+        MissingKeyHelp { key } => write!(out, "补上 `{key}:` 和它的值"),
+        UnknownWord { word } => write!(out, "`{word}` 不是此处可用的词"),
+        Known { closest: Some(closest), known } => write!(out, "是否想写 `{closest}`？可用：{}", some(known)),
+        Known { closest: None, known } if known.is_empty() => write!(out, "此处没有可写的内容"),
+        Known { closest: None, known } => write!(out, "可用：{}", some(known)),
+        WrongValue { found, expected } => write!(out, "{}不是{}", found.say(Language::ZhCn), Noun(expected)),
+        FoundText(text) => write!(out, "`{text}`"),
+        FoundNothing => write!(out, "空值"),
+        FoundList => write!(out, "列表"),
+        FoundMap => write!(out, "映射"),
+        Write(expected) => write_help(expected, out),
+        MoreFindings(more) => write!(out, "从此处起另有 {more} 条未显示"),
+        MoreFindingsHelp => write!(out, "先改正以上各条，再检查一遍"),
+        // ---- inventory
+        NoInventory => write!(out, "此处没有台账目录：缺少 `inventory.yaml`"),
+        NoInventoryHelp => write!(out, "在 linkpatrol.yaml 中把 `inventory:` 设为目录，例如 inventories/xuchang"),
+        NoLinks => write!(out, "台账中没有链路"),
+        NoLinksHelp => write!(out, "在表头下每条链路写一行"),
+        BadId { id } => write!(out, "`{id}` 不能用作编号"),
+        BadIdHelp => write!(out, "使用 1 到 64 个字符：A-Z a-z 0-9 . _ -；编号会出现在标签、网址和文件名中"),
+        DuplicateId { id, first } => write!(out, "`{id}` 已被占用，见 {first}"),
+        DuplicateIdHelp => write!(out, "编号各不相同，用过的编号不再使用"),
+        NotUtf8OrGb => write!(out, "从此处起既不是 UTF-8 也不是 GB18030"),
+        NotUtf8OrGbHelp => write!(out, "请另存为“CSV UTF-8”，不要存为 Unicode 文本或工作簿"),
+        NoHeadings => write!(out, "台账是空的"),
+        HeadingsHelp => write!(out, "第一行是表头；必须有 id、cid、kind、carrier、unit、bandwidth"),
+        UnknownColumn { heading } => write!(out, "不认识列“{heading}”"),
+        KnownColumns { closest, known } => {
+            if let Some(closest) = closest {
+                write!(out, "是否想写 `{closest}`？")?;
+            }
+            write!(out, "可用：{}；以 `#` 开头的列会跳过", known.join(", "))
+        }
+        DuplicateColumn { heading, column } => write!(out, "“{heading}”与列 `{column}` 重复"),
+        DuplicateColumnHelp => write!(out, "只保留一列，或把另一列的表头改为以 `#` 开头"),
+        UnusedColumns(headings) => write!(out, "认识但不使用、也不保存的列：{}", some(headings)),
+        UnusedColumnsHelp => write!(out, "删除这些列，或把表头改为以 `#` 开头；联系人信息不应放在这里"),
+        MissingColumn { column } => write!(out, "缺少列 `{column}`"),
+        RowLength { wanted, found } => write!(out, "此行有 {found} 格，表头有 {wanted} 格"),
+        RowLengthHelp => write!(out, "含逗号的内容要加引号，引号要成对"),
+        MissingField { column } => write!(out, "`{column}` 为空"),
+        MissingFieldHelp => write!(out, "请填写，每条链路都要有"),
+        WrongField { column, found, expected } => {
+            write!(out, "`{column}`：{}不是{}", found.say(Language::ZhCn), Noun(expected))
+        }
+        UnknownReference { column, name } => write!(out, "`{column}`：没有定义 `{name}`"),
+        DuplicateCircuit { cid, first } => write!(out, "该运营商的电路 `{cid}` 已出现过，见 {first}"),
+        DuplicateCircuitHelp => write!(out, "同一运营商的一条电路只写一行"),
+        BandwidthsDiffer { bandwidth, commit } => write!(out, "此处速率为 {commit}，`bandwidth` 列为 {bandwidth}"),
+        BandwidthsDifferHelp => write!(out, "两格留空一格"),
+        BadAddress { address, reason } => write!(out, "`{address}` {}", bad_address(*reason)),
+        BadAddressHelp(reason) => match reason {
+            AddressFault::Prefix => write!(out, "去掉斜线及其后的部分"),
+            AddressFault::Mapped => write!(out, "直接写 IPv4 地址"),
+            _ => write!(out, "写一台主机的地址，例如 198.18.0.1 或 2001:2::1，或写主机名"),
+        },
+        SharedAddress { address, first } => write!(out, "远端地址 `{address}` 与另一条链路相同，见 {first}"),
+        SharedAddressHelp => write!(out, "请核对两处；一次测量不能证明两条链路"),
+        NotSynthetic { address } => write!(out, "台账声明 `synthetic: true`，而 `{address}` 不是虚构地址"),
+        NotSyntheticHelp => {
+            write!(out, "使用 198.18.0.0/15、2001:2::/48 或 .test 域名；真实链路须写 `synthetic: false`")
+        }
+        LoneGroup { group } => write!(out, "冗余组 `{group}` 只有这一条链路"),
+        LoneGroupHelp => write!(out, "检查组名是否写错，或留空"),
         // ---- once
         RoundTrip(rtt) => write!(out, "往返时延 {}", milliseconds(*rtt)),
+        // ---- profile
+        NoProfiles => write!(out, "此处没有探测配置"),
+        NoProfilesHelp => write!(out, "在 linkpatrol.yaml 中把 `probes:` 设为目录，每个 .yaml 文件一份探测配置"),
+        DuplicateProfile { name, first } => write!(out, "探测配置 `{name}` 已有定义，见 {first}"),
+        DuplicateProfileHelp => write!(out, "两个文件改名或删除一个"),
+        ServedTwice { kind, role, first } => write!(out, "{kind} 链路的 `{role}` 测点已有配置，见 {first}"),
+        ServedTwiceHelp => write!(out, "两处删除一处；个别链路用 `profile` 列另选配置"),
+        NotServed { kind, role } => write!(out, "没有探测配置用于 {kind} 链路的 `{role}` 测点"),
+        NotServedHelp { kind, role } => {
+            write!(out, "在某份配置的 `serves` 中加 `- {{link_kind: {kind}, role: {role}}}`")
+        }
+        UnknownProfile { name } => write!(out, "没有文件定义探测配置 `{name}`"),
+        IntervalTooShort { interval } => write!(out, "探测间隔 {} 太短", duration_text(*interval)),
+        IntervalTooShortHelp { least } => write!(out, "不短于 {}", duration_text(*least)),
+        IntervalNeedsReason { least } => {
+            write!(out, "不短于 {}，否则在探测配置中写明原因：`reason: …`", duration_text(*least))
+        }
+        TimeoutZero => write!(out, "超时为零，收不到任何应答"),
+        TimeoutTooLong { timeout, interval } => write!(
+            out,
+            "超时 {} 与间隔 {} 不相配：在途探测会超过十个",
+            duration_text(*timeout),
+            duration_text(*interval)
+        ),
+        TimeoutHelp { interval } => write!(out, "与间隔（{}）相同，或略大于最长时延", duration_text(*interval)),
+        PayloadSize { size } => write!(out, "{size} 字节的载荷无法发送或无法识别"),
+        PayloadSizeHelp { least, most } => write!(out, "使用 {least} 到 {most} 字节"),
+        HopLimitZero => write!(out, "跳数限制为零，报文发不出去"),
+        HopLimitZeroHelp => write!(out, "使用默认值 64"),
+        NoConfirmProbes => write!(out, "没有确认探测，丢一个包就算中断"),
+        NoConfirmProbesHelp => write!(out, "使用默认值 3"),
+        ConfirmAfterTimeout { floor, timeout } => write!(
+            out,
+            "确认探测在 {} 后才开始，而探测在 {} 后已经超时",
+            duration_text(*floor),
+            duration_text(*timeout)
+        ),
+        ConfirmAfterTimeoutHelp => write!(out, "`confirm.floor` 应短于超时；默认 100ms"),
+        ConfirmTrain { train, interval } => {
+            write!(out, "确认探测共需 {}，超过十个间隔（{}）", duration_text(*train), duration_text(*interval))
+        }
+        ConfirmTrainHelp => write!(out, "减小 `confirm.spacing` 或 `confirm.probes`"),
+        NoRestoreAnswers => write!(out, "零次应答不能证明恢复"),
+        NoRestoreAnswersHelp => write!(out, "使用默认值 5"),
+        SourceFamily { source, target } => write!(out, "源地址 {source} 到不了 {target}：一个是 IPv4，一个是 IPv6"),
+        SourceFamilyHelp => write!(out, "使用与目标同族的源地址，或不写"),
+    }
+}
+
+struct Noun<'a>(&'a Expected);
+
+impl std::fmt::Display for Noun<'_> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> Result {
+        match self.0 {
+            Expected::Text => write!(out, "文字"),
+            Expected::TrueOrFalse => write!(out, " `true` 或 `false`"),
+            Expected::WholeNumber { most } => write!(out, " 0 到 {most} 的整数"),
+            Expected::List => write!(out, "列表"),
+            Expected::Map => write!(out, "键值映射"),
+            Expected::Duration => write!(out, "时长"),
+            Expected::Percent => write!(out, "百分数"),
+            Expected::BitRate => write!(out, "速率"),
+            Expected::Date => write!(out, "日期"),
+            Expected::Address => write!(out, " IP 地址"),
+            Expected::SocketAddress => write!(out, "带端口的 IP 地址"),
+            Expected::TimeZone => write!(out, "时区"),
+            Expected::Other(what) => write!(out, "可用的值：{what}"),
+        }
+    }
+}
+
+fn write_help(expected: &Expected, out: &mut Formatter<'_>) -> Result {
+    match expected {
+        Expected::Text => write!(out, "写文字；当作文字的数字要加引号：\"012\""),
+        Expected::TrueOrFalse => write!(out, "写 `true` 或 `false`"),
+        Expected::WholeNumber { most } => write!(out, "写 0 到 {most} 的整数"),
+        Expected::List => write!(out, "写 `[甲, 乙]`，或每行一个 `- 项`"),
+        Expected::Map => write!(out, "每行写一个 `键: 值`，比此键缩进更深"),
+        Expected::Duration => write!(out, "写整数加单位：`500ms`、`5s`、`15m`、`2h` 或 `1d`"),
+        Expected::Percent => write!(out, "写 0 到 100 的数（最多四位小数）加百分号：`99.9 %`"),
+        Expected::BitRate => write!(out, "写速率和单位：`64k`、`100M`、`2.5G`"),
+        Expected::Date => write!(out, "写年、月、日：`2025-06-01`"),
+        Expected::Address => write!(out, "写 IPv4 或 IPv6 地址，例如 `198.18.0.1` 或 `2001:2::1`"),
+        Expected::SocketAddress => write!(out, "写地址和端口，例如 `127.0.0.1:9815` 或 `[::1]:9815`"),
+        Expected::TimeZone => write!(out, "写 IANA 时区名，例如 `Asia/Shanghai`"),
+        Expected::Other(_) => write!(out, "对照随附示例"),
+    }
+}
+
+fn bad_address(reason: AddressFault) -> &'static str {
+    match reason {
+        AddressFault::Malformed => "既不是 IP 地址也不是主机名",
+        AddressFault::Prefix => "带有前缀长度",
+        AddressFault::Unspecified => "是未指定地址，没有主机使用",
+        AddressFault::Multicast => "是组播地址，不对应单一主机",
+        AddressFault::Broadcast => "是广播地址，不对应单一主机",
+        AddressFault::Reserved => "在保留地址段内，没有主机使用",
+        AddressFault::LinkLocal => "是链路本地地址，没有接口就不能确定主机",
+        AddressFault::Mapped => "是 IPv6 形式的 IPv4 地址",
     }
 }

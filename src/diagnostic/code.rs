@@ -1,0 +1,77 @@
+//! Every code that a finding can carry. Numbers are never reused; `docs/diagnostics.md` explains each.
+
+use super::Code;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $number:literal;)*) => {
+        impl Code {
+            $($(#[$doc])* pub const $name: Self = Self($number);)*
+            /// In order of number.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+        }
+    };
+}
+
+codes! {
+    // ---- 10: any file
+    UNREADABLE = 1001;
+    ENCODING = 1002;
+    SYNTAX = 1003;
+    DUPLICATE_KEY = 1004;
+    UNKNOWN_KEY = 1005;
+    MISSING_KEY = 1006;
+    WRONG_VALUE = 1007;
+    UNKNOWN_WORD = 1008;
+    ALIAS = 1009;
+    TOO_LARGE = 1010;
+    MORE_FINDINGS = 1011;
+    // ---- 11: linkpatrol.yaml
+    LISTEN_NOT_LOOPBACK = 1101;
+    DUPLICATE_NAME = 1102;
+    BAD_URL = 1103;
+    OUT_OF_RANGE = 1104;
+    // ---- 12: the YAML files of an inventory
+    NO_INVENTORY = 1201;
+    DUPLICATE_ID = 1202;
+    BAD_ID = 1203;
+    // ---- 13: the ledger
+    UNKNOWN_COLUMN = 1301;
+    MISSING_COLUMN = 1302;
+    DUPLICATE_COLUMN = 1303;
+    UNUSED_COLUMN = 1304;
+    ROW_LENGTH = 1305;
+    MISSING_FIELD = 1306;
+    WRONG_FIELD = 1307;
+    BAD_LINK_ID = 1308;
+    DUPLICATE_LINK_ID = 1309;
+    DUPLICATE_CIRCUIT = 1310;
+    UNKNOWN_REFERENCE = 1311;
+    BAD_ADDRESS = 1312;
+    SHARED_ADDRESS = 1313;
+    NOT_SYNTHETIC = 1314;
+    LONE_GROUP = 1315;
+    NO_LINKS = 1316;
+    CONFLICTING_FIELDS = 1317;
+    // ---- 14: the contract
+    FIGURE_OF_NOTHING = 1401;
+    ORDER_OF_FIGURES = 1402;
+    // ---- 15: probe profiles
+    NO_PROFILES = 1501;
+    DUPLICATE_PROFILE = 1502;
+    SERVED_TWICE = 1503;
+    NOT_SERVED = 1504;
+    UNKNOWN_PROFILE = 1505;
+    UNUSED_PROFILE = 1506;
+    // ---- 16: effective measuring values
+    TIMEOUT_CANNOT_WORK = 1601;
+    INTERVAL_TOO_SHORT = 1602;
+    PAYLOAD_SIZE = 1603;
+    CONFIRM_CANNOT_WORK = 1604;
+    RESTORE_CANNOT_WORK = 1605;
+    SOURCE_FAMILY = 1606;
+    OVER_LIMIT = 1607;
+    // ---- 17: the inventory against the contract's text
+    COUNTS_CONTRADICT = 1701;
+    COUNT_DIFFERS = 1702;
+    NOT_MEASURABLE = 1703;
+}

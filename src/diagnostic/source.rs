@@ -1,0 +1,57 @@
+//! A file that a person wrote, as bytes and as text.
+
+use std::{path::Path, sync::Arc};
+
+use super::{Code, Findings, Place};
+use crate::text::Message;
+
+/// One file's contents, whatever they are.
+#[derive(Debug, Clone)]
+pub struct Source {
+    pub file: Arc<Path>,
+    pub bytes: Vec<u8>,
+}
+
+impl Source {
+    /// 64 MiB: a ledger of 200 000 lines; more is the wrong file, and would only fill the memory.
+    pub const MOST_BYTES: u64 = 64 << 20;
+
+    /// `None`, with a finding, when the file cannot be read or is too large.
+    pub fn read(file: &Path, findings: &mut Findings) -> Option<Self> {
+        let size = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
+        if size > Self::MOST_BYTES {
+            let (message, help) = (Message::TooLarge { bytes: size }, Message::TooLargeHelp { most: Self::MOST_BYTES });
+            findings.error(Place::whole(file), Code::TOO_LARGE, message, help);
+            return None;
+        }
+        match std::fs::read(file) {
+            Ok(bytes) => Some(Self { file: file.into(), bytes }),
+            Err(error) => {
+                let message = Message::Unreadable { cause: error.to_string() };
+                findings.error(Place::whole(file), Code::UNREADABLE, message, Message::UnreadableHelp);
+                None
+            }
+        }
+    }
+
+    /// The bytes as UTF-8 without a byte order mark. `Err`: what is readable before the first wrong byte.
+    pub fn utf8(&self) -> Result<&str, &str> {
+        let bytes = self.bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&self.bytes);
+        std::str::from_utf8(bytes).map_err(|error| {
+            // Cannot fail: this is what `valid_up_to` says.
+            std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()
+        })
+    }
+
+    /// The place right behind `text`, which is how the file begins.
+    pub fn place_after(&self, text: &str) -> Place {
+        let line = text.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        let column = text.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Place { file: Arc::clone(&self.file), line: count(line), column: count(column) }
+    }
+}
+
+/// Lines and columns beyond four thousand million are not counted further.
+pub fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

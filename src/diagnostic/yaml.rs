@@ -1,0 +1,297 @@
+//! Reading a YAML file into a type, with all findings of the file and not only the first.
+//!
+//! In: a [`Source`] and a type that serde can decode, its structs with `deny_unknown_fields`. Out: a [`Document`] that
+//! knows the place of every value, and findings. The decoder stops at its first error; so the value that it stopped at
+//! is reported, taken out, and the rest is decoded again, until it decodes. A map without a required key is taken out
+//! whole; so of two keys missing from one map only the first is reported.
+
+mod tree;
+
+use std::{path::Path, sync::Arc};
+
+use serde::{Deserializer, de::DeserializeOwned};
+use serde_path_to_error::Segment;
+use serde_yaml::Value;
+
+use super::{Code, Findings, Place, Source, closest};
+use crate::text::{Expected, Message};
+use tree::{Content, Node};
+
+/// What a file said, as far as it could be decoded.
+#[derive(Debug)]
+pub struct Document<T> {
+    pub value: T,
+    file: Arc<Path>,
+    tree: Node,
+}
+
+impl<T> Document<T> {
+    /// Where the value at `path` stands: keys and list numbers with dots, such as `units.3.id`. The nearest value
+    /// around it when it was not written.
+    pub fn place(&self, path: &str) -> Place {
+        let mut node = &self.tree;
+        for step in path.split('.') {
+            match node.child(step) {
+                Some(child) => node = child,
+                None => break,
+            }
+        }
+        Place { file: Arc::clone(&self.file), line: node.line, column: node.column }
+    }
+
+    /// The scalar at `path` as it was written.
+    pub fn written(&self, path: &str) -> Option<&str> {
+        match &path.split('.').try_fold(&self.tree, |node, step| node.child(step))?.content {
+            Content::Scalar { text, .. } => Some(text),
+            Content::List(_) | Content::Map(_) => None,
+        }
+    }
+}
+
+/// Reads and decodes a file. `None`, with findings, when nothing of it can be used.
+pub fn read<T: DeserializeOwned>(file: &Path, findings: &mut Findings) -> Option<Document<T>> {
+    decode(&Source::read(file, findings)?, findings)
+}
+
+/// Decodes a file that was read.
+pub fn decode<T: DeserializeOwned>(source: &Source, findings: &mut Findings) -> Option<Document<T>> {
+    let text = match source.utf8() {
+        Ok(text) => text,
+        Err(readable) => {
+            let place = source.place_after(readable);
+            findings.error(place, Code::ENCODING, Message::NotUtf8, Message::NotUtf8Help);
+            return None;
+        }
+    };
+    let mut tree = Node::parse(source, text, findings)?;
+    let mut value = tree.value();
+    while !findings.is_full() {
+        let error = match serde_path_to_error::deserialize::<_, T>(&value) {
+            Ok(value) => return Some(Document { value, file: Arc::clone(&source.file), tree }),
+            Err(error) => error,
+        };
+        let path: Vec<&Segment> = error.path().iter().take_while(|step| name(step).is_some()).collect();
+        if let Some(finding) = Complaint::of(&error.inner().to_string(), tree.at(&path)) {
+            let (line, column) = tree.position(&path, matches!(finding, Complaint::UnknownKey { .. }));
+            let (code, message, help) = finding.words(path.last().and_then(|step| name(step)));
+            findings.error(Place { file: Arc::clone(&source.file), line, column }, code, message, help);
+        }
+        if !(tree.remove(&path) && remove(&mut value, &path)) {
+            break;
+        }
+    }
+    None
+}
+
+/// Deserializes a length of time such as `5s`.
+pub fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<std::time::Duration, D::Error> {
+    parsed(from, "duration", crate::units::parse_duration)
+}
+
+/// Deserializes a share such as `99.9 %`.
+pub fn percent<'de, D: Deserializer<'de>>(from: D) -> Result<crate::units::Ppm, D::Error> {
+    parsed(from, "percent", |text| text.contains('%').then(|| crate::units::Ppm::parse_percent(text))?)
+}
+
+/// A length of time in a field that may be left out.
+#[derive(Clone, Copy, Debug, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Lasting(#[serde(deserialize_with = "duration")] pub std::time::Duration);
+
+/// A share in a field that may be left out.
+#[derive(Clone, Copy, Debug, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Percent(#[serde(deserialize_with = "percent")] pub crate::units::Ppm);
+
+/// A text that `parse` understands. `what` is one of the words of [`Complaint::expected`].
+fn parsed<'de, D: Deserializer<'de>, T>(
+    from: D,
+    what: &'static str,
+    parse: fn(&str) -> Option<T>,
+) -> Result<T, D::Error> {
+    struct Visitor<T>(&'static str, fn(&str) -> Option<T>);
+    impl<T> serde::de::Visitor<'_> for Visitor<T> {
+        type Value = T;
+
+        fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            out.write_str(self.0)
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+            self.1(text).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+        }
+    }
+    from.deserialize_str(Visitor(what, parse))
+}
+
+/// What the decoder did not like.
+enum Complaint {
+    UnknownKey { known: Vec<String> },
+    MissingKey { key: String },
+    UnknownWord { word: String, known: Vec<String> },
+    WrongValue { found: Message, expected: Expected },
+}
+
+impl Complaint {
+    /// Reads the decoder's text, whose forms are those of `serde::de::Error`. `None` when it follows from a finding
+    /// that was made already.
+    fn of(text: &str, node: Option<&Node>) -> Option<Self> {
+        let mut quoted = text.split('`').skip(1).step_by(2).map(str::to_owned);
+        if text.starts_with("unknown field") {
+            return Some(Self::UnknownKey { known: quoted.skip(1).collect() });
+        }
+        if text.starts_with("missing field") {
+            let key = quoted.next()?;
+            let hole = matches!(node, Some(Node { content: Content::Map(map), .. }) if map.holes.contains(&key));
+            return (!hole).then_some(Self::MissingKey { key });
+        }
+        if text.starts_with("unknown variant") {
+            return Some(Self::UnknownWord { word: quoted.next()?, known: quoted.collect() });
+        }
+        let expected = text.rsplit_once("expected ").map_or(text, |(_, expected)| expected);
+        Some(Self::WrongValue {
+            found: node.map_or(Message::FoundNothing, Node::found),
+            expected: Self::expected(expected),
+        })
+    }
+
+    /// The decoder's word for what belongs here. Texts of our own types come from [`parsed`].
+    fn expected(text: &str) -> Expected {
+        match text {
+            "duration" => Expected::Duration,
+            "percent" => Expected::Percent,
+            "a string" | "path string" | "string" => Expected::Text,
+            "a boolean" => Expected::TrueOrFalse,
+            "u8" => Expected::WholeNumber { most: u8::MAX.into() },
+            "u16" => Expected::WholeNumber { most: u16::MAX.into() },
+            "u32" => Expected::WholeNumber { most: u32::MAX.into() },
+            "u64" | "usize" => Expected::WholeNumber { most: u64::MAX },
+            "a sequence" => Expected::List,
+            "IP address" | "invalid IP address syntax" => Expected::Address,
+            "socket address" | "invalid socket address syntax" => Expected::SocketAddress,
+            map if map == "a map" || map.starts_with("struct ") => Expected::Map,
+            other => Expected::Other(other.to_owned()),
+        }
+    }
+
+    /// `last`: the last step of the path to the value.
+    fn words(self, last: Option<String>) -> (Code, Message, Message) {
+        match self {
+            Self::UnknownKey { known } => {
+                let key = last.unwrap_or_default();
+                let closest = closest(&key, known.iter().map(String::as_str)).map(str::to_owned);
+                (Code::UNKNOWN_KEY, Message::UnknownKey { key }, Message::Known { closest, known })
+            }
+            Self::MissingKey { key } => {
+                (Code::MISSING_KEY, Message::MissingKey { key: key.clone() }, Message::MissingKeyHelp { key })
+            }
+            Self::UnknownWord { word, known } => {
+                let closest = closest(&word, known.iter().map(String::as_str)).map(str::to_owned);
+                (Code::UNKNOWN_WORD, Message::UnknownWord { word }, Message::Known { closest, known })
+            }
+            Self::WrongValue { found, expected } => {
+                let message = Message::WrongValue { found: Box::new(found), expected: expected.clone() };
+                (Code::WRONG_VALUE, message, Message::Write(expected))
+            }
+        }
+    }
+}
+
+impl Node {
+    /// The value below this one: by key in a map, by number in a list.
+    fn child(&self, step: &str) -> Option<&Self> {
+        match &self.content {
+            Content::Scalar { .. } => None,
+            Content::List(items) => items.get(step.parse::<usize>().ok()?),
+            Content::Map(map) => map.entries.iter().find(|entry| entry.key == step).map(|entry| &entry.value),
+        }
+    }
+
+    fn at(&self, path: &[&Segment]) -> Option<&Self> {
+        path.iter().try_fold(self, |node, step| node.child(&name(step)?))
+    }
+
+    fn at_mut(&mut self, path: &[&Segment]) -> Option<&mut Self> {
+        path.iter().try_fold(self, |node, step| match &mut node.content {
+            Content::Scalar { .. } => None,
+            Content::List(items) => items.get_mut(name(step)?.parse::<usize>().ok()?),
+            Content::Map(map) => {
+                let key = name(step)?;
+                map.entries.iter_mut().find(|entry| entry.key == key).map(|entry| &mut entry.value)
+            }
+        })
+    }
+
+    /// Line and column of the value at `path`, or of its key.
+    fn position(&self, path: &[&Segment], of_key: bool) -> (u32, u32) {
+        let parent = path.split_last().and_then(|(last, parents)| Some((self.at(parents)?, name(last)?)));
+        if let (true, Some((Self { content: Content::Map(map), .. }, key))) = (of_key, parent)
+            && let Some(entry) = map.entries.iter().find(|entry| entry.key == key)
+        {
+            return (entry.line, entry.column);
+        }
+        self.at(path).map_or((self.line, self.column), |node| (node.line, node.column))
+    }
+
+    /// Takes the value at `path` out. `false`: nothing is left that could be taken out.
+    fn remove(&mut self, path: &[&Segment]) -> bool {
+        let Some((last, parents)) = path.split_last() else { return false };
+        let (Some(parent), Some(last)) = (self.at_mut(parents), name(last)) else { return false };
+        match &mut parent.content {
+            Content::Scalar { .. } => false,
+            Content::List(items) => {
+                last.parse().is_ok_and(|at: usize| (at < items.len()).then(|| items.remove(at)).is_some())
+            }
+            Content::Map(map) => {
+                let before = map.entries.len();
+                map.entries.retain(|entry| entry.key != last);
+                map.holes.push(last);
+                map.entries.len() < before
+            }
+        }
+    }
+
+    /// What stands here, for people.
+    fn found(&self) -> Message {
+        match &self.content {
+            Content::Scalar { text, plain: true } if text.is_empty() || text == "~" => Message::FoundNothing,
+            Content::Scalar { text, .. } => Message::FoundText(shortened(text)),
+            Content::List(_) => Message::FoundList,
+            Content::Map(_) => Message::FoundMap,
+        }
+    }
+}
+
+/// The same removal from what the decoder is given.
+fn remove(value: &mut Value, path: &[&Segment]) -> bool {
+    let Some((last, parents)) = path.split_last() else { return false };
+    let parent = parents.iter().try_fold(value, |value, step| match step {
+        Segment::Seq { index } => value.get_mut(*index),
+        _ => value.get_mut(name(step)?),
+    });
+    match (parent, last) {
+        (Some(Value::Sequence(items)), Segment::Seq { index }) if *index < items.len() => {
+            items.remove(*index);
+            true
+        }
+        (Some(Value::Mapping(map)), last) => name(last).is_some_and(|key| map.shift_remove(key.as_str()).is_some()),
+        _ => false,
+    }
+}
+
+/// A step of the decoder's path as text. `None` where the decoder lost its way.
+fn name(step: &Segment) -> Option<String> {
+    match step {
+        Segment::Seq { index } => Some(index.to_string()),
+        Segment::Map { key } => Some(key.clone()),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    }
+}
+
+/// At most 60 letters of what a person wrote, so that a message stays a line.
+pub fn shortened(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,362 @@
+//! The ledger of links: one CSV row is one link with its points.
+//!
+//! UTF-8 with or without byte order mark, or GB18030, as office programs write it. A wrong cell is reported at its own
+//! line and column, and the rest of the row is still checked; a row with an error gives no link.
+
+use std::{borrow::Cow, collections::HashMap, net::IpAddr, sync::Arc};
+
+use super::{
+    CarrierIndex, Inventory, Link, LinkId, Overrides, Point, PointIndex, Priority, Responder, Role, SegmentIndex, Set,
+    Status, Target, UnitIndex,
+    columns::{Column, Word},
+    sheet::{Cell, Row, Sheet},
+};
+use crate::{
+    diagnostic::{Code, Findings, Place, Source, closest},
+    text::{AddressFault, Expected, Message},
+    units::{BitRate, parse_duration},
+};
+
+/// Reads all ledgers of a folder, in order, into `inventory.links`.
+pub(super) fn read(ledgers: &[Source], inventory: &mut Inventory, findings: &mut Findings) {
+    let mut links = vec![];
+    {
+        let mut ledger = Ledger::new(inventory, findings);
+        for source in ledgers {
+            let Some(text) = decoded(source, ledger.findings) else { continue };
+            if let Some(mut sheet) = Sheet::open(source, &text, ledger.findings) {
+                while let Some(row) = sheet.next_row(ledger.findings) {
+                    links.extend(ledger.link(&row));
+                }
+            }
+        }
+        ledger.report_lone_groups();
+    }
+    let mut next = 0;
+    for link in &mut links {
+        link.first_point = PointIndex(next);
+        next += crate::diagnostic::count(link.points.len());
+    }
+    inventory.links = links;
+}
+
+/// The text of a ledger in whichever encoding it was saved.
+fn decoded<'a>(source: &'a Source, findings: &mut Findings) -> Option<Cow<'a, str>> {
+    let readable = match source.utf8() {
+        Ok(text) => return Some(Cow::Borrowed(text)),
+        Err(readable) => readable,
+    };
+    // UTF-16 would decode as GB18030 nonsense: office programs call it "Unicode text".
+    let utf16 = source.bytes.starts_with(&[0xFF, 0xFE]) || source.bytes.starts_with(&[0xFE, 0xFF]);
+    let (text, wrong) = encoding_rs::GB18030.decode_without_bom_handling(&source.bytes);
+    if utf16 || wrong {
+        findings.error(source.place_after(readable), Code::ENCODING, Message::NotUtf8OrGb, Message::NotUtf8OrGbHelp);
+        return None;
+    }
+    Some(text)
+}
+
+/// What all rows share: the names that cells refer to, and what is taken already.
+struct Ledger<'a> {
+    carriers: HashMap<&'a str, CarrierIndex>,
+    units: HashMap<&'a str, UnitIndex>,
+    segments: HashMap<&'a str, SegmentIndex>,
+    synthetic: bool,
+    ids: HashMap<LinkId, Place>,
+    circuits: HashMap<(CarrierIndex, String), Place>,
+    far_targets: HashMap<Target, Place>,
+    /// Redundancy groups: place of the first member, and how many there are.
+    groups: HashMap<Arc<str>, (Place, u32)>,
+    findings: &'a mut Findings,
+}
+
+impl<'a> Ledger<'a> {
+    fn new(inventory: &'a Inventory, findings: &'a mut Findings) -> Self {
+        let carriers = inventory
+            .carriers
+            .iter()
+            .zip(0..)
+            .flat_map(|(carrier, at)| [&carrier.name, &carrier.id].map(|name| (name.as_str(), CarrierIndex(at))));
+        let units = inventory.units.iter().zip(0..);
+        let units = units.flat_map(|(unit, at)| [&unit.name, &unit.id].map(|name| (name.as_str(), UnitIndex(at))));
+        let segments = inventory.segments.iter().zip(0..);
+        Self {
+            carriers: carriers.collect(),
+            units: units.collect(),
+            segments: segments.map(|(segment, at)| (segment.id.as_str(), SegmentIndex(at))).collect(),
+            synthetic: inventory.synthetic,
+            ids: HashMap::new(),
+            circuits: HashMap::new(),
+            far_targets: HashMap::new(),
+            groups: HashMap::new(),
+            findings,
+        }
+    }
+
+    /// `None` when something in the row is wrong; all that is wrong has been reported.
+    fn link(&mut self, row: &Row<'_>) -> Option<Link> {
+        let id = self.id(row);
+        let carrier = self.carrier(row);
+        let cid = self.circuit(row, carrier);
+        let kind = self.required(row, Column::Kind).and_then(|cell| self.word(&cell));
+        let unit = self.unit(row);
+        let bandwidth = self.bandwidth(row);
+        let priority = self.optional_word::<Priority>(row, Column::Priority);
+        let status = self.optional_word::<Status>(row, Column::Status);
+        let installed = self.parsed(row, Column::Installed, Expected::Date, |text| text.parse().ok());
+        let segments = self.segments(row);
+        let points = self.points(row);
+        let overrides = self.overrides(row);
+        let text = |column| row.cell(column).map_or_else(String::new, |cell| cell.text.to_owned());
+        let (id, place) = id?;
+        let link = Link {
+            id,
+            cid: cid?,
+            kind: kind?,
+            carrier: carrier?,
+            unit: unit?,
+            a_end: text(Column::AEnd),
+            z_end: text(Column::ZEnd),
+            bandwidth: bandwidth?,
+            priority: priority?,
+            status: status?,
+            installed: installed?.map(|set| set.value),
+            group: self.group(row),
+            segments: segments?,
+            points: points?,
+            first_point: PointIndex(0),
+            overrides: overrides?,
+            place,
+        };
+        Some(link)
+    }
+
+    fn id(&mut self, row: &Row<'_>) -> Option<(LinkId, Place)> {
+        let cell = self.required(row, Column::Id)?;
+        let Some(id) = LinkId::parse(cell.text) else {
+            let message = Message::BadId { id: cell.shortened() };
+            self.findings.error(cell.place, Code::BAD_LINK_ID, message, Message::BadIdHelp);
+            return None;
+        };
+        match self.ids.get(&id) {
+            None => {
+                self.ids.insert(id.clone(), cell.place.clone());
+                Some((id, cell.place))
+            }
+            Some(first) => {
+                let message = Message::DuplicateId { id: id.to_string(), first: first.clone() };
+                self.findings.error(cell.place, Code::DUPLICATE_LINK_ID, message, Message::DuplicateIdHelp);
+                None
+            }
+        }
+    }
+
+    fn carrier(&mut self, row: &Row<'_>) -> Option<CarrierIndex> {
+        let cell = self.required(row, Column::Carrier)?;
+        let found = self.carriers.get(cell.text).copied();
+        if found.is_none() {
+            self.unknown(&cell, Column::Carrier, self.carriers.keys().copied().collect());
+        }
+        found
+    }
+
+    /// By its code; by its name where the ledger has no code.
+    fn unit(&mut self, row: &Row<'_>) -> Option<UnitIndex> {
+        let by_name = row.cell(Column::UnitName);
+        let cell = match (row.cell(Column::Unit), by_name) {
+            (None, Some(name)) => name,
+            (code, _) => code.or_else(|| self.required(row, Column::Unit))?,
+        };
+        let found = self.units.get(cell.text).copied();
+        if found.is_none() {
+            self.unknown(&cell, Column::Unit, self.units.keys().copied().collect());
+        }
+        found
+    }
+
+    /// The circuit id, which no other link of the same carrier has.
+    fn circuit(&mut self, row: &Row<'_>, carrier: Option<CarrierIndex>) -> Option<String> {
+        let cell = self.required(row, Column::Cid)?;
+        let key = (carrier?, cell.text.to_owned());
+        if let Some(first) = self.circuits.get(&key) {
+            let message = Message::DuplicateCircuit { cid: cell.shortened(), first: first.clone() };
+            self.findings.error(cell.place, Code::DUPLICATE_CIRCUIT, message, Message::DuplicateCircuitHelp);
+            return None;
+        }
+        self.circuits.insert(key, cell.place.clone());
+        Some(cell.text.to_owned())
+    }
+
+    /// From `bandwidth`, else from NetBox's `commit_rate` in Kbit/s.
+    fn bandwidth(&mut self, row: &Row<'_>) -> Option<BitRate> {
+        // Below 1000 bit/s somebody left the unit out: `100` for 100 Mbit/s.
+        let with_unit = |text: &str| BitRate::parse(text).filter(|rate| rate.0 >= 1_000);
+        let kilobits = |text: &str| text.parse::<u64>().ok()?.checked_mul(1_000).filter(|rate| *rate > 0).map(BitRate);
+        let bandwidth = self.parsed(row, Column::Bandwidth, Expected::BitRate, with_unit)?;
+        let rate = Expected::WholeNumber { most: u64::from(u32::MAX) };
+        let commit = self.parsed(row, Column::CommitRate, rate, kilobits)?;
+        match (bandwidth, commit) {
+            (Some(bandwidth), Some(commit)) if bandwidth.value != commit.value => {
+                let message = Message::BandwidthsDiffer { bandwidth: bandwidth.value, commit: commit.value };
+                self.findings.error(commit.place, Code::CONFLICTING_FIELDS, message, Message::BandwidthsDifferHelp);
+                None
+            }
+            (Some(set), _) | (None, Some(set)) => Some(set.value),
+            (None, None) => self.required(row, Column::Bandwidth).and(None),
+        }
+    }
+
+    fn segments(&mut self, row: &Row<'_>) -> Option<Vec<SegmentIndex>> {
+        let Some(cell) = row.cell(Column::Segments) else { return Some(vec![]) };
+        let mut found = vec![];
+        let names = cell.text.split([' ', ';', '；', '、']).filter(|name| !name.is_empty());
+        for name in names {
+            match self.segments.get(name) {
+                Some(segment) => found.push(*segment),
+                None => {
+                    let cell = Cell { text: name, place: cell.place.clone() };
+                    self.unknown(&cell, Column::Segments, self.segments.keys().copied().collect());
+                }
+            }
+        }
+        (found.len() == cell.text.split([' ', ';', '；', '、']).filter(|name| !name.is_empty()).count())
+            .then_some(found)
+    }
+
+    /// In role order; `Some` of none when the row has no address at all.
+    fn points(&mut self, row: &Row<'_>) -> Option<Vec<Point>> {
+        let responder = self.optional_word::<Responder>(row, Column::Responder)?;
+        let mut points = vec![];
+        let mut all_good = true;
+        for role in Role::ALL {
+            let Some(cell) = row.cell(Column::Address(role)) else { continue };
+            match Target::parse(cell.text) {
+                Ok(target) => {
+                    self.warn_of_target(&target, role, &cell);
+                    let responder = match role {
+                        Role::Near | Role::Far | Role::Beyond => responder,
+                        Role::CarrierGateway => Responder::RouterControlPlane,
+                        Role::Public => Responder::Host,
+                    };
+                    points.push(Point { role, target, responder, place: cell.place });
+                }
+                Err(reason) => {
+                    self.bad_address(&cell, reason);
+                    all_good = false;
+                }
+            }
+        }
+        all_good.then_some(points)
+    }
+
+    fn bad_address(&mut self, cell: &Cell<'_>, reason: AddressFault) {
+        let message = Message::BadAddress { address: cell.shortened(), reason };
+        self.findings.error(cell.place.clone(), Code::BAD_ADDRESS, message, Message::BadAddressHelp(reason));
+    }
+
+    fn warn_of_target(&mut self, target: &Target, role: Role, cell: &Cell<'_>) {
+        if self.synthetic && !target.is_synthetic() {
+            let message = Message::NotSynthetic { address: cell.shortened() };
+            self.findings.warning(cell.place.clone(), Code::NOT_SYNTHETIC, message, Message::NotSyntheticHelp);
+        }
+        if role == Role::Far {
+            let first = self.far_targets.entry(target.clone()).or_insert_with(|| cell.place.clone());
+            if *first != cell.place {
+                let message = Message::SharedAddress { address: cell.shortened(), first: first.clone() };
+                self.findings.warning(cell.place.clone(), Code::SHARED_ADDRESS, message, Message::SharedAddressHelp);
+            }
+        }
+    }
+
+    fn overrides(&mut self, row: &Row<'_>) -> Option<Overrides> {
+        let text = |text: &str| Some(text.to_owned());
+        let address = |text: &str| text.parse::<IpAddr>().ok();
+        let six_bits = |text: &str| text.parse::<u8>().ok().filter(|dscp| *dscp < 64);
+        let profile = self.parsed(row, Column::Profile, Expected::Text, text);
+        let interval = self.parsed(row, Column::Interval, Expected::Duration, parse_duration);
+        let timeout = self.parsed(row, Column::Timeout, Expected::Duration, parse_duration);
+        let source = self.parsed(row, Column::Source, Expected::Address, address);
+        let interface = self.parsed(row, Column::Interface, Expected::Text, text);
+        let dscp = self.parsed(row, Column::Dscp, Expected::WholeNumber { most: 63 }, six_bits);
+        Some(Overrides {
+            profile: profile?,
+            interval: interval?,
+            timeout: timeout?,
+            source: source?,
+            interface: interface?,
+            dscp: dscp?,
+        })
+    }
+
+    fn group(&mut self, row: &Row<'_>) -> Option<Arc<str>> {
+        let cell = row.cell(Column::Group)?;
+        let name = match self.groups.get_key_value(cell.text) {
+            Some((name, _)) => Arc::clone(name),
+            None => Arc::from(cell.text),
+        };
+        self.groups.entry(Arc::clone(&name)).or_insert((cell.place, 0)).1 += 1;
+        Some(name)
+    }
+
+    /// A redundancy group of one protects nothing: a slip of the name, most often.
+    fn report_lone_groups(&mut self) {
+        for (name, (place, members)) in std::mem::take(&mut self.groups) {
+            if members == 1 {
+                let message = Message::LoneGroup { group: name.to_string() };
+                self.findings.warning(place, Code::LONE_GROUP, message, Message::LoneGroupHelp);
+            }
+        }
+    }
+
+    /// The cell, or a finding that it is empty. Says nothing when the whole column is missing: that was said once.
+    fn required<'r>(&mut self, row: &Row<'r>, column: Column) -> Option<Cell<'r>> {
+        let cell = row.cell(column);
+        if let (None, Some(place)) = (&cell, row.place(column)) {
+            let message = Message::MissingField { column: column.heading() };
+            self.findings.error(place, Code::MISSING_FIELD, message, Message::MissingFieldHelp);
+        }
+        cell
+    }
+
+    fn word<W: Word>(&mut self, cell: &Cell<'_>) -> Option<W> {
+        let word = W::of(cell.text);
+        if word.is_none() {
+            let known = W::known();
+            let closest = closest(cell.text, known.iter().map(String::as_str)).map(str::to_owned);
+            let message = Message::UnknownWord { word: cell.shortened() };
+            self.findings.error(cell.place.clone(), Code::WRONG_FIELD, message, Message::Known { closest, known });
+        }
+        word
+    }
+
+    /// The default when the cell is empty; `None` when it is wrong.
+    fn optional_word<W: Word + Default>(&mut self, row: &Row<'_>, column: Column) -> Option<W> {
+        row.cell(column).map_or_else(|| Some(W::default()), |cell| self.word(&cell))
+    }
+
+    /// `Some(None)` when the cell is empty; `None` when it is wrong.
+    fn parsed<T>(
+        &mut self,
+        row: &Row<'_>,
+        column: Column,
+        expected: Expected,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<Option<Set<T>>> {
+        let Some(cell) = row.cell(column) else { return Some(None) };
+        let value = parse(cell.text);
+        if value.is_none() {
+            let found = Box::new(Message::FoundText(cell.shortened()));
+            let message = Message::WrongField { column: column.heading(), found, expected: expected.clone() };
+            self.findings.error(cell.place.clone(), Code::WRONG_FIELD, message, Message::Write(expected));
+        }
+        value.map(|value| Some(Set { value, place: cell.place }))
+    }
+
+    fn unknown(&mut self, cell: &Cell<'_>, column: Column, mut known: Vec<&str>) {
+        known.sort_unstable();
+        let closest = closest(cell.text, known.iter().copied()).map(str::to_owned);
+        let known = known.into_iter().map(str::to_owned).collect();
+        let message = Message::UnknownReference { column: column.heading(), name: cell.shortened() };
+        self.findings.error(cell.place.clone(), Code::UNKNOWN_REFERENCE, message, Message::Known { closest, known });
+    }
+}

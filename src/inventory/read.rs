@@ -1,0 +1,253 @@
+//! The YAML files of an inventory folder, and which ledgers belong to it.
+
+use std::{collections::BTreeMap, collections::HashMap, hash::Hasher, net::IpAddr, path::Path};
+
+use serde::{Deserialize, de::DeserializeOwned};
+use siphasher::sip::SipHasher13;
+
+use super::{Carrier, Declared, Inventory, Kind, Overrides, Segment, SegmentKind, Set, Unit, ledger};
+use crate::{
+    diagnostic::{
+        Code, Findings, Place, Source,
+        yaml::{self, Document, Lasting},
+    },
+    text::{Expected, Message},
+};
+
+/// `inventory.yaml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Head {
+    /// Names and addresses are invented.
+    synthetic: bool,
+    declared: DeclaredCounts,
+    files: Files,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DeclaredCounts {
+    total: Option<u32>,
+    by_kind: BTreeMap<Kind, u32>,
+    inferred: BTreeMap<Kind, u32>,
+    clause: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Files {
+    carriers: String,
+    units: String,
+    segments: String,
+    links: Vec<String>,
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self {
+            carriers: "carriers.yaml".into(),
+            units: "units.yaml".into(),
+            segments: "segments.yaml".into(),
+            links: vec!["links.csv".into()],
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CarriersFile {
+    carriers: Vec<Named>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnitsFile {
+    units: Vec<Named>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SegmentsFile {
+    segments: Vec<SegmentEntry>,
+}
+
+/// A carrier or a unit.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    id: String,
+    name: String,
+    #[serde(default)]
+    measuring: Measuring,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SegmentEntry {
+    id: String,
+    kind: SegmentKind,
+    name: String,
+}
+
+/// [`Overrides`] as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Measuring {
+    profile: Option<String>,
+    interval: Option<Lasting>,
+    timeout: Option<Lasting>,
+    source: Option<IpAddr>,
+    interface: Option<String>,
+    dscp: Option<u8>,
+}
+
+impl Inventory {
+    /// Reads a folder. `None`, with findings, when it is no inventory at all.
+    pub fn load(folder: &Path, findings: &mut Findings) -> Option<Self> {
+        let head_file = folder.join("inventory.yaml");
+        if !head_file.is_file() {
+            findings.error(Place::whole(folder), Code::NO_INVENTORY, Message::NoInventory, Message::NoInventoryHelp);
+            return None;
+        }
+        let mut reader = Reader { folder, hasher: SipHasher13::new(), findings };
+        let head: Document<Head> = reader.yaml("inventory.yaml")?;
+        let files = &head.value.files;
+        let carriers = reader.yaml::<CarriersFile>(&files.carriers);
+        let units = reader.yaml::<UnitsFile>(&files.units);
+        let segments = reader.yaml::<SegmentsFile>(&files.segments);
+        let ledgers: Vec<Source> = files.links.iter().filter_map(|name| reader.source(name)).collect();
+        let fingerprint = reader.hasher.finish();
+
+        let declared = &head.value.declared;
+        let mut inventory = Self {
+            name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            folder: folder.into(),
+            synthetic: head.value.synthetic,
+            declared: Declared {
+                total: declared.total,
+                by_kind: declared.by_kind.iter().map(|(kind, count)| (*kind, *count)).collect(),
+                inferred: declared.inferred.iter().map(|(kind, count)| (*kind, *count)).collect(),
+                clause: declared.clause.clone(),
+                place: Some(head.place("declared")),
+            },
+            carriers: carriers.map(|file| self::carriers(&file, findings)).unwrap_or_default(),
+            units: units.map(|file| self::units(&file, findings)).unwrap_or_default(),
+            segments: segments.map(|file| self::segments(&file, findings)).unwrap_or_default(),
+            links: vec![],
+            fingerprint,
+        };
+        ledger::read(&ledgers, &mut inventory, findings);
+        if inventory.links.is_empty() && !findings.has_errors() {
+            findings.error(head.place("files.links"), Code::NO_LINKS, Message::NoLinks, Message::NoLinksHelp);
+        }
+        Some(inventory)
+    }
+}
+
+/// Reads the files of one folder and hashes all that it reads.
+struct Reader<'a> {
+    folder: &'a Path,
+    hasher: SipHasher13,
+    findings: &'a mut Findings,
+}
+
+impl Reader<'_> {
+    fn source(&mut self, name: &str) -> Option<Source> {
+        let source = Source::read(&self.folder.join(name), self.findings)?;
+        self.hasher.write(name.as_bytes());
+        self.hasher.write_usize(source.bytes.len());
+        self.hasher.write(&source.bytes);
+        Some(source)
+    }
+
+    fn yaml<T: DeserializeOwned>(&mut self, name: &str) -> Option<Document<T>> {
+        let source = self.source(name)?;
+        yaml::decode(&source, self.findings)
+    }
+}
+
+fn carriers(file: &Document<CarriersFile>, findings: &mut Findings) -> Vec<Carrier> {
+    let named = named(file, "carriers", &file.value.carriers, findings).into_iter();
+    named.map(|(id, name, overrides, place)| Carrier { id, name, overrides, place }).collect()
+}
+
+fn units(file: &Document<UnitsFile>, findings: &mut Findings) -> Vec<Unit> {
+    let named = named(file, "units", &file.value.units, findings).into_iter();
+    named.map(|(id, name, overrides, place)| Unit { id, name, overrides, place }).collect()
+}
+
+/// The entries of `list` with their own ids.
+fn named<T>(
+    file: &Document<T>,
+    list: &str,
+    entries: &[Named],
+    findings: &mut Findings,
+) -> Vec<(String, String, Overrides, Place)> {
+    let kept = distinct(file, list, entries.iter().map(|entry| entry.id.as_str()), findings);
+    let entry = |(at, place)| {
+        let Named { id, name, measuring } = &entries[at];
+        let overrides = measuring.placed(file, &format!("{list}.{at}.measuring"), findings);
+        (id.clone(), name.clone(), overrides, place)
+    };
+    kept.into_iter().map(entry).collect()
+}
+
+fn segments(file: &Document<SegmentsFile>, findings: &mut Findings) -> Vec<Segment> {
+    let kept = distinct(file, "segments", file.value.segments.iter().map(|segment| segment.id.as_str()), findings);
+    let segment = |(at, place): (usize, Place)| {
+        let SegmentEntry { id, kind, name } = &file.value.segments[at];
+        Segment { id: id.clone(), kind: *kind, name: name.clone(), place }
+    };
+    kept.into_iter().map(segment).collect()
+}
+
+/// Numbers and places of the entries of `list` whose id is usable and not taken by an earlier one.
+fn distinct<'a, T>(
+    file: &Document<T>,
+    list: &str,
+    ids: impl Iterator<Item = &'a str>,
+    findings: &mut Findings,
+) -> Vec<(usize, Place)> {
+    let mut seen: HashMap<&str, Place> = HashMap::new();
+    let mut kept = vec![];
+    for (at, id) in ids.enumerate() {
+        let place = file.place(&format!("{list}.{at}.id"));
+        if super::LinkId::parse(id).is_none() {
+            let message = Message::BadId { id: yaml::shortened(id) };
+            findings.error(place, Code::BAD_ID, message, Message::BadIdHelp);
+        } else if let Some(first) = seen.get(id) {
+            let message = Message::DuplicateId { id: id.to_owned(), first: first.clone() };
+            findings.error(place, Code::DUPLICATE_ID, message, Message::DuplicateIdHelp);
+        } else {
+            seen.insert(id, place.clone());
+            kept.push((at, place));
+        }
+    }
+    kept
+}
+
+impl Measuring {
+    /// With the place of each value; `path` leads to this map.
+    fn placed<T>(&self, file: &Document<T>, path: &str, findings: &mut Findings) -> Overrides {
+        let at = |key: &str| file.place(&format!("{path}.{key}"));
+        Overrides {
+            profile: self.profile.clone().map(|value| Set { value, place: at("profile") }),
+            interval: self.interval.map(|Lasting(value)| Set { value, place: at("interval") }),
+            timeout: self.timeout.map(|Lasting(value)| Set { value, place: at("timeout") }),
+            source: self.source.map(|value| Set { value, place: at("source") }),
+            interface: self.interface.clone().map(|value| Set { value, place: at("interface") }),
+            dscp: self.dscp.map(|value| Set { value, place: at("dscp") }).filter(|dscp| usable_dscp(dscp, findings)),
+        }
+    }
+}
+
+/// A DSCP has six bits (RFC 2474).
+pub fn usable_dscp(dscp: &Set<u8>, findings: &mut Findings) -> bool {
+    let expected = Expected::WholeNumber { most: 63 };
+    if dscp.value > 63 {
+        let found = Box::new(Message::FoundText(dscp.value.to_string()));
+        let message = Message::WrongValue { found, expected: expected.clone() };
+        findings.error(dscp.place.clone(), Code::WRONG_VALUE, message, Message::Write(expected));
+    }
+    dscp.value <= 63
+}

@@ -1,0 +1,197 @@
+//! A CSV file as rows of cells that know their line and column.
+
+use std::sync::Arc;
+
+use super::columns::Column;
+use crate::{
+    diagnostic::{Code, Findings, Place, Source, closest, count, yaml::shortened},
+    text::Message,
+};
+
+/// Columns without which a row is no link. The unit may stand by code or by name, the rate in either column.
+const REQUIRED: [&[Column]; 6] = [
+    &[Column::Id],
+    &[Column::Cid],
+    &[Column::Kind],
+    &[Column::Carrier],
+    &[Column::Unit, Column::UnitName],
+    &[Column::Bandwidth, Column::CommitRate],
+];
+
+/// An open ledger, read row by row.
+pub(super) struct Sheet<'a> {
+    file: Arc<std::path::Path>,
+    records: csv::Reader<&'a [u8]>,
+    record: csv::StringRecord,
+    cursor: Cursor<'a>,
+    columns: Vec<Option<Column>>,
+}
+
+/// One row. Cells are trimmed; an empty one is no cell.
+pub(super) struct Row<'s> {
+    file: &'s Arc<std::path::Path>,
+    columns: &'s [Option<Column>],
+    record: &'s csv::StringRecord,
+    starts: &'s [(u32, u32)],
+}
+
+pub(super) struct Cell<'s> {
+    pub text: &'s str,
+    pub place: Place,
+}
+
+impl Cell<'_> {
+    /// For messages.
+    pub fn shortened(&self) -> String {
+        shortened(self.text)
+    }
+}
+
+impl<'a> Sheet<'a> {
+    /// Reads the headings. `None`, with findings, when the rows could not be understood by them.
+    pub fn open(source: &Source, text: &'a str, findings: &mut Findings) -> Option<Self> {
+        let records = csv::ReaderBuilder::new().flexible(true).has_headers(false).from_reader(text.as_bytes());
+        let cursor = Cursor { text, byte: 0, line: 1, starts: vec![] };
+        let mut sheet =
+            Self { file: Arc::clone(&source.file), records, record: csv::StringRecord::new(), cursor, columns: vec![] };
+        if !sheet.advance(findings) {
+            findings.error(Place::whole(sheet.file), Code::MISSING_COLUMN, Message::NoHeadings, Message::HeadingsHelp);
+            return None;
+        }
+        sheet.headings(findings).then_some(sheet)
+    }
+
+    /// The next row with as many cells as there are headings; others are reported and passed over.
+    pub fn next_row(&mut self, findings: &mut Findings) -> Option<Row<'_>> {
+        while self.advance(findings) {
+            let (wanted, found) = (self.columns.len(), self.record.len());
+            if wanted == found {
+                let Self { file, columns, record, cursor, .. } = self;
+                return Some(Row { file, columns, record, starts: &cursor.starts });
+            }
+            // Where the first cell is missing or one too many: the last good place in a short row.
+            let place = self.place(wanted.min(found.saturating_sub(1)));
+            findings.error(place, Code::ROW_LENGTH, Message::RowLength { wanted, found }, Message::RowLengthHelp);
+        }
+        None
+    }
+
+    /// Reads one record and finds where its cells begin. `false` at the end.
+    fn advance(&mut self, findings: &mut Findings) -> bool {
+        match self.records.read_record(&mut self.record) {
+            Ok(true) => {}
+            Ok(false) => return false,
+            Err(error) => {
+                let message = Message::Syntax { cause: error.to_string() };
+                findings.error(Place::whole(Arc::clone(&self.file)), Code::SYNTAX, message, Message::HeadingsHelp);
+                return false;
+            }
+        }
+        self.cursor.find(self.record.position().map_or(0, csv::Position::byte), self.record.len());
+        true
+    }
+
+    fn place(&self, cell: usize) -> Place {
+        place(&self.file, &self.cursor.starts, cell)
+    }
+
+    /// Matches the headings to columns. `false` when a row could make no link.
+    fn headings(&mut self, findings: &mut Findings) -> bool {
+        let mut unused = vec![];
+        for (at, heading) in self.record.iter().enumerate() {
+            // A heading that begins with `#` is the operator's own column.
+            let heading = heading.trim();
+            let column = if heading.starts_with('#') { Some(Column::Unused) } else { Column::of(heading) };
+            let place = self.place(at);
+            match column {
+                None => {
+                    let message = Message::UnknownColumn { heading: shortened(heading) };
+                    let known = Column::headings().map(str::to_owned).collect();
+                    let closest = closest(heading, Column::headings()).map(str::to_owned);
+                    findings.error(place, Code::UNKNOWN_COLUMN, message, Message::KnownColumns { closest, known });
+                }
+                Some(Column::Unused) if !heading.starts_with('#') => unused.push((heading.to_owned(), place)),
+                Some(Column::Unused) => {}
+                Some(column) if self.columns.contains(&Some(column)) => {
+                    let message = Message::DuplicateColumn { heading: shortened(heading), column: column.heading() };
+                    findings.error(place, Code::DUPLICATE_COLUMN, message, Message::DuplicateColumnHelp);
+                }
+                Some(_) => {}
+            }
+            self.columns.push(column.filter(|column| *column != Column::Unused));
+        }
+        if let Some((_, place)) = unused.first() {
+            let message = Message::UnusedColumns(unused.iter().map(|(heading, _)| heading.clone()).collect());
+            findings.warning(place.clone(), Code::UNUSED_COLUMN, message, Message::UnusedColumnsHelp);
+        }
+        let missing = REQUIRED.iter().filter(|any| !any.iter().any(|column| self.columns.contains(&Some(*column))));
+        let missing: Vec<&str> = missing.map(|any| any[0].heading()).collect();
+        for column in &missing {
+            let place = self.place(0);
+            findings.error(place, Code::MISSING_COLUMN, Message::MissingColumn { column }, Message::HeadingsHelp);
+        }
+        missing.is_empty()
+    }
+}
+
+impl<'s> Row<'s> {
+    pub fn cell(&self, column: Column) -> Option<Cell<'s>> {
+        let at = self.columns.iter().position(|own| *own == Some(column))?;
+        let text = self.record.get(at)?.trim();
+        (!text.is_empty()).then(|| Cell { text, place: place(self.file, self.starts, at) })
+    }
+
+    /// Where the cell of `column` begins, empty or not. `None` when the ledger has no such column.
+    pub fn place(&self, column: Column) -> Option<Place> {
+        let at = self.columns.iter().position(|own| *own == Some(column))?;
+        Some(place(self.file, self.starts, at))
+    }
+}
+
+fn place(file: &Arc<std::path::Path>, starts: &[(u32, u32)], cell: usize) -> Place {
+    let (line, column) = starts.get(cell).or(starts.last()).copied().unwrap_or((0, 0));
+    Place { file: Arc::clone(file), line, column }
+}
+
+/// Finds lines and columns of cells: the CSV reader only knows where a record begins.
+struct Cursor<'a> {
+    text: &'a str,
+    byte: usize,
+    line: u32,
+    /// Line and column, from 1, of each cell of the current record.
+    starts: Vec<(u32, u32)>,
+}
+
+impl Cursor<'_> {
+    /// Looks at the record that begins at `byte` and has this many `cells`.
+    fn find(&mut self, byte: u64, cells: usize) {
+        let begin = usize::try_from(byte).unwrap_or(usize::MAX).min(self.text.len());
+        self.line += lines(&self.text[self.byte..begin]);
+        self.byte = begin;
+        self.starts.clear();
+        // Empty lines before the record are part of it for the reader.
+        let record = self.text[begin..].trim_start_matches(['\r', '\n']);
+        let mut line = self.line + lines(&self.text[begin..self.text.len() - record.len()]);
+        let (mut column, mut quoted) = (1, false);
+        self.starts.push((line, column));
+        for letter in record.chars() {
+            column += 1;
+            match letter {
+                '"' => quoted = !quoted,
+                ',' if !quoted => {
+                    if self.starts.len() == cells {
+                        return;
+                    }
+                    self.starts.push((line, column));
+                }
+                '\n' if quoted => (line, column) = (line + 1, 1),
+                '\r' | '\n' if !quoted => return,
+                _ => {}
+            }
+        }
+    }
+}
+
+fn lines(text: &str) -> u32 {
+    count(text.bytes().filter(|byte| *byte == b'\n').count())
+}

@@ -1,0 +1,227 @@
+//! What each point is measured with, after all who may say so have spoken.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    net::IpAddr,
+    sync::Arc,
+};
+
+use super::{Confirm, Measure, Profile, Profiles, Restore, sound};
+use crate::{
+    diagnostic::{Code, Findings, Place, closest},
+    inventory::{Inventory, Kind, Link, Overrides, Point, Role, Set, Target},
+    text::Message,
+};
+
+/// The measuring values of one point and where each comes from.
+#[derive(Debug, Clone)]
+pub struct Effective<'a> {
+    /// `None`: no profile serves this point; defaults hold.
+    pub profile: Option<&'a Profile>,
+    pub measure: Measure,
+    pub origins: Vec<Origin>,
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Origin {
+    /// Its key, such as `confirm.floor`.
+    pub key: &'static str,
+    /// `None`: the default.
+    pub place: Option<Place>,
+}
+
+impl Effective<'_> {
+    /// Where the value of `key` was written.
+    pub fn place(&self, key: &str) -> Option<&Place> {
+        self.origins.iter().find(|origin| origin.key == key)?.place.as_ref()
+    }
+}
+
+/// The measure of every point of every link, by dense point number. Few differ, so points share them.
+///
+/// `machine` holds the values that nobody set. Findings: profiles that are missing, unused or unknown, and values that
+/// cannot work, once per place that causes them.
+pub fn effective(
+    inventory: &Inventory,
+    profiles: &Profiles,
+    machine: &Measure,
+    findings: &mut Findings,
+) -> Vec<Arc<Measure>> {
+    let mut shared: HashMap<Measure, Arc<Measure>> = HashMap::new();
+    let mut checked = HashSet::new();
+    let mut unserved = BTreeSet::new();
+    let mut measures = vec![];
+    unknown_profiles(inventory, profiles, findings);
+    for link in &inventory.links {
+        for point in &link.points {
+            let effective = of_point(inventory, profiles, machine, link, point);
+            if effective.profile.is_none() {
+                unserved.insert((link.kind, point.role));
+            }
+            let ipv6 = family(point).map(|family| family == Family::V6);
+            let places = effective.origins.iter().filter_map(|origin| origin.place.clone()).collect::<Vec<_>>();
+            if checked.insert((effective.measure.clone(), ipv6, places)) {
+                sound::check(&effective, point, findings);
+            }
+            let measure = effective.measure;
+            let measure = shared.entry(measure).or_insert_with_key(|measure| Arc::new(measure.clone()));
+            measures.push(Arc::clone(measure));
+        }
+    }
+    not_served(profiles, &unserved, findings);
+    measures
+}
+
+/// Precedence: link > unit > carrier > profile > machine. The profile is the one that a link, unit or carrier names,
+/// else the one that serves the link's kind and the point's role.
+pub fn of_point<'a>(
+    inventory: &Inventory,
+    profiles: &'a Profiles,
+    machine: &Measure,
+    link: &Link,
+    point: &Point,
+) -> Effective<'a> {
+    let unit = &inventory.units[link.unit.at()].overrides;
+    let carrier = &inventory.carriers[link.carrier.at()].overrides;
+    let mut layers = Layers { over: [&link.overrides, unit, carrier], origins: vec![] };
+    let named = layers.over.iter().find_map(|layer| layer.profile.as_ref());
+    let profile = match named {
+        Some(set) => profiles.named(&set.value),
+        None => profiles.serving(link.kind, point.role),
+    };
+    let none = super::Settings::default();
+    let own = profile.map_or(&none, |profile| &profile.settings);
+    layers.origins.push(Origin {
+        key: "profile",
+        place: named.map(|set| set.place.clone()).or(profile.map(|profile| profile.place.clone())),
+    });
+    let machine_source = machine.source.filter(|source| family(point) == Some(Family::of(*source)));
+    let measure = Measure {
+        interval: layers.pick("interval", |over| over.interval.as_ref(), &own.interval, machine.interval),
+        timeout: layers.pick("timeout", |over| over.timeout.as_ref(), &own.timeout, machine.timeout),
+        size: layers.own("size", &own.size, machine.size),
+        dscp: layers.pick("dscp", |over| over.dscp.as_ref(), &own.dscp, machine.dscp),
+        hop_limit: layers.own("hop_limit", &own.hop_limit, machine.hop_limit),
+        dont_fragment: layers.own("dont_fragment", &own.dont_fragment, machine.dont_fragment),
+        source: layers.optional("source", |over| over.source.as_ref(), &own.source, machine_source),
+        interface: layers.optional("interface", |over| over.interface.as_ref(), &own.interface, None),
+        confirm: Confirm {
+            probes: layers.own("confirm.probes", &own.confirm_probes, machine.confirm.probes),
+            spacing: layers.own("confirm.spacing", &own.confirm_spacing, machine.confirm.spacing),
+            factor: layers.own("confirm.factor", &own.confirm_factor, machine.confirm.factor),
+            floor: layers.own("confirm.floor", &own.confirm_floor, machine.confirm.floor),
+        },
+        restore: Restore {
+            answers: layers.own("restore.answers", &own.restore_answers, machine.restore.answers),
+            span: layers.own("restore.span", &own.restore_span, machine.restore.span),
+        },
+    };
+    Effective { profile, measure, origins: layers.origins }
+}
+
+/// What stands above the profile, nearest first, and where each value came from so far.
+struct Layers<'a> {
+    over: [&'a Overrides; 3],
+    origins: Vec<Origin>,
+}
+
+impl<'a> Layers<'a> {
+    fn optional<T: Clone + 'a>(
+        &mut self,
+        key: &'static str,
+        field: impl Fn(&'a Overrides) -> Option<&'a Set<T>>,
+        own: &Option<Set<T>>,
+        machine: Option<T>,
+    ) -> Option<T> {
+        let set = self.over.iter().find_map(|over| field(over)).or(own.as_ref());
+        self.origins.push(Origin { key, place: set.map(|set| set.place.clone()) });
+        set.map(|set| set.value.clone()).or(machine)
+    }
+
+    fn pick<T: Clone + 'a>(
+        &mut self,
+        key: &'static str,
+        field: impl Fn(&'a Overrides) -> Option<&'a Set<T>>,
+        own: &Option<Set<T>>,
+        machine: T,
+    ) -> T {
+        self.optional(key, field, own, None).unwrap_or(machine)
+    }
+
+    /// A value that only a profile can set.
+    fn own<T: Clone + 'a>(&mut self, key: &'static str, own: &Option<Set<T>>, machine: T) -> T {
+        self.pick(key, |_| None, own, machine)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    pub(super) fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+}
+
+/// `None` while a name has not been resolved.
+pub(super) fn family(point: &Point) -> Option<Family> {
+    match point.target {
+        Target::Address(address) => Some(Family::of(address)),
+        Target::Name(_) => None,
+    }
+}
+
+fn unknown_profiles(inventory: &Inventory, profiles: &Profiles, findings: &mut Findings) {
+    let units = inventory.units.iter().map(|unit| &unit.overrides);
+    let carriers = inventory.carriers.iter().map(|carrier| &carrier.overrides);
+    let links = inventory.links.iter().map(|link| &link.overrides);
+    for set in units.chain(carriers).chain(links).filter_map(|overrides| overrides.profile.as_ref()) {
+        if profiles.named(&set.value).is_none() {
+            let known: Vec<String> = profiles.list.iter().map(|profile| profile.name.clone()).collect();
+            let closest = closest(&set.value, known.iter().map(String::as_str)).map(str::to_owned);
+            let message = Message::UnknownProfile { name: set.value.clone() };
+            findings.error(set.place.clone(), Code::UNKNOWN_PROFILE, message, Message::Known { closest, known });
+        }
+    }
+}
+
+fn not_served(profiles: &Profiles, unserved: &BTreeSet<(Kind, Role)>, findings: &mut Findings) {
+    for (kind, role) in unserved {
+        let (kind, role) = (kind.as_str(), role.as_str());
+        let place = Place::whole(Arc::clone(&profiles.folder));
+        let (message, help) = (Message::NotServed { kind, role }, Message::NotServedHelp { kind, role });
+        findings.error(place, Code::NOT_SERVED, message, help);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_shipped_inventory_has_no_findings_and_few_distinct_measures() {
+        let (mut findings, root) = (Findings::default(), Path::new(env!("CARGO_MANIFEST_DIR")));
+        let inventory = Inventory::load(&root.join("inventories/xuchang"), &mut findings).unwrap();
+        let contract = crate::contract::Contract::load(&inventory.folder, &mut findings);
+        let profiles = Profiles::load(&root.join("probes"), &mut findings);
+        let measures = effective(&inventory, &profiles, &Measure::default(), &mut findings);
+        assert_eq!(
+            findings.into_sorted().iter().map(|finding| finding.print(Default::default())).collect::<Vec<_>>(),
+            Vec::<String>::new()
+        );
+        assert_eq!((inventory.links.len(), measures.len()), (1631, 2111));
+        let distinct: HashSet<_> = measures.iter().map(Arc::as_ptr).collect();
+        assert_eq!(distinct.len(), 2);
+        let contract = contract.unwrap();
+        for link in &inventory.links {
+            let deciding = contract.measuring_point(link.kind);
+            assert!(link.points.iter().any(|point| point.role == deciding), "{}", link.id);
+        }
+    }
+}
