@@ -2,6 +2,8 @@
 //!
 //! In: a [`Plan`]. Out: blocks of samples over a bounded channel, and counters about the prober itself.
 
+pub mod icmp;
+
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use crate::{inventory::PointIndex, schedule::Plan, units::Mono};

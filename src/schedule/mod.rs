@@ -3,6 +3,12 @@
 //! In: an inventory with its effective [`Measure`]s. Out: a [`Plan`], and from a [`Plan`] the points due at each tick,
 //! spread evenly by a random phase per point. Pure: ticks are arguments.
 
+mod limits;
+mod wheel;
+
+pub use limits::{Governor, NoRoom};
+pub use wheel::{Turn, Wheel, nanos};
+
 use std::{
     net::IpAddr,
     sync::{Arc, atomic::AtomicU32},

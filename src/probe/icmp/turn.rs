@@ -1,0 +1,524 @@
+//! One tick of the engine: hear everything, then give up on what is overdue, then send what is due.
+//!
+//! Hearing comes first, so that a thread that was kept from running never calls a probe lost whose answer lies in the
+//! socket. The error queue comes before the answers: it holds the send stamps, and shares its room with them.
+
+use std::{
+    io,
+    os::fd::AsRawFd,
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, TrySendError},
+    },
+};
+
+use super::{
+    Command, Opener, Options,
+    batch::{Inbox, Outbox, Received},
+    books::{Attempt, Books, Errand, Lane, Request, Tick},
+    class::{Family, Kind, OpenedSocket, SocketClass},
+    counters::{BLOCKS_OVERFLOW, Counters, EngineMode, TURNS_UNNAMED},
+    lag::Lag,
+    roster::Roster,
+    stamps::Moment,
+    wire::{self, Incoming, Reject},
+};
+use crate::{
+    clock::{self, Clock},
+    sample::{BLOCK, Block, LocalFault, Purpose},
+    schedule::{Governor, Plan, Wheel, nanos},
+};
+
+/// Everything that the engine's thread owns.
+pub struct Worker {
+    clock: Arc<dyn Clock>,
+    opener: Box<dyn Opener>,
+    options: Options,
+    counters: Arc<Counters>,
+    commands: Receiver<Command>,
+    blocks: SyncSender<Block>,
+    books: Books,
+    wheel: Wheel,
+    governor: Governor,
+    doors: Vec<Door>,
+    inbox: Inbox,
+    errors: Inbox,
+    lag: Lag,
+    /// The last tick ended because the total limit was used up: turns missed since then were held back, not overslept.
+    throttled: bool,
+}
+
+/// The socket of one class.
+struct Door {
+    class: SocketClass,
+    state: DoorState,
+    outbox: Outbox,
+    /// Where our requests stand in looped-back frames.
+    hint: usize,
+}
+
+enum DoorState {
+    Open {
+        opened: OpenedSocket,
+        drops: u32,
+        buffer: usize,
+    },
+    /// To be tried again at `retry` on the steady clock, then after twice `wait`.
+    Closed {
+        retry: u64,
+        wait: u64,
+    },
+    /// No point of the plan uses it.
+    Idle,
+}
+
+/// First wait before a class that cannot be opened is tried again.
+const FIRST_WAIT: u64 = 500_000_000;
+/// Longest wait: a device that comes back is noticed this late at most.
+const LONGEST_WAIT: u64 = 8_000_000_000;
+/// Most bytes kept of a looped-back frame: link, IPv6 and ICMP headers and our mark, twice over.
+const FRAME: usize = 192;
+/// Most receive calls on one socket in a row: a flood must not keep us from sending.
+const MOST_CALLS: usize = 256;
+
+impl Worker {
+    pub fn new(
+        plan: Arc<Plan>,
+        options: Options,
+        clock: Arc<dyn Clock>,
+        opener: Box<dyn Opener>,
+        counters: Arc<Counters>,
+        commands: Receiver<Command>,
+        blocks: SyncSender<Block>,
+    ) -> Self {
+        let books = Books::new(Roster::new(options.mode), counters.clone(), options.trace.clone());
+        let governor = Governor::new(plan.limits, 1, 1, options.tick);
+        let mut worker = Self {
+            clock,
+            opener,
+            options,
+            counters,
+            commands,
+            blocks,
+            books,
+            wheel: Wheel::default(),
+            governor,
+            doors: vec![],
+            inbox: Inbox::new(FRAME),
+            errors: Inbox::new(FRAME),
+            lag: Lag::default(),
+            throttled: false,
+        };
+        worker.adopt(plan);
+        worker
+    }
+
+    /// Turns until told to stop, or until nobody takes blocks any more.
+    pub fn run(mut self) {
+        let tick = nanos(self.options.tick).max(1);
+        let mut next = clock::monotonic_nanos();
+        loop {
+            clock::sleep_until(next);
+            let at = self.read_clocks();
+            let lag = self.lag.note(at.now, at.now.saturating_sub(next));
+            if !self.obey(&at) {
+                return;
+            }
+            self.turn(&at);
+            if !self.flush_samples(&at) {
+                return;
+            }
+            self.counters.tick(at.mono, lag, clock::thread_cpu());
+            // Ticks that passed meanwhile are skipped, not made up for.
+            next = (next + tick).max(clock::monotonic_nanos());
+        }
+    }
+
+    fn read_clocks(&self) -> Tick {
+        let now = clock::monotonic_nanos();
+        let offset = clock::realtime_nanos().saturating_sub_unsigned(now);
+        Tick { now, mono: self.clock.now().mono, offset }
+    }
+
+    /// `false`: stop.
+    fn obey(&mut self, at: &Tick) -> bool {
+        while let Ok(command) = self.commands.try_recv() {
+            match command {
+                Command::Replace(plan) => {
+                    self.flush_samples(at);
+                    self.adopt(plan);
+                }
+                Command::Resolved { generation, point, address } => {
+                    if generation == self.books.roster.plan.generation {
+                        self.books.roster.readdress(point, address);
+                        self.furnish();
+                    }
+                }
+                Command::Stop => return false,
+            }
+        }
+        true
+    }
+
+    fn adopt(&mut self, plan: Arc<Plan>) {
+        self.books.adopt(plan.clone());
+        self.governor = Governor::new(plan.limits, self.books.roster.carriers, plan.points.len(), self.options.tick);
+        self.wheel = Wheel::new(&plan, clock::monotonic_nanos(), &self.wheel);
+        self.furnish();
+    }
+
+    /// Gives every class that the plan uses a socket, and takes it from those that it does not use.
+    fn furnish(&mut self) {
+        let longest = self.books.roster.longest();
+        if self.doors.first().is_none_or(|door| door.outbox.longest() < longest) {
+            // 60: the longest IPv4 header.
+            self.inbox = Inbox::new(longest + 60);
+            self.doors.iter_mut().for_each(|door| door.outbox = Outbox::new(longest, wire::pad));
+        }
+        for class in &self.books.roster.classes[self.doors.len()..] {
+            let outbox = Outbox::new(longest, wire::pad);
+            self.doors.push(Door { class: class.clone(), state: DoorState::Idle, outbox, hint: 0 });
+        }
+        self.books.lanes.resize(self.doors.len(), Lane::default());
+        for lane in 0..self.doors.len() {
+            match (self.books.roster.uses(lane), &self.doors[lane].state) {
+                (true, DoorState::Idle) => self.open(lane, FIRST_WAIT),
+                (false, DoorState::Open { .. } | DoorState::Closed { .. }) => {
+                    self.close(lane, LocalFault::NoAddress, DoorState::Idle);
+                }
+                _ => {}
+            }
+        }
+        self.report_sockets();
+    }
+
+    fn open(&mut self, lane: usize, wait: u64) {
+        let door = &mut self.doors[lane];
+        let opened = self.opener.open(&door.class).and_then(|opened| {
+            let (identifier, buffer) = opened.configure(&door.class, self.options.receive_buffer)?;
+            Ok((opened, identifier, buffer))
+        });
+        let known = &mut self.books.lanes[lane];
+        match opened {
+            Ok((opened, identifier, buffer)) => {
+                (known.identifier, known.fault) = (identifier, None);
+                if buffer < self.options.receive_buffer {
+                    tracing::warn!(
+                        buffer,
+                        wanted = self.options.receive_buffer,
+                        "receive buffer is smaller than asked for: raise it with `sysctl -w net.core.rmem_max={}`",
+                        self.options.receive_buffer
+                    );
+                }
+                tracing::info!(class = ?door.class, kind = ?opened.kind, buffer, "probe socket is open");
+                let drops = opened.drops().unwrap_or(0);
+                door.state = DoorState::Open { opened, drops, buffer };
+            }
+            Err(error) => {
+                let fault = fault_of_open(&error);
+                if known.fault != Some(fault) {
+                    tracing::warn!(class = ?door.class, %error, "cannot open a probe socket; its probes are unmeasured");
+                }
+                known.fault = Some(fault);
+                let retry = clock::monotonic_nanos() + wait;
+                door.state = DoorState::Closed { retry, wait: (wait * 2).min(LONGEST_WAIT) };
+            }
+        }
+    }
+
+    /// What was in flight through this socket can no longer be answered.
+    fn close(&mut self, lane: usize, fault: LocalFault, state: DoorState) {
+        self.doors[lane].state = state;
+        let known = &mut self.books.lanes[lane];
+        known.fault = Some(fault);
+        known.blind = Some((clock::monotonic_nanos(), fault));
+    }
+
+    fn report_sockets(&self) {
+        let mut mode = EngineMode::Raw;
+        let mut smallest = usize::MAX;
+        for (door, lane) in self.doors.iter().zip(&self.books.lanes) {
+            match &door.state {
+                DoorState::Open { opened, buffer, .. } => {
+                    smallest = smallest.min(*buffer);
+                    if opened.kind == Kind::Ping && mode == EngineMode::Raw {
+                        mode = EngineMode::Ping;
+                    }
+                }
+                DoorState::Closed { .. } if lane.fault == Some(LocalFault::NoRawSocketRight) => {
+                    mode = EngineMode::NoRight
+                }
+                DoorState::Closed { .. } | DoorState::Idle => {}
+            }
+        }
+        self.counters.sockets(mode, if smallest == usize::MAX { 0 } else { smallest });
+    }
+
+    fn turn(&mut self, at: &Tick) {
+        for lane in 0..self.doors.len() {
+            match self.doors[lane].state {
+                DoorState::Closed { retry, wait } if retry <= at.now => {
+                    self.open(lane, wait);
+                    self.report_sockets();
+                }
+                DoorState::Open { .. } => {
+                    self.hear(lane, at);
+                    self.note_drops(lane, at);
+                }
+                DoorState::Closed { .. } | DoorState::Idle => {}
+            }
+        }
+        self.books.expire(at, |_| false);
+        self.governor.open(at.now);
+        self.throttled = !self.send_due(at);
+        for lane in 0..self.doors.len() {
+            self.flush(lane, at);
+        }
+    }
+
+    /// When the kernel dropped packets, nobody knows whose.
+    fn note_drops(&mut self, lane: usize, at: &Tick) {
+        let DoorState::Open { opened, drops, .. } = &mut self.doors[lane].state else { return };
+        if let Some(now) = opened.drops().filter(|now| now != drops) {
+            *drops = now;
+            self.books.lanes[lane].blind = Some((at.now, LocalFault::ReceiveOverflow));
+        }
+    }
+
+    /// Errands first: confirm probes decide about outages. `false`: the total limit ended it early.
+    fn send_due(&mut self, at: &Tick) -> bool {
+        while let Some(errand) = self.books.next_errand(at.now) {
+            let request = match errand {
+                Errand::Look(number) => {
+                    self.books.look(number, at);
+                    continue;
+                }
+                Errand::PutOff(request) => request,
+                Errand::Confirm { point, trigger, due } => {
+                    if !self.books.roster.points[point.at()].chain.send(trigger) {
+                        continue;
+                    }
+                    Request { point, purpose: Purpose::Confirm, due }
+                }
+            };
+            if !self.send(request, at) {
+                self.books.put_off(request, at.now + nanos(self.options.tick), at);
+                return false;
+            }
+        }
+        let unnamed = self.wheel.open(at.now, nanos(self.options.tick));
+        self.counters.dropped(TURNS_UNNAMED, unnamed);
+        while let Some(turn) = self.wheel.peek(at.now) {
+            let request = Request { point: turn.point, purpose: Purpose::Scheduled, due: turn.due };
+            if turn.missed {
+                let fault = if self.throttled { LocalFault::RateLimited } else { LocalFault::Overrun };
+                self.books.missed(request, fault, at);
+            } else if !self.send(request, at) {
+                return false;
+            }
+            self.wheel.take(at.now);
+        }
+        true
+    }
+
+    /// `false`: the total limit has no room.
+    fn send(&mut self, request: Request, at: &Tick) -> bool {
+        let number = match self.books.attempt(request, &self.governor, at) {
+            Attempt::Send(number) => number,
+            Attempt::Done => return true,
+            Attempt::Full => return false,
+        };
+        let Some(flight) = self.books.flight(number) else { return true };
+        let (mark, lane, address) = (self.books.mark(flight), usize::from(flight.lane), flight.address);
+        let length = wire::HEADER + usize::from(flight.size);
+        let ancillary = self.books.roster.shape(request.point).ancillary(Family::of(address));
+        let identifier = self.books.lanes[lane].identifier;
+        let door = &mut self.doors[lane];
+        door.outbox.push(number, address, length, ancillary, |message| {
+            wire::write_request(message, door.class.family, identifier, number as u16, &mark);
+        });
+        if door.outbox.is_full() {
+            self.flush(lane, at);
+            self.hear(lane, at);
+        }
+        true
+    }
+
+    /// Sends what waits in the outbox of a class.
+    fn flush(&mut self, lane: usize, at: &Tick) {
+        let DoorState::Open { opened, .. } = &self.doors[lane].state else {
+            self.refuse_from(lane, 0, self.books.lanes[lane].fault.unwrap_or(LocalFault::InterfaceGone), at);
+            return;
+        };
+        let fd = opened.socket.as_raw_fd();
+        let total = self.doors[lane].outbox.numbers().len();
+        if total == 0 {
+            return;
+        }
+        let now = clock::monotonic_nanos();
+        let leaving = Tick { now, mono: at.mono_at(now), offset: at.offset };
+        self.books.leaving(self.doors[lane].outbox.numbers(), &leaving);
+        let (mut first, mut tried) = (0, false);
+        while first < total {
+            match self.doors[lane].outbox.send(fd, first) {
+                Ok(left) => {
+                    self.books.sent(&self.doors[lane].outbox.numbers()[first..first + left]);
+                    (first, tried) = (first + left, false);
+                }
+                // With RECVERR an ICMP error that waits fails the next call, whoever that is for.
+                Err(_) if !tried => {
+                    self.drain_errors(lane, fd);
+                    tried = true;
+                }
+                Err(error) => {
+                    let fault = fault_of_send(&error);
+                    if gone(&error) && self.doors[lane].class.device.is_some() {
+                        self.refuse_from(lane, first, fault, at);
+                        self.close(lane, fault, DoorState::Closed { retry: now + FIRST_WAIT, wait: FIRST_WAIT });
+                        return;
+                    }
+                    let number = self.doors[lane].outbox.numbers()[first];
+                    self.books.refused(number, fault, at);
+                    (first, tried) = (first + 1, false);
+                }
+            }
+        }
+        self.doors[lane].outbox.clear();
+    }
+
+    fn refuse_from(&mut self, lane: usize, first: usize, fault: LocalFault, at: &Tick) {
+        let outbox = &mut self.doors[lane].outbox;
+        for &number in &outbox.numbers()[first..] {
+            self.books.refused(number, fault, at);
+        }
+        outbox.clear();
+    }
+
+    /// Takes everything that a socket holds.
+    fn hear(&mut self, lane: usize, at: &Tick) {
+        let DoorState::Open { opened, .. } = &self.doors[lane].state else { return };
+        let (fd, kind) = (opened.socket.as_raw_fd(), opened.kind);
+        self.drain_errors(lane, fd);
+        for _ in 0..MOST_CALLS {
+            match self.inbox.receive(fd, 0) {
+                Ok(0) => return,
+                Ok(count) => self.take(lane, fd, kind, count, at),
+                // An ICMP error waits on the error queue.
+                Err(_) => self.drain_errors(lane, fd),
+            }
+        }
+    }
+
+    fn take(&mut self, lane: usize, fd: i32, kind: Kind, count: usize, at: &Tick) {
+        let (family, steady) = (self.doors[lane].class.family, clock::monotonic_nanos());
+        let mut drained = false;
+        for place in 0..count {
+            let packet = self.inbox.packet(place);
+            let (hop_limit, read) = read_packet(&packet, family, kind);
+            let result = match read {
+                Ok(Incoming::Reply(echo)) => {
+                    // Its send stamp may have come since the error queue was last read.
+                    if !drained && self.books.lacks_stamp(echo.mark.slot) {
+                        drain(&mut self.errors, &mut self.books, &mut self.doors[lane], lane, fd);
+                        drained = true;
+                    }
+                    let received = Moment { steady, offset: at.offset, kernel: packet.control.stamp };
+                    match packet.source {
+                        Some(source) => self.books.reply(lane as u16, source, &echo, hop_limit, &received, at),
+                        None => Err(Reject::Truncated),
+                    }
+                }
+                Ok(Incoming::Error(quote)) => self.books.explain(lane as u16, &quote, packet.source),
+                Err(reject) => Err(reject),
+            };
+            if let Err(reject) = result {
+                self.counters.rejected(reject);
+            }
+        }
+    }
+
+    fn drain_errors(&mut self, lane: usize, fd: i32) {
+        drain(&mut self.errors, &mut self.books, &mut self.doors[lane], lane, fd);
+    }
+
+    /// Passes on what was booked. `false`: nobody listens any more.
+    fn flush_samples(&mut self, at: &Tick) -> bool {
+        let generation = self.books.roster.plan.generation;
+        while !self.books.samples.is_empty() {
+            let rest = self.books.samples.split_off(self.books.samples.len().min(BLOCK));
+            let samples = std::mem::replace(&mut self.books.samples, rest);
+            match self.blocks.try_send(Block { generation, at: at.mono, samples }) {
+                Ok(()) => {}
+                Err(TrySendError::Full(block)) => self.counters.dropped(BLOCKS_OVERFLOW, block.samples.len() as u64),
+                Err(TrySendError::Disconnected(_)) => return false,
+            }
+        }
+        true
+    }
+}
+
+/// Reads the error queue: send stamps, and ICMP errors with whom they come from.
+fn drain(errors: &mut Inbox, books: &mut Books, door: &mut Door, lane: usize, fd: i32) {
+    for _ in 0..MOST_CALLS {
+        let count = errors.receive(fd, libc::MSG_ERRQUEUE).unwrap_or(0);
+        for place in 0..count {
+            let packet = errors.packet(place);
+            match packet.control.error.map(|error| (error.origin, error)) {
+                Some((libc::SO_EE_ORIGIN_TIMESTAMPING, _)) => {
+                    let identifier = books.lanes[lane].identifier;
+                    let mark = wire::find_request(packet.bytes, door.class.family, identifier, &mut door.hint);
+                    if let (Some(mark), Some(stamp)) = (mark, packet.control.stamp) {
+                        books.stamp(&mark, stamp);
+                    }
+                }
+                Some((libc::SO_EE_ORIGIN_ICMP | libc::SO_EE_ORIGIN_ICMP6, error)) => {
+                    let explanation = wire::explain(door.class.family, error.kind, error.code);
+                    if let (Some(explanation), Some(to)) = (explanation, packet.source) {
+                        // Errors about other programs' packets come here too: those find no probe.
+                        let _ = wire::quote(packet.bytes, door.class.family, explanation, None, to)
+                            .and_then(|quote| books.explain(lane as u16, &quote, None));
+                    }
+                }
+                _ => {}
+            }
+        }
+        if count == 0 {
+            return;
+        }
+    }
+}
+
+/// Raw IPv4 sockets see the IP header; the others are told the hop limit.
+fn read_packet(packet: &Received<'_>, family: Family, kind: Kind) -> (u8, Result<Incoming, Reject>) {
+    let (hop_limit, message) = match (family, kind) {
+        (Family::V4, Kind::Raw) => match wire::unwrap_v4(packet.bytes) {
+            Some(unwrapped) => unwrapped,
+            None => return (0, Err(Reject::Truncated)),
+        },
+        _ => (packet.control.hop_limit.unwrap_or(0), packet.bytes),
+    };
+    (hop_limit, wire::read(message, family))
+}
+
+/// The device under the socket is no more; a new one of the same name needs a new socket.
+fn gone(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENODEV | libc::ENXIO))
+}
+
+fn fault_of_open(error: &io::Error) -> LocalFault {
+    match error.raw_os_error() {
+        Some(libc::EPERM | libc::EACCES) => LocalFault::NoRawSocketRight,
+        Some(libc::ENODEV | libc::ENXIO) => LocalFault::InterfaceGone,
+        code => LocalFault::SendRefused(code.unwrap_or(0)),
+    }
+}
+
+/// EINVAL and EADDRNOTAVAIL: the source address that the probe asks for is not ours (any more).
+fn fault_of_send(error: &io::Error) -> LocalFault {
+    match error.raw_os_error() {
+        Some(libc::ENODEV | libc::ENXIO | libc::ENETDOWN | libc::EADDRNOTAVAIL | libc::EINVAL) => {
+            LocalFault::InterfaceGone
+        }
+        code => LocalFault::SendRefused(code.unwrap_or(0)),
+    }
+}
