@@ -32,9 +32,11 @@ fn incident(id: &str, closed: Option<i64>) -> Incident {
         tier: 2,
         scope: Scope { kind: "link".into(), id: "LL-0001".into() },
         inferred: false,
+        unit_power_suspected: false,
         kind: IncidentKind::Outage,
         began: Timestamp(1_000),
         opened: Timestamp(2_000),
+        announced: None,
         restored: None,
         closed: closed.map(Timestamp),
         acknowledged: None,
@@ -42,6 +44,7 @@ fn incident(id: &str, closed: Option<i64>) -> Incident {
         clocks: vec![],
         links: vec![],
         timeline: vec![],
+        timeline_dropped: 0,
     }
 }
 

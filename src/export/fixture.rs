@@ -66,6 +66,7 @@ pub(crate) fn incident() -> Incident {
         started: began,
         deadline: began.plus(Duration::from_secs(60 * minutes)),
         stopped: None,
+        overdue: None,
         clause: "001 L131".into(),
     };
     Incident {
@@ -75,9 +76,11 @@ pub(crate) fn incident() -> Incident {
         tier: 2,
         scope: Scope { kind: "segment".into(), id: "duct-017".into() },
         inferred: true,
+        unit_power_suspected: false,
         kind: IncidentKind::Outage,
         began,
         opened: began.plus(Duration::from_secs(1)),
+        announced: None,
         restored: None,
         closed: None,
         acknowledged: None,
@@ -90,6 +93,7 @@ pub(crate) fn incident() -> Incident {
             actor: "linkpatrol".into(),
             note: String::new(),
         }],
+        timeline_dropped: 0,
     }
 }
 

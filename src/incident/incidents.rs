@@ -1,0 +1,475 @@
+//! All incidents that are open, restored or lately closed, and what moves them.
+//!
+//! In: [`Input`]s in the order of their time, and commands. Out: [`Effect`]s. Deterministic: the same inputs give the
+//! same effects, ids included. Bounded: closed incidents, timelines and remembered keys have a limit each, and a link
+//! stands in one incident at a time.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    hash::Hasher,
+    sync::Arc,
+    time::Duration,
+};
+
+use siphasher::sip::SipHasher13;
+use ulid::Ulid;
+
+use super::{
+    ActedBy, Effect, EffectKind, Incident, IncidentKind, IncidentPhase, Input, LinkChange, OwnFault, Scope, ScopeKind,
+    World,
+    case::{Case, OURSELVES},
+    storm::Storm,
+};
+use crate::{
+    command::{Action, Command, Refusal, Reply},
+    inventory::LinkId,
+    judge::LinkState,
+    units::{Mono, Now, Timestamp},
+};
+
+/// Closed incidents kept in the list; the oldest leaves when there are more.
+const MOST_CLOSED: usize = 1_000;
+/// Commands whose answer is remembered: a repeat of the same key is answered like the first.
+const MOST_KEYS: usize = 1_024;
+/// After an isolation, links have this long to answer again before they are called down: the proof of recovery.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// Every incident that is not over and gone.
+#[derive(Debug)]
+pub struct Incidents {
+    /// By opening order.
+    pub(super) cases: BTreeMap<u64, Case>,
+    /// The incident, open or restored, that a link belongs to.
+    pub(super) by_link: HashMap<LinkId, u64>,
+    pub(super) storm: Option<Storm>,
+    ids: HashMap<String, u64>,
+    isolation: Option<Isolation>,
+    effects: Vec<Effect>,
+    keys: VecDeque<(String, Reply)>,
+    opened: u64,
+    seed: u64,
+    closed_leave_after: Duration,
+    /// Nothing happens by itself before.
+    due: Mono,
+}
+
+/// Our witnesses are silent, or were until a moment ago.
+#[derive(Debug)]
+struct Isolation {
+    case: u64,
+    /// Links that failed meanwhile: they may be down, or it was us.
+    held: BTreeMap<LinkId, Timestamp>,
+    /// When a witness answered again.
+    ended: Option<Mono>,
+}
+
+impl Incidents {
+    /// `seed`: makes ids differ between processes. `closed_leave_after`: how long closed incidents stay in the list.
+    pub fn new(seed: u64, closed_leave_after: Duration) -> Self {
+        Self {
+            cases: BTreeMap::new(),
+            by_link: HashMap::new(),
+            storm: None,
+            ids: HashMap::new(),
+            isolation: None,
+            effects: vec![],
+            keys: VecDeque::new(),
+            opened: 0,
+            seed,
+            closed_leave_after,
+            due: Mono(i64::MIN),
+        }
+    }
+
+    /// Incidents as they were stored. Outages keep their start and their deadlines; the gap changes nothing.
+    pub fn restore(mut stored: Vec<Incident>, seed: u64, closed_leave_after: Duration, now: Now) -> Self {
+        let mut incidents = Self::new(seed, closed_leave_after);
+        stored.sort_by(|one, other| one.id.cmp(&other.id));
+        for incident in stored {
+            let number = incidents.number(incident.id.clone());
+            if incident.phase != IncidentPhase::Closed {
+                incident.links.iter().for_each(|(link, _)| {
+                    incidents.by_link.insert(link.clone(), number);
+                });
+            }
+            if incident.phase == IncidentPhase::Open && incident.kind == IncidentKind::Isolation {
+                incidents.isolation = Some(Isolation { case: number, held: BTreeMap::new(), ended: None });
+            }
+            incidents.cases.insert(number, Case::restore(incident, now));
+        }
+        incidents
+    }
+
+    /// Takes one input, lets time pass until `now`, and returns what to store and tell.
+    pub fn step(&mut self, input: Input, now: Now, world: &World<'_>) -> Vec<Effect> {
+        let idle = input == Input::Tick && now.mono < self.due;
+        if idle {
+            return vec![];
+        }
+        match input {
+            Input::Links(changes) => changes.into_iter().for_each(|change| self.link(change, now, world)),
+            Input::Isolated { since } => self.isolated(since, now, world),
+            Input::Reconnected { since } => self.reconnected(since, now),
+            Input::Broken { fault } => self.broken(fault, now, world),
+            Input::Mended { fault } => self.mended(fault, now),
+            Input::Reloaded => self.reloaded(now, world),
+            Input::Tick => {}
+        }
+        self.pass(now, world);
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Carries out what a person asked for.
+    pub fn obey(&mut self, command: &Command, now: Now) -> (Reply, Vec<Effect>) {
+        if let Some((_, reply)) = self.keys.iter().find(|(key, _)| *key == command.key) {
+            return (reply.clone(), vec![]);
+        }
+        let reply = match self.act(command, now) {
+            Ok(()) => Reply::Done { at: now.utc },
+            Err(refusal) => Reply::Refused(refusal),
+        };
+        if self.keys.len() == MOST_KEYS {
+            self.keys.pop_front();
+        }
+        self.keys.push_back((command.key.clone(), reply.clone()));
+        (reply, std::mem::take(&mut self.effects))
+    }
+
+    pub fn get(&self, id: &str) -> Option<&Arc<Incident>> {
+        self.ids.get(id).and_then(|number| self.cases.get(number)).map(|case| &case.incident)
+    }
+
+    /// Open ones first, then restored, then closed ones that have not left yet; newest first.
+    pub fn list(&self) -> Vec<Arc<Incident>> {
+        let mut all: Vec<_> = self.cases.values().rev().map(|case| Arc::clone(&case.incident)).collect();
+        all.sort_by_key(|incident| incident.phase);
+        all
+    }
+
+    /// Links that are down in an open incident, with the incident.
+    pub fn of_link(&self, link: &LinkId) -> Option<&Arc<Incident>> {
+        self.by_link.get(link).and_then(|number| self.cases.get(number)).map(|case| &case.incident)
+    }
+
+    /// When something happens by itself next: the shell may sleep until then.
+    pub fn due(&self) -> Mono {
+        self.due
+    }
+
+    pub(super) fn tell(&mut self, number: u64, kind: EffectKind) {
+        if let Some(case) = self.cases.get(&number) {
+            self.effects.push(Effect { incident: case.incident.id.clone(), kind });
+        }
+    }
+
+    /// Makes a new incident. The caller tells of it when it is complete.
+    pub(super) fn open(&mut self, kind: IncidentKind, scope: Scope, began: Timestamp, now: Now) -> u64 {
+        let id = self.new_id(now.utc);
+        let number = self.number(id.clone());
+        self.cases.insert(number, Case::open(id, kind, scope, began, now));
+        number
+    }
+
+    pub(super) fn announce(&mut self, number: u64, now: Now) {
+        if let Some(case) = self.cases.get_mut(&number)
+            && case.incident.announced.is_none()
+            && case.incident.merged_into.is_none()
+        {
+            case.record().announced = Some(now.utc);
+            self.tell(number, EffectKind::Announced);
+        }
+    }
+
+    /// `part` was part of `whole`, which keeps its earlier deadlines.
+    pub(super) fn merge(&mut self, part: u64, whole: u64, now: Now) {
+        let Some(into) = self.cases.get(&whole).map(|case| case.incident.id.clone()) else { return };
+        let Some(case) = self.cases.get_mut(&part) else { return };
+        case.merge_into(&into, now);
+        let merged = case.clone();
+        // Nobody was told of a deadline before the announcement.
+        if merged.incident.announced.is_some()
+            && let Some(case) = self.cases.get_mut(&whole)
+        {
+            case.inherit_clocks(&merged);
+        }
+        self.tell(part, EffectKind::Merged { into });
+    }
+
+    fn number(&mut self, id: String) -> u64 {
+        self.opened += 1;
+        self.ids.insert(id, self.opened);
+        self.opened
+    }
+
+    /// A ULID from the time, the seed and how many there were: ids of one millisecond rise.
+    fn new_id(&self, at: Timestamp) -> String {
+        let mut hasher = SipHasher13::new_with_keys(self.seed, self.opened);
+        hasher.write_i64(at.0);
+        let random = u128::from(self.opened & 0xffff) << 64 | u128::from(hasher.finish());
+        Ulid::from_parts(u64::try_from(at.0).unwrap_or(0), random).to_string()
+    }
+
+    fn link(&mut self, change: LinkChange, now: Now, world: &World<'_>) {
+        let id = world.inventory.links[change.link.at()].id.clone();
+        match change.state {
+            LinkState::Down => self.link_down(id, change.since, now, world),
+            LinkState::Up | LinkState::Degraded => self.link_up(&id, change.since, now),
+            // Out of service: its outage ends with its service.
+            LinkState::Suspended | LinkState::Maintenance => self.link_up(&id, change.since, now),
+            LinkState::Unknown(_) => self.link_unknown(&id, change.since),
+        }
+    }
+
+    fn link_down(&mut self, id: LinkId, since: Timestamp, now: Now, world: &World<'_>) {
+        if let Some(isolation) = &mut self.isolation {
+            isolation.held.entry(id).or_insert(since);
+            return;
+        }
+        let Some(number) = self.by_link.get(&id).copied() else {
+            let storm = self.storm.get_or_insert_with(|| Storm::new(now.mono));
+            storm.fails(id, since, now.mono, world);
+            return;
+        };
+        let Some(case) = self.cases.get_mut(&number).filter(|case| case.is_down(&id) == Some(false)) else {
+            return;
+        };
+        case.set_down(&id, true);
+        if case.incident.phase == IncidentPhase::Restored {
+            case.relapse(since, id.as_str());
+            self.tell(number, EffectKind::Relapsed);
+        } else {
+            case.note(since, "relapsed", OURSELVES, id.as_str());
+            self.tell(number, EffectKind::Changed);
+        }
+    }
+
+    fn link_up(&mut self, id: &LinkId, since: Timestamp, now: Now) {
+        if let Some(isolation) = &mut self.isolation {
+            isolation.held.remove(id);
+        }
+        let Some(number) = self.by_link.get(id).copied() else { return };
+        let Some(case) = self.cases.get_mut(&number).filter(|case| case.is_down(id) == Some(true)) else {
+            return;
+        };
+        if !case.recover(id, since) {
+            self.tell(number, EffectKind::Changed);
+            return;
+        }
+        case.end(now);
+        let links = case.incident.links.clone();
+        self.announce(number, now);
+        self.tell(number, EffectKind::Restored);
+        if let Some(storm) = &mut self.storm {
+            storm.forget(number, &links);
+        }
+    }
+
+    fn link_unknown(&mut self, id: &LinkId, since: Timestamp) {
+        let Some(number) = self.by_link.get(id).copied() else { return };
+        let Some(case) = self.cases.get_mut(&number).filter(|case| case.is_down(id) == Some(true)) else {
+            return;
+        };
+        // Once, and not for each of a thousand links.
+        if case.incident.timeline.last().is_none_or(|entry| entry.event != "unknown") {
+            case.note(since, "unknown", OURSELVES, id.as_str());
+            self.tell(number, EffectKind::Changed);
+        }
+    }
+
+    fn isolated(&mut self, since: Timestamp, now: Now, world: &World<'_>) {
+        if let Some(isolation) = &mut self.isolation {
+            if isolation.ended.take().is_some()
+                && let Some(case) = self.cases.get_mut(&isolation.case)
+            {
+                let number = isolation.case;
+                case.relapse(since, "");
+                self.tell(number, EffectKind::Relapsed);
+            }
+            return;
+        }
+        let number = self.open(IncidentKind::Isolation, ScopeKind::Network.scope(""), since, now);
+        if let Some(case) = self.cases.get_mut(&number) {
+            case.set_tier(&world.contract.tiers.network, since, now);
+        }
+        self.tell(number, EffectKind::Opened);
+        self.announce(number, now);
+        // What failed in the last seconds may be the same loss of sight.
+        let (held, parts) = self.storm.take().map(Storm::failing).unwrap_or_default();
+        held.keys().for_each(|link| {
+            self.by_link.remove(link);
+        });
+        parts.into_iter().for_each(|part| self.merge(part, number, now));
+        self.isolation = Some(Isolation { case: number, held, ended: None });
+    }
+
+    fn reconnected(&mut self, since: Timestamp, now: Now) {
+        let Some(isolation) = self.isolation.as_mut().filter(|isolation| isolation.ended.is_none()) else { return };
+        isolation.ended = Some(now.mono);
+        let number = isolation.case;
+        if let Some(case) = self.cases.get_mut(&number) {
+            case.end_at(since, now);
+            self.tell(number, EffectKind::Restored);
+        }
+    }
+
+    /// The isolation is over for good: what still does not answer is down, from its first loss.
+    fn release(&mut self, now: Now, world: &World<'_>) {
+        let over = |isolation: &Isolation| isolation.ended.is_some_and(|ended| now.mono.since(ended) >= SETTLE);
+        if self.isolation.as_ref().is_some_and(over)
+            && let Some(isolation) = self.isolation.take()
+        {
+            for (link, since) in isolation.held {
+                self.link_down(link, since, now, world);
+            }
+        }
+    }
+
+    fn broken(&mut self, fault: OwnFault, now: Now, world: &World<'_>) {
+        let known = self.own(fault);
+        let restored = |case: &Case| case.incident.phase == IncidentPhase::Restored;
+        match known.and_then(|number| self.cases.get_mut(&number).map(|case| (number, case))) {
+            Some((number, case)) if restored(case) => {
+                case.relapse(now.utc, "");
+                self.tell(number, EffectKind::Relapsed);
+            }
+            Some(_) => {}
+            None => {
+                let number = self.open(IncidentKind::Own, ScopeKind::Prober.scope(fault.as_str()), now.utc, now);
+                if let Some(case) = self.cases.get_mut(&number) {
+                    case.record().tier = world.contract.tiers.partial.level;
+                }
+                self.tell(number, EffectKind::Opened);
+                self.announce(number, now);
+            }
+        }
+    }
+
+    fn mended(&mut self, fault: OwnFault, now: Now) {
+        let Some(number) = self.own(fault) else { return };
+        if let Some(case) = self.cases.get_mut(&number).filter(|case| case.incident.phase == IncidentPhase::Open) {
+            case.end_at(now.utc, now);
+            self.tell(number, EffectKind::Restored);
+        }
+    }
+
+    /// The incident about `fault` that is not closed.
+    fn own(&self, fault: OwnFault) -> Option<u64> {
+        let ours = |incident: &Incident| {
+            incident.kind == IncidentKind::Own
+                && incident.phase != IncidentPhase::Closed
+                && incident.scope.id == fault.as_str()
+        };
+        self.cases.iter().find(|(_, case)| ours(&case.incident)).map(|(number, _)| *number)
+    }
+
+    /// Links that are gone or out of service leave their incidents.
+    fn reloaded(&mut self, now: Now, world: &World<'_>) {
+        let mut gone: Vec<LinkId> =
+            self.by_link.keys().filter(|link| world.scopes.link(link).is_none()).cloned().collect();
+        gone.sort_unstable();
+        gone.iter().for_each(|link| self.link_up(link, now.utc, now));
+    }
+
+    fn act(&mut self, command: &Command, now: Now) -> Result<(), Refusal> {
+        let actor = command.actor.trim();
+        if actor.is_empty() || actor.chars().count() > 64 {
+            return Err(Refusal::NoActor);
+        }
+        let acted = |note: &str| ActedBy { actor: actor.to_owned(), at: now.utc, note: note.to_owned() };
+        match &command.action {
+            Action::Acknowledge { incident, note } => {
+                let number = self.meant(incident).ok_or(Refusal::NoSuchIncident)?;
+                let case = self.cases.get_mut(&number).ok_or(Refusal::NoSuchIncident)?;
+                match &case.incident.acknowledged {
+                    _ if case.incident.phase == IncidentPhase::Closed => return Err(Refusal::AlreadyClosed),
+                    Some(by) if !case.wants_acknowledgement() => {
+                        return Err(Refusal::AlreadyAcknowledged { by: by.actor.clone() });
+                    }
+                    _ => case.acknowledge(acted(note)),
+                }
+                self.tell(number, EffectKind::Acknowledged);
+            }
+            Action::Close { incident, note } => {
+                let number = self.meant(incident).ok_or(Refusal::NoSuchIncident)?;
+                let phase = self.cases.get(&number).map(|case| case.incident.phase);
+                match phase.ok_or(Refusal::NoSuchIncident)? {
+                    IncidentPhase::Open => return Err(Refusal::NotRestored),
+                    IncidentPhase::Closed => return Err(Refusal::AlreadyClosed),
+                    IncidentPhase::Restored => self.close(number, Some(acted(note)), now),
+                }
+            }
+            // Not about incidents: the shell's own work.
+            Action::Reload => return Err(Refusal::NoSuchIncident),
+        }
+        Ok(())
+    }
+
+    /// The incident with this id, or the one it was merged into.
+    fn meant(&self, id: &str) -> Option<u64> {
+        let mut number = *self.ids.get(id)?;
+        while let Some(into) = self.cases.get(&number)?.incident.merged_into.as_ref() {
+            number = *self.ids.get(into)?;
+        }
+        Some(number)
+    }
+
+    fn close(&mut self, number: u64, by: Option<ActedBy>, now: Now) {
+        let Some(case) = self.cases.get_mut(&number) else { return };
+        let note = by.as_ref().map(|acted| acted.note.clone()).unwrap_or_default();
+        case.close(by, &note, now);
+        for (link, _) in &case.incident.links {
+            if self.by_link.get(link) == Some(&number) {
+                self.by_link.remove(link);
+            }
+        }
+        self.tell(number, EffectKind::Closed);
+    }
+
+    /// Lets time pass: grace, isolation, deadlines, closing, leaving.
+    fn pass(&mut self, now: Now, world: &World<'_>) {
+        self.release(now, world);
+        self.weather(now, world);
+        let close_after = world.contract.close_after;
+        let (mut closing, mut leaving, mut overdue) = (vec![], vec![], vec![]);
+        for (number, case) in &mut self.cases {
+            if case.closed.is_some_and(|at| now.mono.since(at) >= self.closed_leave_after) {
+                leaving.push(*number);
+            } else if case.closed.is_none() && case.restored.is_some_and(|at| now.mono.since(at) >= close_after) {
+                closing.push(*number);
+            }
+            overdue.extend(case.overdue(now).into_iter().map(|kind| (*number, kind)));
+        }
+        overdue.into_iter().for_each(|(number, kind)| self.tell(number, kind));
+        closing.into_iter().for_each(|number| self.close(number, None, now));
+        let closed = self.cases.iter().filter(|(_, case)| case.closed.is_some()).map(|(number, _)| *number);
+        let closed: Vec<u64> = closed.collect();
+        leaving.extend(
+            closed
+                .iter()
+                .take(closed.len().saturating_sub(MOST_CLOSED))
+                .filter(|number| !leaving.contains(number))
+                .copied()
+                .collect::<Vec<_>>(),
+        );
+        leaving.into_iter().for_each(|number| self.leave(number));
+        self.due = self.next_due(close_after);
+    }
+
+    fn leave(&mut self, number: u64) {
+        self.tell(number, EffectKind::Left);
+        if let Some(case) = self.cases.remove(&number) {
+            self.ids.remove(&case.incident.id);
+        }
+    }
+
+    fn next_due(&self, close_after: Duration) -> Mono {
+        let of_case = |case: &Case| {
+            let leaves = case.closed.map(|at| at.plus(self.closed_leave_after));
+            let closes = case.restored.filter(|_| case.closed.is_none()).map(|at| at.plus(close_after));
+            [leaves, closes, case.next_overdue()].into_iter().flatten().min()
+        };
+        let isolation = self.isolation.as_ref().and_then(|isolation| isolation.ended).map(|ended| ended.plus(SETTLE));
+        let storm = self.storm.as_ref().map(Storm::due);
+        self.cases.values().filter_map(of_case).chain(isolation).chain(storm).min().unwrap_or(Mono(i64::MAX))
+    }
+}
