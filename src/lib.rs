@@ -15,6 +15,7 @@ pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod command;
+pub mod config;
 pub mod contract;
 pub mod demo;
 pub mod diagnostic;

@@ -22,7 +22,7 @@ const MAY_NAME: [(&str, &str); 24] = [
     ("inventory", ""),
     ("contract", "inventory"),
     ("profile", "inventory contract"),
-    ("schedule", "profile inventory"),
+    ("schedule", "profile inventory config"),
     ("sample", "profile inventory"),
     ("probe", "schedule sample profile inventory"),
     ("window", "sample"),

@@ -14,6 +14,7 @@ use std::{
     sync::{Arc, atomic::AtomicU32},
 };
 
+pub use crate::config::Limits;
 use crate::{inventory::PointIndex, profile::Measure};
 
 /// All points to probe. The engine is handed a new one at each reload and keeps the probes in flight of kept points.
@@ -43,20 +44,4 @@ pub struct PlannedPoint {
     pub phase_seed: u64,
     /// Its number in the plan before this one, when it is the same point.
     pub kept: Option<PointIndex>,
-}
-
-/// Most probes a second, confirm probes included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    pub total: u32,
-    pub per_carrier: u32,
-    pub per_target: u32,
-}
-
-impl Default for Limits {
-    /// 20 000: twelve times the 1631 links at one probe a second. 10: one scheduled probe, three confirms, and slack for points that share an address.
-    fn default() -> Self {
-        Self { total: 20_000, per_carrier: 20_000, per_target: 10 }
-    }
 }

@@ -7,6 +7,18 @@ use crate::units::duration_text;
 
 pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
     match message {
+        // ---- config
+        ListenNotLoopback { address } => {
+            write!(out, "{address} is not a loopback address, and there are no users yet to tell apart")
+        }
+        ListenNotLoopbackHelp => {
+            write!(out, "listen on 127.0.0.1:9815 or [::1]:9815 and put a reverse proxy with its own log-in before it")
+        }
+        DuplicateNameHelp => write!(out, "give each its own name"),
+        BadUrl { url } => write!(out, "`{url}` is not the address of a receiver"),
+        BadUrlHelp => write!(out, "write scheme and host, such as `http://127.0.0.1:9093`"),
+        OutOfRange { key } => write!(out, "`{key}` is out of range"),
+        OutOfRangeHelp { least, most } => write!(out, "use {least} to {most}"),
         // ---- contract
         FigureIsZero => write!(out, "a figure of nothing promises nothing"),
         FigureIsZeroHelp => write!(out, "write the figure of the contract, larger than zero"),

@@ -6,7 +6,11 @@
 mod en;
 mod zh_cn;
 
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use crate::{
     diagnostic::Place,
@@ -29,6 +33,23 @@ pub enum Language {
 /// One thing to say. Grouped by the module that says it; add to your group, and the compiler asks for both languages.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
+    // ---- config
+    ListenNotLoopback {
+        address: SocketAddr,
+    },
+    ListenNotLoopbackHelp,
+    DuplicateNameHelp,
+    BadUrl {
+        url: String,
+    },
+    BadUrlHelp,
+    OutOfRange {
+        key: String,
+    },
+    OutOfRangeHelp {
+        least: String,
+        most: String,
+    },
     // ---- contract
     FigureIsZero,
     FigureIsZeroHelp,

@@ -7,6 +7,14 @@ use crate::units::duration_text;
 
 pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
     match message {
+        // ---- config
+        ListenNotLoopback { address } => write!(out, "{address} 不是本机回环地址，而目前还没有用户可以区分"),
+        ListenNotLoopbackHelp => write!(out, "监听 127.0.0.1:9815 或 [::1]:9815，前面放带登录的反向代理"),
+        DuplicateNameHelp => write!(out, "名称各不相同"),
+        BadUrl { url } => write!(out, "`{url}` 不是可用的接收地址"),
+        BadUrlHelp => write!(out, "写协议和主机，例如 `http://127.0.0.1:9093`"),
+        OutOfRange { key } => write!(out, "`{key}` 超出范围"),
+        OutOfRangeHelp { least, most } => write!(out, "可用范围：{least} 到 {most}"),
         // ---- contract
         FigureIsZero => write!(out, "数值为零，等于没有承诺"),
         FigureIsZeroHelp => write!(out, "写合同中的数值，须大于零"),

@@ -1,0 +1,314 @@
+//! `linkpatrol.yaml`: this machine. Where the data is, whom to listen to, how hard to probe, whom to tell.
+//!
+//! In: a file, or nothing. Out: a [`Config`] whose paths can be opened as they are, and every finding. What is measured
+//! and promised stands elsewhere; a machine can be replaced without touching either.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::Deserialize;
+
+use crate::{
+    diagnostic::{
+        Code, Findings,
+        yaml::{self, Document},
+    },
+    text::{AddressFault, Language, Message},
+    units::duration_text,
+};
+
+/// Everything that `linkpatrol.yaml` says. [`Default`] is what holds without a file; deploy/linkpatrol.yaml spells it out.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The file it was read from; `None`: defaults.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
+    pub language: Language,
+    /// Where `/metrics`, the API and the pages are served: loopback only.
+    pub listen: Vec<SocketAddr>,
+    pub data_dir: PathBuf,
+    /// One folder of `inventories/`.
+    pub inventory: PathBuf,
+    pub probes: PathBuf,
+    pub icmp: Icmp,
+    pub limits: Limits,
+    pub witnesses: Vec<Witness>,
+    pub alertmanagers: Vec<Alertmanager>,
+    pub webhooks: Vec<Webhook>,
+    /// A closed incident stays in `/metrics` this long.
+    #[serde(deserialize_with = "yaml::duration")]
+    pub closed_incidents_leave_after: Duration,
+    /// Certificate authorities of https receivers, PEM; without it those of the system.
+    pub trusted_roots: Option<PathBuf>,
+}
+
+/// How the ICMP engine runs.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Icmp {
+    /// The engine wakes this often: shorter costs more processor time, longer bundles more probes.
+    #[serde(deserialize_with = "yaml::duration")]
+    pub tick: Duration,
+    /// Bytes asked for each socket's receive buffer.
+    pub receive_buffer: u32,
+    pub mode: IcmpMode,
+    /// Source address where no link, unit, carrier or profile names one.
+    pub source: Option<IpAddr>,
+}
+
+/// Which kind of socket.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IcmpMode {
+    /// Raw where the right is there, else ping.
+    #[default]
+    Auto,
+    /// Needs CAP_NET_RAW.
+    Raw,
+    /// Unprivileged ICMP sockets (`net.ipv4.ping_group_range`).
+    Ping,
+}
+
+/// Most probes a second, confirm probes included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    pub total: u32,
+    pub per_carrier: u32,
+    pub per_target: u32,
+}
+
+/// An address near us. When all witnesses are silent, the fault is ours.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Witness {
+    pub name: String,
+    pub address: IpAddr,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alertmanager {
+    pub name: String,
+    pub url: String,
+    /// Firing alerts are sent again this often.
+    #[serde(default = "default_resend", deserialize_with = "yaml::duration")]
+    pub resend: Duration,
+    /// `endsAt` of a firing alert lies this far ahead: a daemon killed during an outage does not look like a recovery.
+    #[serde(default = "default_lifetime", deserialize_with = "yaml::duration")]
+    pub lifetime: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    pub name: String,
+    pub url: String,
+}
+
+fn default_resend() -> Duration {
+    Duration::from_secs(60)
+}
+
+fn default_lifetime() -> Duration {
+    Duration::from_secs(4 * 3600)
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            file: None,
+            language: Language::ZhCn,
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 9815))],
+            data_dir: "/var/lib/linkpatrol".into(),
+            inventory: "inventories/xuchang".into(),
+            probes: "probes".into(),
+            icmp: Icmp::default(),
+            limits: Limits::default(),
+            witnesses: vec![],
+            alertmanagers: vec![],
+            webhooks: vec![],
+            closed_incidents_leave_after: Duration::from_secs(24 * 3600),
+            trusted_roots: None,
+        }
+    }
+}
+
+impl Default for Icmp {
+    /// 20 ms: one wake per probe costs more than the probe. 8 MiB: a second of answers at full speed with both stamps.
+    fn default() -> Self {
+        Self { tick: Duration::from_millis(20), receive_buffer: 8 << 20, mode: IcmpMode::Auto, source: None }
+    }
+}
+
+impl Default for Limits {
+    /// 20 000: twelve times 1631 links at one probe a second. 10: one scheduled probe, three confirms, and slack for
+    /// points that share an address.
+    fn default() -> Self {
+        Self { total: 20_000, per_carrier: 20_000, per_target: 10 }
+    }
+}
+
+impl Config {
+    /// Reads `file`; without it ./linkpatrol.yaml, else /etc/linkpatrol/linkpatrol.yaml, else the data beside
+    /// Cargo.toml. `None`, with findings, when nothing of it can be used.
+    pub fn load(file: Option<&Path>, findings: &mut Findings) -> Option<Self> {
+        let usual = ["linkpatrol.yaml", "/etc/linkpatrol/linkpatrol.yaml"].map(Path::new);
+        match file.or_else(|| usual.into_iter().find(|file| file.is_file())) {
+            Some(file) => Self::read(file, findings),
+            None => Some(Self::default().beside(&source_folder())),
+        }
+    }
+
+    fn read(file: &Path, findings: &mut Findings) -> Option<Self> {
+        let document: Document<Self> = yaml::read(file, findings)?;
+        Checks { document: &document, findings }.all();
+        let mut config = document.value.beside(file.parent().unwrap_or(Path::new("")));
+        config.file = Some(file.to_owned());
+        Some(config)
+    }
+
+    /// Relative paths are relative to the file's folder.
+    fn beside(mut self, folder: &Path) -> Self {
+        for path in
+            [&mut self.data_dir, &mut self.inventory, &mut self.probes].into_iter().chain(&mut self.trusted_roots)
+        {
+            *path = folder.join(&path);
+        }
+        self
+    }
+}
+
+/// Where this program was built: relative to where we are, when we are there, so that places in findings stay short.
+fn source_folder() -> PathBuf {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let here = std::env::current_dir().ok();
+    match here.as_deref().and_then(|here| built.strip_prefix(here).ok()) {
+        Some(relative) => relative.to_owned(),
+        None => built.to_owned(),
+    }
+}
+
+/// What the types cannot say.
+struct Checks<'a> {
+    document: &'a Document<Config>,
+    findings: &'a mut Findings,
+}
+
+impl Checks<'_> {
+    fn all(mut self) {
+        let config = &self.document.value;
+        self.listen();
+        self.names("witnesses", config.witnesses.iter().map(|witness| witness.name.as_str()));
+        self.names("alertmanagers", config.alertmanagers.iter().map(|alertmanager| alertmanager.name.as_str()));
+        self.names("webhooks", config.webhooks.iter().map(|webhook| webhook.name.as_str()));
+        for (at, witness) in config.witnesses.iter().enumerate() {
+            self.witness(&format!("witnesses.{at}.address"), witness.address);
+        }
+        for (at, alertmanager) in config.alertmanagers.iter().enumerate() {
+            self.url(&format!("alertmanagers.{at}.url"), &alertmanager.url);
+            let Alertmanager { resend, lifetime, .. } = alertmanager;
+            // Three repeats may be lost before a firing alert runs out.
+            let least = resend.saturating_mul(4);
+            let (least, most) = (duration_text(least), "30d".to_owned());
+            self.range(
+                &format!("alertmanagers.{at}.resend"),
+                *resend >= Duration::from_secs(1),
+                "1s".into(),
+                "1h".into(),
+            );
+            self.range(&format!("alertmanagers.{at}.lifetime"), *lifetime >= resend.saturating_mul(4), least, most);
+        }
+        for (at, webhook) in config.webhooks.iter().enumerate() {
+            self.url(&format!("webhooks.{at}.url"), &webhook.url);
+        }
+        let (tick, buffer) = (config.icmp.tick.as_millis(), config.icmp.receive_buffer);
+        self.range("icmp.tick", (1..=100).contains(&tick), "1ms".into(), "100ms".into());
+        self.range("icmp.receive_buffer", (65_536..=1 << 30).contains(&buffer), "65536".into(), "1073741824".into());
+        let Limits { total, per_carrier, per_target } = config.limits;
+        for (key, limit) in [("total", total), ("per_carrier", per_carrier), ("per_target", per_target)] {
+            self.range(&format!("limits.{key}"), (1..=1_000_000).contains(&limit), "1".into(), "1000000".into());
+        }
+    }
+
+    /// Until users exist, whoever can reach us can close incidents.
+    fn listen(&mut self) {
+        let listen = &self.document.value.listen;
+        for (at, address) in listen.iter().enumerate().filter(|(_, address)| !address.ip().is_loopback()) {
+            let place = self.document.place(&format!("listen.{at}"));
+            let message = Message::ListenNotLoopback { address: *address };
+            self.findings.error(place, Code::LISTEN_NOT_LOOPBACK, message, Message::ListenNotLoopbackHelp);
+        }
+        self.range("listen", (1..=8).contains(&listen.len()), "1".into(), "8".into());
+    }
+
+    /// Names stand in notices and metrics, so each is used once in its list.
+    fn names<'n>(&mut self, list: &str, names: impl Iterator<Item = &'n str>) {
+        let mut seen = HashMap::new();
+        for (at, name) in names.enumerate() {
+            let place = self.document.place(&format!("{list}.{at}.name"));
+            match seen.get(name) {
+                None => _ = seen.insert(name, place),
+                Some(first) => {
+                    let message = Message::DuplicateId { id: name.to_owned(), first: first.clone() };
+                    self.findings.error(place, Code::DUPLICATE_NAME, message, Message::DuplicateNameHelp);
+                }
+            }
+        }
+    }
+
+    fn witness(&mut self, path: &str, address: IpAddr) {
+        let reason = match address {
+            _ if address.is_unspecified() => AddressFault::Unspecified,
+            _ if address.is_multicast() => AddressFault::Multicast,
+            IpAddr::V4(v4) if v4.is_broadcast() => AddressFault::Broadcast,
+            _ => return,
+        };
+        let message = Message::BadAddress { address: address.to_string(), reason };
+        let place = self.document.place(path);
+        self.findings.error(place, Code::BAD_ADDRESS, message, Message::BadAddressHelp(reason));
+    }
+
+    fn url(&mut self, path: &str, url: &str) {
+        let parsed = url.parse::<hyper::Uri>().ok();
+        let scheme = parsed.as_ref().and_then(hyper::Uri::scheme_str);
+        if !matches!(scheme, Some("http" | "https")) || parsed.is_none_or(|url| url.host().is_none()) {
+            let message = Message::BadUrl { url: yaml::shortened(url) };
+            self.findings.error(self.document.place(path), Code::BAD_URL, message, Message::BadUrlHelp);
+        }
+    }
+
+    fn range(&mut self, path: &str, holds: bool, least: String, most: String) {
+        if !holds {
+            let key = path.to_owned();
+            let help = Message::OutOfRangeHelp { least, most };
+            self.findings.error(self.document.place(path), Code::OUT_OF_RANGE, Message::OutOfRange { key }, help);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_example_says_just_the_defaults() {
+        let mut findings = Findings::default();
+        let example = source_folder().join("deploy/linkpatrol.yaml");
+        let document: Document<Config> = yaml::read(&example, &mut findings).unwrap();
+        assert_eq!(document.value, Config::default());
+        assert_eq!(findings.into_sorted(), []);
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let config = Config::default().beside(Path::new("/etc/linkpatrol"));
+        assert_eq!(config.probes, Path::new("/etc/linkpatrol/probes"));
+        assert_eq!(config.data_dir, Path::new("/var/lib/linkpatrol"));
+    }
+}
