@@ -8,7 +8,11 @@ use std::{collections::BTreeSet, time::Duration};
 use rand::{SeedableRng, rngs::SmallRng, seq::IndexedRandom};
 
 use super::story::{Event, Fault, Pick, Story, Where};
-use crate::inventory::{Inventory, Link, LinkIndex, SegmentKind};
+use crate::{
+    diagnostic::{Code, Findings, yaml::Document},
+    inventory::{Inventory, Link, LinkIndex, SegmentKind},
+    text::Message,
+};
 
 /// One event of the story with its links.
 #[derive(Debug, Clone)]
@@ -56,13 +60,22 @@ impl Happening {
 }
 
 /// A place of the story that the inventory does not have.
-#[derive(Debug, thiserror::Error)]
-#[error("events[{event}].where: no {scope} `{id}` in the inventory")]
+#[derive(Debug)]
 pub struct NoSuchPlace {
     /// Place of the event in the story, from 0.
-    pub event: usize,
-    pub scope: &'static str,
-    pub id: String,
+    event: usize,
+    scope: &'static str,
+    id: String,
+    /// Ids that there are, a few of them.
+    known: Vec<String>,
+}
+
+/// Reports a missing place where the story names it.
+pub fn unknown(missing: &NoSuchPlace, story: &Document<Story>, findings: &mut Findings) {
+    let NoSuchPlace { event, scope, id, known } = missing;
+    let message = Message::DemoNoSuchPlace { scope, id: id.clone() };
+    let place = story.place(&format!("events.{event}.where.{scope}"));
+    findings.error(place, Code::NO_SUCH_PLACE, message, Message::DemoNoSuchPlaceHelp { known: known.clone() });
 }
 
 /// One place that an event may name.
@@ -75,16 +88,19 @@ struct Candidate {
 ///
 /// Wide places are found first, and a random place keeps clear of links that another event touches while it lasts,
 /// as far as there is room: what the product says about one is then not mixed with the other.
-pub fn cast(story: &Story, inventory: &Inventory, seed: u64) -> Result<Vec<Happening>, NoSuchPlace> {
+pub fn cast(story: &Story, inventory: &Inventory, seed: u64) -> Result<Vec<Happening>, Vec<NoSuchPlace>> {
     let mut random = SmallRng::seed_from_u64(seed);
     let mut order: Vec<usize> = (0..story.events.len()).collect();
     order.sort_by_key(|event| breadth(&story.events[*event].place));
-    let mut happenings: Vec<Option<Happening>> = vec![None; order.len()];
+    let (mut happenings, mut missing) = (vec![None; order.len()], vec![]);
     for event in order {
         let busy = busy_links(&happenings, &story.events[event]);
-        happenings[event] = Some(find(event, &story.events[event], inventory, &busy, &mut random)?);
+        match find(event, &story.events[event], inventory, &busy, &mut random) {
+            Ok(happening) => happenings[event] = Some(happening),
+            Err(place) => missing.push(place),
+        }
     }
-    Ok(happenings.into_iter().flatten().collect())
+    if missing.is_empty() { Ok(happenings.into_iter().flatten().collect()) } else { Err(missing) }
 }
 
 fn breadth(place: &Where) -> u8 {
@@ -146,14 +162,16 @@ fn find(
             ("unit", pick, members(inventory, ids, |link, at| link.unit.at() == at))
         }
     };
-    match choose(candidates, pick, busy, random) {
-        Some(Candidate { id, links }) => Ok(happening(event, scope, id, links)),
-        None => {
-            let id = if let Pick::Id(id) = pick { id.clone() } else { "random".into() };
-            Err(NoSuchPlace { event: number, scope, id })
-        }
+    let known = candidates.iter().take(KNOWN).map(|candidate| candidate.id.clone()).collect();
+    match (choose(candidates, pick, busy, random), pick) {
+        (Some(Candidate { id, links }), _) => Ok(happening(event, scope, id, links)),
+        (None, Pick::Id(id)) => Err(NoSuchPlace { event: number, scope, id: id.clone(), known }),
+        (None, Pick::Random) => Err(NoSuchPlace { event: number, scope, id: "random".into(), known }),
     }
 }
+
+/// Enough to see what ids look like.
+const KNOWN: usize = 5;
 
 fn happening(event: &Event, scope: &'static str, id: String, links: Vec<LinkIndex>) -> Happening {
     Happening { from: event.at, until: event.at + event.lasts, fault: event.what.clone(), scope, id, links }

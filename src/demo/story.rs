@@ -29,12 +29,18 @@
 //! | `{ hops: 3 }` | answers over a longer way: the TTL that arrives is lower |
 //! | `{ answers_per_second: 40 }` | has a control plane that answers so many a second, for all places of the event together |
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer};
 use serde_yaml::with::singleton_map;
 
-use crate::units::Ppm;
+use crate::{
+    diagnostic::{
+        Findings, Source,
+        yaml::{self, Document, duration, percent},
+    },
+    units::Ppm,
+};
 
 /// What happens in a city.
 #[derive(Debug, Clone, Deserialize)]
@@ -46,6 +52,19 @@ pub struct Story {
     pub loss: Ppm,
     #[serde(default)]
     pub events: Vec<Event>,
+}
+
+impl Story {
+    /// The story in `file`, or the one that is built in. `None`, with findings, when it cannot be used.
+    pub fn read(file: Option<&Path>, findings: &mut Findings) -> Option<Document<Self>> {
+        match file {
+            Some(file) => yaml::read(file, findings),
+            None => {
+                let bytes = include_bytes!("default.yaml").to_vec();
+                yaml::decode(&Source { file: Path::new("default.yaml").into(), bytes }, findings)
+            }
+        }
+    }
 }
 
 /// One thing that goes wrong, and comes right again.
@@ -168,30 +187,54 @@ pub struct Held {
     pub by: Duration,
 }
 
-/// The story of `linkpatrol demo` without `--story`.
-pub const DEFAULT: &str = include_str!("default.yaml");
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        demo::cast::{cast, unknown},
+        inventory::Inventory,
+        text::Language,
+    };
 
-fn percent<'de, D: Deserializer<'de>>(from: D) -> Result<Ppm, D::Error> {
-    read(from, "a share such as `2 %`", Ppm::parse_percent)
-}
-
-fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    read(from, "a time such as `5s` or `100ms`", parse_duration)
-}
-
-/// `100ms`, `5s`, `3m`.
-fn parse_duration(text: &str) -> Option<Duration> {
-    let split = text.find(|letter: char| !letter.is_ascii_digit())?;
-    let number: u64 = text[..split].parse().ok()?;
-    match &text[split..] {
-        "ms" => Some(Duration::from_millis(number)),
-        "s" => Some(Duration::from_secs(number)),
-        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
-        _ => None,
+    fn root() -> &'static Path {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
     }
-}
 
-fn read<'de, D: Deserializer<'de>, T>(from: D, wanted: &str, parse: fn(&str) -> Option<T>) -> Result<T, D::Error> {
-    let text = String::deserialize(from)?;
-    parse(&text).ok_or_else(|| de::Error::invalid_value(de::Unexpected::Str(&text), &wanted))
+    #[test]
+    fn every_shipped_story_plays_in_the_shipped_city() {
+        let mut findings = Findings::default();
+        let city = Inventory::load(&root().join("inventories/xuchang"), &mut findings).unwrap();
+        let files = std::fs::read_dir(root().join("tests/cities")).unwrap();
+        let files: Vec<_> = files.map(|entry| Some(entry.unwrap().path())).chain([None]).collect();
+        for file in files {
+            let mut findings = Findings::default();
+            let story = Story::read(file.as_deref(), &mut findings);
+            assert!(!findings.has_errors(), "{:?}", findings.into_sorted());
+            let happenings = cast(&story.unwrap().value, &city, 1).unwrap();
+            assert!(happenings.iter().all(|happening| !happening.links.is_empty()));
+        }
+    }
+
+    #[test]
+    fn the_built_in_story_shows_every_fault_within_three_minutes() {
+        let story = Story::read(None, &mut Findings::default()).unwrap().value;
+        let told: std::collections::BTreeSet<_> = story.events.iter().map(|event| event.what.name()).collect();
+        assert_eq!(told.len(), 13, "{told:?}");
+        assert!(story.events.iter().all(|event| event.at + event.lasts <= Duration::from_secs(180)));
+        let early =
+            |event: &&Event| event.at >= Duration::from_secs(5) && event.at + event.lasts <= Duration::from_secs(40);
+        assert!(story.events.iter().filter(early).filter(|event| event.what == Fault::Cut).count() >= 8);
+    }
+
+    #[test]
+    fn a_wrong_story_names_every_place() {
+        let text = "name: wrong\nevents:\n  - { at: soon, for: 5s, what: cut }\n  - { at: 1s, for: 5s, where: { road: 1 }, what: cut }\n  - { at: 1s, for: 5s, what: { loss: most } }\n  - { at: 1s, for: 5s, where: { unit: U99 }, what: cut }\n";
+        let source = Source { file: Path::new("wrong.yaml").into(), bytes: text.into() };
+        let mut findings = Findings::default();
+        let story = yaml::decode::<Story>(&source, &mut findings).unwrap();
+        let missing = cast(&story.value, &super::super::town::town(4), 1).unwrap_err();
+        missing.iter().for_each(|missing| unknown(missing, &story, &mut findings));
+        let told: Vec<_> = findings.into_sorted().iter().map(|finding| finding.print(Language::En)).collect();
+        insta::assert_snapshot!(told.join("\n"));
+    }
 }

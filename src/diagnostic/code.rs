@@ -74,4 +74,6 @@ codes! {
     COUNTS_CONTRADICT = 1701;
     COUNT_DIFFERS = 1702;
     NOT_MEASURABLE = 1703;
+    // ---- 18: the story of a simulated city
+    NO_SUCH_PLACE = 1801;
 }

@@ -137,16 +137,23 @@ impl Complaint {
     /// that was made already.
     fn of(text: &str, node: Option<&Node>) -> Option<Self> {
         let mut quoted = text.split('`').skip(1).step_by(2).map(str::to_owned);
+        let holes: &[String] = match node.map(|node| &node.content) {
+            Some(Content::Map(map)) => &map.holes,
+            _ => &[],
+        };
         if text.starts_with("unknown field") {
             return Some(Self::UnknownKey { known: quoted.skip(1).collect() });
         }
         if text.starts_with("missing field") {
             let key = quoted.next()?;
-            let hole = matches!(node, Some(Node { content: Content::Map(map), .. }) if map.holes.contains(&key));
-            return (!hole).then_some(Self::MissingKey { key });
+            return (!holes.contains(&key)).then_some(Self::MissingKey { key });
         }
         if text.starts_with("unknown variant") {
             return Some(Self::UnknownWord { word: quoted.next()?, known: quoted.collect() });
+        }
+        // A choice written as a map of one key, whose key was taken out.
+        if text.ends_with("map with a single key") && !holes.is_empty() {
+            return None;
         }
         let expected = text.rsplit_once("expected ").map_or(text, |(_, expected)| expected);
         Some(Self::WrongValue {

@@ -30,6 +30,47 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         LimitNotOneHelp => {
             write!(out, "write `{{at_most: 0.1 %}}` (broken above) or `{{below: 5 %}}` (broken at the limit)")
         }
+        // ---- demo
+        Simulated => write!(out, "【模拟】"),
+        DemoNoSuchPlace { scope, id } => write!(out, "the inventory has no {scope} `{id}`"),
+        DemoNoSuchPlaceHelp { known } => write!(out, "write `random` or one of: {}", some(known)),
+        DemoStarts { story, links, seed } => write!(out, "{story}: a city of {links} links, seed {seed}"),
+        DemoLook { url } => write!(out, "look at   {url}/   {url}/metrics   {url}/api/v1/incidents"),
+        DemoInside { namespace, device } => {
+            write!(out, "inside    nsenter --net={namespace} tcpdump -ni {device} icmp or icmp6")
+        }
+        DemoFiles { folder } => write!(out, "truth and verdicts are written to {folder}"),
+        DemoWithoutRight { cause } => {
+            write!(out, "no network of our own ({cause}): the same story without packets, mode: simulated")
+        }
+        DemoRightWanted { cause } => write!(
+            out,
+            "no network of our own ({cause}): run as root, or allow a story without packets by --allow-simulated"
+        ),
+        DemoMeasured { measured } => write!(out, "{measured} links measured"),
+        DemoTurn { begins, fault, scope, id, links } => {
+            let (place, fault) = (place(scope, id, *links), trouble(fault, scope));
+            if *begins { write!(out, "{place}: {fault}") } else { write!(out, "{place}: end of {fault}") }
+        }
+        DemoIncident { id, links, delay } => {
+            write!(out, "noticed after {:.1} s: incident {id}, {links} links down", delay.as_secs_f64())
+        }
+        DemoIsolation { id } => write!(out, "noticed: we cannot see the network any more, incident {id}"),
+        DemoBack { links } => write!(out, "{links} links up again"),
+        DemoStates { up, down, unknown, incidents } => {
+            write!(out, "{up} up · {down} down · {unknown} unknown · {incidents} open incidents")
+        }
+        DemoOver => write!(out, "the story is over; the city goes on until Ctrl-C"),
+        DemoScore { cuts, missed, false_alarms, detection } => {
+            write!(out, "{cuts} cuts, {missed} missed, {false_alarms} false alarms")?;
+            match detection {
+                Some((p50, max)) => {
+                    let (p50, max) = (p50.as_secs_f64(), max.as_secs_f64());
+                    write!(out, ", noticed after {p50:.1} s (median), {max:.1} s at most")
+                }
+                None => Ok(()),
+            }
+        }
         // ---- diagnostic
         Help => write!(out, "help"),
         Error => write!(out, "error"),
@@ -248,5 +289,35 @@ fn bad_address(reason: AddressFault) -> &'static str {
         AddressFault::Reserved => "is in a reserved range, which no host has",
         AddressFault::LinkLocal => "is link-local, which without an interface names no single host",
         AddressFault::Mapped => "is an IPv4 address in IPv6 form",
+    }
+}
+
+/// A place of a demo's story.
+fn place(scope: &str, id: &str, links: usize) -> String {
+    match scope {
+        "link" => format!("link {id}"),
+        "links" => format!("{links} links"),
+        "everything" => "the whole network".into(),
+        _ => format!("{scope} {id} ({links} links)"),
+    }
+}
+
+/// A fault of a demo's story.
+fn trouble(fault: &str, scope: &str) -> &'static str {
+    match (fault, scope) {
+        ("cut", "unit") => "power failure",
+        ("cut", _) => "cut",
+        ("isolate", _) => "we are isolated from it",
+        ("flap", _) => "flapping",
+        ("loss", _) => "random loss",
+        ("burst", _) => "loss in bursts",
+        ("delay", _) => "delay and jitter",
+        ("duplicate", _) => "duplicate answers",
+        ("reorder", _) => "answers out of order",
+        ("late", _) => "late answers",
+        ("corrupt", _) => "corrupted answers",
+        ("wrong_source", _) => "answers from a wrong source",
+        ("hops", _) => "a longer way (TTL)",
+        _ => "a control plane that answers only so often",
     }
 }

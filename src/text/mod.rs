@@ -63,6 +63,73 @@ pub enum Message {
     },
     LimitNotOne,
     LimitNotOneHelp,
+    // ---- demo
+    /// Stands before everything that a demo says.
+    Simulated,
+    DemoNoSuchPlace {
+        scope: &'static str,
+        id: String,
+    },
+    DemoNoSuchPlaceHelp {
+        known: Vec<String>,
+    },
+    DemoStarts {
+        story: String,
+        links: usize,
+        seed: u64,
+    },
+    DemoLook {
+        url: String,
+    },
+    DemoInside {
+        namespace: String,
+        device: String,
+    },
+    DemoFiles {
+        folder: String,
+    },
+    DemoWithoutRight {
+        cause: String,
+    },
+    DemoRightWanted {
+        cause: String,
+    },
+    DemoMeasured {
+        measured: u32,
+    },
+    /// `fault` and `scope` as a story writes them.
+    DemoTurn {
+        begins: bool,
+        fault: &'static str,
+        scope: &'static str,
+        id: String,
+        links: usize,
+    },
+    DemoIncident {
+        id: String,
+        links: usize,
+        delay: Duration,
+    },
+    DemoIsolation {
+        id: String,
+    },
+    DemoBack {
+        links: usize,
+    },
+    DemoStates {
+        up: usize,
+        down: usize,
+        unknown: usize,
+        incidents: usize,
+    },
+    DemoOver,
+    DemoScore {
+        cuts: usize,
+        missed: usize,
+        false_alarms: usize,
+        /// Median and largest.
+        detection: Option<(Duration, Duration)>,
+    },
     // ---- diagnostic
     Help,
     Error,

@@ -22,6 +22,46 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         FiguresOutOfOrderHelp { smaller, larger } => write!(out, "对照合同核对两处；{smaller} 应在 {larger} 之前"),
         LimitNotOne => write!(out, "限值须在 `at_most` 和 `below` 中写一个"),
         LimitNotOneHelp => write!(out, "写 `{{at_most: 0.1 %}}`（超过才算违反）或 `{{below: 5 %}}`（达到即算违反）"),
+        // ---- demo
+        Simulated => write!(out, "【模拟】"),
+        DemoNoSuchPlace { scope, id } => write!(out, "台账中没有这个{}：`{id}`", scope_word(scope)),
+        DemoNoSuchPlaceHelp { known } => write!(out, "写 `random`，或其中之一：{}", some(known)),
+        DemoStarts { story, links, seed } => write!(out, "{story}：{links} 条链路的城市，种子 {seed}"),
+        DemoLook { url } => write!(out, "请看   {url}/   {url}/metrics   {url}/api/v1/incidents"),
+        DemoInside { namespace, device } => {
+            write!(out, "内部   nsenter --net={namespace} tcpdump -ni {device} icmp or icmp6")
+        }
+        DemoFiles { folder } => write!(out, "真相与判断写入 {folder}"),
+        DemoWithoutRight { cause } => {
+            write!(out, "无法建立自己的网络（{cause}）：同一个故事不发报文，mode: simulated")
+        }
+        DemoRightWanted { cause } => {
+            write!(out, "无法建立自己的网络（{cause}）：请用 root 运行，或加 --allow-simulated 允许不发报文的演示")
+        }
+        DemoMeasured { measured } => write!(out, "已测到 {measured} 条链路"),
+        DemoTurn { begins, fault, scope, id, links } => {
+            let (place, fault) = (place(scope, id, *links), trouble(fault, scope));
+            if *begins { write!(out, "{place}：{fault}") } else { write!(out, "{place}：{fault}结束") }
+        }
+        DemoIncident { id, links, delay } => {
+            write!(out, "{:.1} 秒后发现：事件 {id}，{links} 条链路中断", delay.as_secs_f64())
+        }
+        DemoIsolation { id } => write!(out, "发现：已看不到网络，事件 {id}"),
+        DemoBack { links } => write!(out, "{links} 条链路恢复"),
+        DemoStates { up, down, unknown, incidents } => {
+            write!(out, "正常 {up} · 中断 {down} · 未知 {unknown} · 未恢复事件 {incidents}")
+        }
+        DemoOver => write!(out, "故事结束；城市继续运行，按 Ctrl-C 退出"),
+        DemoScore { cuts, missed, false_alarms, detection } => {
+            write!(out, "中断 {cuts} 次，漏报 {missed} 次，误报 {false_alarms} 次")?;
+            match detection {
+                Some((p50, max)) => {
+                    let (p50, max) = (p50.as_secs_f64(), max.as_secs_f64());
+                    write!(out, "，发现用时中位数 {p50:.1} 秒，最长 {max:.1} 秒")
+                }
+                None => Ok(()),
+            }
+        }
         // ---- diagnostic
         Help => write!(out, "改法"),
         Error => write!(out, "错误"),
@@ -212,5 +252,45 @@ fn bad_address(reason: AddressFault) -> &'static str {
         AddressFault::Reserved => "在保留地址段内，没有主机使用",
         AddressFault::LinkLocal => "是链路本地地址，没有接口就不能确定主机",
         AddressFault::Mapped => "是 IPv6 形式的 IPv4 地址",
+    }
+}
+
+/// A place of a demo's story.
+fn place(scope: &str, id: &str, links: usize) -> String {
+    match scope {
+        "link" => format!("链路 {id}"),
+        "links" => format!("{links} 条链路"),
+        "everything" => "全网".into(),
+        _ => format!("{} {id}（{links} 条链路）", scope_word(scope)),
+    }
+}
+
+fn scope_word(scope: &str) -> &'static str {
+    match scope {
+        "duct" => "管道",
+        "segment" => "共享路由段",
+        "carrier" => "运营商",
+        "unit" => "单位",
+        _ => "链路",
+    }
+}
+
+/// A fault of a demo's story.
+fn trouble(fault: &str, scope: &str) -> &'static str {
+    match (fault, scope) {
+        ("cut", "unit") => "断电",
+        ("cut", _) => "中断",
+        ("isolate", _) => "本端与全网隔离",
+        ("flap", _) => "反复中断",
+        ("loss", _) => "随机丢包",
+        ("burst", _) => "突发丢包",
+        ("delay", _) => "时延与抖动",
+        ("duplicate", _) => "重复应答",
+        ("reorder", _) => "应答乱序",
+        ("late", _) => "应答迟到",
+        ("corrupt", _) => "应答内容损坏",
+        ("wrong_source", _) => "应答来源错误",
+        ("hops", _) => "路径变长（TTL 变小）",
+        _ => "控制面限速",
     }
 }
