@@ -464,3 +464,6 @@ impl PointJudge {
 fn mono_of(moment: Timestamp, now: Now) -> Mono {
     Mono(now.mono.0.saturating_add(moment.0.saturating_sub(now.utc.0)))
 }
+
+#[cfg(test)]
+mod tests;

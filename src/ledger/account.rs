@@ -234,3 +234,164 @@ fn add(sums: &mut Accounted, measured: Measured, accounting: Accounting, millis:
     };
     *sum += millis;
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ZONE: Tz = chrono_tz::Asia::Shanghai;
+    const MINUTE: i64 = 60_000;
+    const DAY: i64 = 1_440 * MINUTE;
+
+    /// Moments of November 2026 in Shanghai, in milliseconds from its first.
+    fn at(millis: i64) -> Timestamp {
+        Timestamp(Month::containing(Timestamp(1_795_300_000_000), ZONE).begins.0 + millis)
+    }
+
+    /// An account open since the first of the month, up since then.
+    fn account() -> Account {
+        let mut account = Account::open(at(0), ZONE);
+        account.measure(Measured::Up, at(0), at(0));
+        account
+    }
+
+    fn sums(account: &Account, now: i64) -> [u64; 5] {
+        let Accounted { up, degraded, down, unknown, excluded, .. } = account.accounted(at(now), ZONE);
+        [up, degraded, down, unknown, excluded]
+    }
+
+    #[test]
+    fn an_outage_is_dated_back_to_its_first_lost_probe() {
+        let mut account = account();
+        account.advance(at(60_000), ZONE);
+        account.measure(Measured::Down, at(58_700), at(60_000));
+        assert_eq!(sums(&account, 60_000), [58_700, 0, 1_300, 0, 0]);
+    }
+
+    #[test]
+    fn a_recovery_is_dated_back_to_its_first_answer() {
+        let mut account = account();
+        account.measure(Measured::Down, at(10_000), at(11_300));
+        account.measure(Measured::Up, at(70_000), at(75_020));
+        assert_eq!(sums(&account, 100_000), [40_000, 0, 60_000, 0, 0]);
+    }
+
+    #[test]
+    fn a_restart_is_unknown_from_the_last_heartbeat() {
+        let mut account = account();
+        account.advance(at(MINUTE), ZONE);
+        let stored = serde_json::to_string(&account).unwrap();
+        let mut account: Account = serde_json::from_str(&stored).unwrap();
+        // The last heartbeat was at 90 s; the next process starts at 100 s and sees an answer at 103 s.
+        account.measure(Measured::Unknown, at(90_000), at(100_000));
+        account.measure(Measured::Up, at(103_000), at(103_005));
+        assert_eq!(sums(&account, 110_000), [97_000, 0, 0, 13_000, 0]);
+    }
+
+    #[test]
+    fn a_clock_set_forward_leaves_unknown_time_and_one_set_back_books_nothing_twice() {
+        let mut account = account();
+        account.advance(at(10_000), ZONE);
+        account.skip(at(10_000), at(10_000 + 60 * MINUTE));
+        assert_eq!(sums(&account, 60 * MINUTE + 20_000), [20_000, 0, 0, 60 * 60_000, 0]);
+
+        let mut account = self::account();
+        account.advance(at(60 * MINUTE), ZONE);
+        account.advance(at(30 * MINUTE), ZONE);
+        account.measure(Measured::Down, at(30 * MINUTE), at(30 * MINUTE + 1_300));
+        assert_eq!(sums(&account, 61 * MINUTE), [60 * 60_000, 0, 60_000, 0, 0], "what was booked as up stays");
+    }
+
+    #[test]
+    fn time_before_the_link_was_ours_is_excluded() {
+        let mut account = Account::open(at(10 * DAY), ZONE);
+        account.measure(Measured::Up, at(10 * DAY), at(10 * DAY));
+        assert_eq!(sums(&account, 11 * DAY), [DAY as u64, 0, 0, 0, 10 * DAY as u64]);
+    }
+
+    #[test]
+    fn an_exclusion_never_touches_what_was_measured() {
+        let mut account = account();
+        account.exclude(Accounting::Excluded(Exclusion::PlannedWork), at(10_000), at(10_000));
+        account.measure(Measured::Down, at(12_000), at(13_000));
+        account.exclude(Accounting::Counted, at(20_000), at(20_000));
+        assert_eq!(sums(&account, 30_000), [10_000, 0, 10_000, 0, 10_000]);
+    }
+
+    #[test]
+    fn an_outage_over_midnight_is_parted_between_the_months() {
+        let mut account = account();
+        let month = 30 * DAY;
+        account.advance(at(month - 1_000), ZONE);
+        // The first lost probe was sent 700 ms before midnight, and understood 600 ms after it.
+        account.measure(Measured::Down, at(month - 700), at(month + 600));
+        assert_eq!(sums(&account, month + 600), [0, 0, 600, 0, 0]);
+        let closed = account.advance(at(month + HORIZON_MILLIS), ZONE);
+        assert_eq!(closed.len(), 1);
+        assert_eq!(closed[0].month.to_string(), "2026-11");
+        assert_eq!((closed[0].accounted.up, closed[0].accounted.down), (month as u64 - 700, 700));
+        assert_eq!(closed[0].accounted.elapsed(), closed[0].accounted.period);
+        assert_eq!(sums(&account, month + HORIZON_MILLIS), [0, 0, HORIZON_MILLIS as u64, 0, 0]);
+    }
+
+    #[test]
+    fn a_process_that_slept_two_months_closes_both() {
+        let mut account = account();
+        account.measure(Measured::Unknown, at(DAY), at(70 * DAY));
+        let closed = account.advance(at(70 * DAY), ZONE);
+        let months: Vec<_> = closed.iter().map(|closed| (closed.month.to_string(), closed.accounted.unknown)).collect();
+        assert_eq!(months, [("2026-11".to_owned(), 29 * DAY as u64), ("2026-12".to_owned(), 31 * DAY as u64)]);
+    }
+
+    #[test]
+    fn a_long_isolation_turns_out_to_be_an_outage_from_its_first_loss() {
+        let mut account = account();
+        account.measure(Measured::Unknown, at(MINUTE), at(MINUTE + 1_000));
+        account.advance(at(180 * MINUTE), ZONE);
+        account.measure(Measured::Down, at(MINUTE), at(180 * MINUTE));
+        assert_eq!(sums(&account, 180 * MINUTE), [60_000, 0, 179 * 60_000, 0, 0]);
+    }
+
+    fn measured() -> impl Strategy<Value = Measured> {
+        prop_oneof![Just(Measured::Up), Just(Measured::Degraded), Just(Measured::Down), Just(Measured::Unknown)]
+    }
+
+    proptest! {
+        /// Every millisecond exactly once: whatever is painted, skipped, dated back or set back.
+        #[test]
+        fn sums_are_exact(story in proptest::collection::vec(
+            (measured(), -20_000_i64..400_000, 0_i64..30_000, 0_u8..10), 1..200,
+        )) {
+            let opened = 20 * DAY;
+            let mut account = Account::open(at(opened), ZONE);
+            let (mut now, mut latest, mut closed) = (opened, opened, vec![]);
+            for (measured, step, back, what) in story {
+                // Some steps cross months; a few go back.
+                let step = if what == 9 { step * 5_000 } else { step };
+                now = (now + step).max(opened);
+                match what {
+                    0 => {
+                        account.skip(at(now), at(now + 10 * step.max(0)));
+                        now += 10 * step.max(0);
+                    }
+                    1 => account.exclude(Accounting::Excluded(Exclusion::Drill), at(now - back), at(now)),
+                    2 => account.exclude(Accounting::Counted, at(now - back), at(now)),
+                    3 => {}
+                    _ => account.measure(measured, at(now - back), at(now)),
+                }
+                latest = latest.max(now);
+                closed.extend(account.advance(at(now), ZONE));
+                let sums = account.accounted(at(now), ZONE);
+                let month = Month::containing(at(latest), ZONE);
+                prop_assert_eq!(sums.elapsed(), (at(latest).0 - month.begins.0) as u64);
+                prop_assert!(account.segments.len() <= MOST_SEGMENTS + 1);
+            }
+            for month in closed {
+                prop_assert_eq!(month.accounted.elapsed(), month.accounted.period);
+                prop_assert_eq!(month.cells.iter().map(|cell| cell.millis).sum::<u64>(), month.month.length());
+            }
+        }
+    }
+}

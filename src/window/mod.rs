@@ -179,7 +179,7 @@ impl PointWindow {
         for _ in 0..slices.min(390) {
             self.end_slice();
         }
-        self.summarise();
+        self.summarise(slices > 1);
         true
     }
 
@@ -320,7 +320,7 @@ impl PointWindow {
         }
     }
 
-    fn summarise(&mut self) {
+    fn summarise(&mut self, skipped: bool) {
         let tens_since = (self.ended % TENS as u64) as usize;
         let minutes_since = (self.ended / TENS as u64) as usize % MINUTES;
         let over = |tens: usize, minutes: usize, fives: usize| {
@@ -331,10 +331,13 @@ impl PointWindow {
             sum.summary()
         };
         let mut summaries = [over(1, 0, 0), over(TENS, 0, 0), over(tens_since, MINUTES, 0), self.summaries[3]];
-        // The hour is the dear one, and moves slowly: once a minute, and each turn while it is young.
-        if tens_since == 0 || self.fives.slices() == 0 {
+        // The hour is the dear one, and moves slowly: once a minute, each turn while it is young, and after a gap.
+        if skipped || tens_since == 0 || self.fives.slices() == 0 {
             summaries[3] = over(tens_since, minutes_since, FIVES);
         }
         self.summaries = summaries;
     }
 }
+
+#[cfg(test)]
+mod tests;
