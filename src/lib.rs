@@ -25,6 +25,7 @@ pub mod inventory;
 pub mod judge;
 pub mod ledger;
 pub mod notify;
+pub mod patrol;
 pub mod probe;
 pub mod profile;
 pub mod sample;

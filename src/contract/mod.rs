@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::{
     diagnostic::Place,
-    inventory::{Kind, Role},
+    inventory::{Kind, Link, Role},
     units::{Limit, Ppm, Rtt},
 };
 
@@ -34,6 +34,11 @@ impl Contract {
     pub fn measuring_point(&self, kind: Kind) -> Role {
         let own = self.measuring_points.by_kind.iter().find(|(own, _)| *own == kind);
         own.map_or(self.measuring_points.default, |(_, role)| *role)
+    }
+
+    /// Whether the link has the point that decides its state.
+    pub fn measures(&self, link: &Link) -> bool {
+        link.points.iter().any(|point| point.role == self.measuring_point(link.kind))
     }
 }
 

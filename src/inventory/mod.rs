@@ -10,9 +10,11 @@ mod address;
 mod columns;
 mod ledger;
 mod read;
+mod reconcile;
 mod sheet;
 
 pub use read::usable_dscp;
+pub use reconcile::Reconciled;
 
 use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 

@@ -174,6 +174,37 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         }
         LoneGroup { group } => write!(out, "the redundancy group `{group}` has only this link"),
         LoneGroupHelp => write!(out, "check its spelling, or leave the cell empty"),
+        // ---- load
+        CountsContradict { total, sum, clause } => {
+            write!(
+                out,
+                "the printed counts contradict each other: the kinds add up to {sum}, the total says {total} ({clause})"
+            )
+        }
+        CountsContradictHelp => write!(out, "have the contract's parties settle it; nothing here is changed by it"),
+        CountDiffers { what, found, wanted, clause } => {
+            write!(out, "{what}: the ledger has {found} links, the contract's text asks for {wanted} ({clause})")
+        }
+        CountDiffersHelp => {
+            write!(out, "complete the ledger, or correct `declared` when the contract has been changed")
+        }
+        NotMeasurable { links } => {
+            write!(
+                out,
+                "{} links have no address at the point that decides and are never up: {}",
+                links.len(),
+                some(links)
+            )
+        }
+        NotMeasurableHelp => {
+            write!(out, "fill in the address of their measuring point (contract.yaml, `measuring_point`)")
+        }
+        OverLimit { what, rate, limit } => {
+            write!(out, "{what}: {rate} probes a second are scheduled, the limit is {limit}")
+        }
+        OverLimitHelp => {
+            write!(out, "lengthen the interval or raise the limit; what does not fit counts as unmeasured")
+        }
         // ---- once
         RoundTrip(rtt) => write!(out, "round-trip time {}", milliseconds(*rtt)),
         // ---- profile

@@ -277,6 +277,30 @@ pub enum Message {
         group: String,
     },
     LoneGroupHelp,
+    // ---- load
+    CountsContradict {
+        total: u32,
+        sum: u32,
+        clause: String,
+    },
+    CountsContradictHelp,
+    CountDiffers {
+        what: &'static str,
+        found: u32,
+        wanted: u32,
+        clause: String,
+    },
+    CountDiffersHelp,
+    NotMeasurable {
+        links: Vec<String>,
+    },
+    NotMeasurableHelp,
+    OverLimit {
+        what: String,
+        rate: u64,
+        limit: u32,
+    },
+    OverLimitHelp,
     // ---- once
     RoundTrip(Rtt),
     // ---- profile

@@ -151,6 +151,21 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         }
         LoneGroup { group } => write!(out, "冗余组 `{group}` 只有这一条链路"),
         LoneGroupHelp => write!(out, "检查组名是否写错，或留空"),
+        // ---- load
+        CountsContradict { total, sum, clause } => {
+            write!(out, "合同所印数量互相矛盾：各类相加为 {sum}，总数写 {total}（{clause}）")
+        }
+        CountsContradictHelp => write!(out, "请合同双方确认；此处不会因此改动任何数据"),
+        CountDiffers { what, found, wanted, clause } => {
+            write!(out, "{what}：台账有 {found} 条，合同文本应为 {wanted} 条（{clause}）")
+        }
+        CountDiffersHelp => write!(out, "补全台账；合同有变更时更正 `declared`"),
+        NotMeasurable { links } => {
+            write!(out, "{} 条链路在判定测点没有地址，永远不会判为正常：{}", links.len(), some(links))
+        }
+        NotMeasurableHelp => write!(out, "补上判定测点的地址（contract.yaml 的 `measuring_point`）"),
+        OverLimit { what, rate, limit } => write!(out, "{what}：每秒计划探测 {rate} 次，上限为 {limit}"),
+        OverLimitHelp => write!(out, "加长间隔或提高上限；超出部分计为未测量"),
         // ---- once
         RoundTrip(rtt) => write!(out, "往返时延 {}", milliseconds(*rtt)),
         // ---- profile

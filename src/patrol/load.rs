@@ -1,0 +1,259 @@
+//! Everything that people wrote, read and checked together.
+//!
+//! In: the place of linkpatrol.yaml. Out: [`Loaded`] when nothing in it is an error, and all findings in any case. Half
+//! a load does not exist: `serve` starts with a whole one, and a reload takes a whole one into force or none.
+
+use std::{
+    collections::HashMap,
+    hash::Hasher,
+    net::IpAddr,
+    path::Path,
+    sync::{Arc, atomic::AtomicU32, atomic::Ordering},
+};
+
+use siphasher::sip::SipHasher13;
+
+use crate::{
+    config::{Config, Limits},
+    contract::Contract,
+    diagnostic::{Code, Diagnostic, Findings, Place},
+    inventory::{Inventory, LinkId, PointIndex, Role, Status, Target},
+    profile::{self, Measure, Profiles},
+    schedule::{Plan, PlannedPoint},
+    text::Message,
+};
+
+/// What a daemon runs on.
+#[derive(Debug)]
+pub struct Loaded {
+    pub config: Arc<Config>,
+    pub inventory: Arc<Inventory>,
+    pub contract: Arc<Contract>,
+    pub profiles: Arc<Profiles>,
+    /// By dense point number; the same for witnesses and whatever no file speaks of.
+    pub measures: Vec<Arc<Measure>>,
+    pub machine: Arc<Measure>,
+}
+
+/// Reads linkpatrol.yaml from `file`, or where [`Config::load`] looks for it, and all that it refers to.
+pub fn from_file(file: Option<&Path>) -> (Option<Loaded>, Vec<Diagnostic>) {
+    let mut findings = Findings::default();
+    match Config::load(file, &mut findings) {
+        Some(config) => load(config, findings),
+        None => (None, findings.into_sorted()),
+    }
+}
+
+/// Reads all that `config` refers to. `findings` are those of the configuration itself.
+pub fn load(config: Config, mut findings: Findings) -> (Option<Loaded>, Vec<Diagnostic>) {
+    let machine = Measure { source: config.icmp.source, ..Measure::default() };
+    let inventory = Inventory::load(&config.inventory, &mut findings);
+    let profiles = Profiles::load(&config.probes, &mut findings);
+    let contract = inventory.as_ref().and_then(|inventory| Contract::load(&inventory.folder, &mut findings));
+    let mut measures = vec![];
+    if let Some(inventory) = &inventory {
+        measures = profile::effective(inventory, &profiles, &machine, &mut findings);
+        inventory.reconcile(&mut findings);
+        over_limits(inventory, &measures, config.limits, &config, &mut findings);
+    }
+    if let (Some(inventory), Some(contract)) = (&inventory, &contract) {
+        not_measurable(inventory, contract, &mut findings);
+    }
+    let loaded = match (inventory, contract) {
+        (Some(inventory), Some(contract)) if !findings.has_errors() => Some(Loaded {
+            config: Arc::new(config),
+            inventory: Arc::new(inventory),
+            contract: Arc::new(contract),
+            profiles: Arc::new(profiles),
+            measures,
+            machine: Arc::new(machine),
+        }),
+        _ => None,
+    };
+    (loaded, findings.into_sorted())
+}
+
+impl Loaded {
+    /// What to probe: the points of all links, then the witnesses. What `previous` had of a point (its place in the
+    /// engine, the address of its name, its 99th percentile) goes on when link and role are the same.
+    pub fn plan(&self, previous: Option<(&Self, &Plan)>) -> Plan {
+        let before = previous.map(|(loaded, _)| loaded.numbers()).unwrap_or_default();
+        let links = self.inventory.links.iter().flat_map(|link| link.points.iter().map(move |point| (link, point)));
+        let mut points: Vec<PlannedPoint> = links
+            .zip(&self.measures)
+            .map(|((link, point), measure)| {
+                let kept = before.get(&(Owner::Link(&link.id), point.role)).copied();
+                let in_service = link.status == Status::Active;
+                let address = match &point.target {
+                    Target::Address(address) => Some(*address),
+                    Target::Name(_) => previous.zip(kept).and_then(|((loaded, plan), kept)| {
+                        (loaded.target(kept)? == &point.target).then(|| plan.points.get(kept.at())?.address)?
+                    }),
+                };
+                PlannedPoint {
+                    address: address.filter(|_| in_service),
+                    expected: in_service,
+                    measure: Arc::clone(measure),
+                    carrier: link.carrier.0,
+                    phase_seed: seed(link.id.as_str(), point.role.as_str()),
+                    kept,
+                }
+            })
+            .collect();
+        points.extend(self.config.witnesses.iter().map(|witness| PlannedPoint {
+            address: Some(witness.address),
+            expected: true,
+            measure: self.witness_measure(witness.address),
+            // No carrier's limit holds back what tells our own faults apart.
+            carrier: crate::diagnostic::count(self.inventory.carriers.len()),
+            phase_seed: seed(&witness.name, "witness"),
+            kept: before.get(&(Owner::Witness(&witness.name), Role::Near)).copied(),
+        }));
+        let p99 = |point: &PlannedPoint| {
+            let known = previous.zip(point.kept).and_then(|((_, plan), kept)| plan.p99_micros.get(kept.at()));
+            AtomicU32::new(known.map_or(0, |micros| micros.load(Ordering::Relaxed)))
+        };
+        Plan {
+            generation: previous.map_or(0, |(_, plan)| plan.generation.wrapping_add(1)),
+            p99_micros: points.iter().map(p99).collect(),
+            points,
+            limits: self.config.limits,
+        }
+    }
+
+    /// Dense numbers of all points, witnesses behind the links.
+    fn numbers(&self) -> HashMap<(Owner<'_>, Role), PointIndex> {
+        let links = self.inventory.links.iter();
+        let points = links.flat_map(|link| link.points.iter().map(|point| (Owner::Link(&link.id), point.role)));
+        let witnesses = self.config.witnesses.iter().map(|witness| (Owner::Witness(&witness.name), Role::Near));
+        points.chain(witnesses).zip((0..).map(PointIndex)).collect()
+    }
+
+    /// The target of a link's point by its dense number.
+    fn target(&self, point: PointIndex) -> Option<&Target> {
+        let link = self.inventory.links.partition_point(|link| link.first_point <= point).checked_sub(1)?;
+        let link = &self.inventory.links[link];
+        link.points.get(point.at() - link.first_point.at()).map(|point| &point.target)
+    }
+
+    fn witness_measure(&self, address: IpAddr) -> Arc<Measure> {
+        match self.machine.source {
+            Some(source) if source.is_ipv4() != address.is_ipv4() => {
+                Arc::new(Measure { source: None, ..Measure::clone(&self.machine) })
+            }
+            _ => Arc::clone(&self.machine),
+        }
+    }
+}
+
+/// Whose point. A witness has one, kept under [`Role::Near`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Owner<'a> {
+    Link(&'a LinkId),
+    Witness(&'a str),
+}
+
+/// The same on every machine and after every restart.
+fn seed(owner: &str, role: &str) -> u64 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(owner.as_bytes());
+    hasher.write(b"/");
+    hasher.write(role.as_bytes());
+    hasher.finish()
+}
+
+/// Links that have no deciding point: accepted, counted, named once, and never up.
+fn not_measurable(inventory: &Inventory, contract: &Contract, findings: &mut Findings) {
+    let blind = inventory.links.iter().filter(|link| !contract.measures(link)).collect::<Vec<_>>();
+    if let Some(first) = blind.first() {
+        let ids = blind.iter().map(|link| link.id.to_string()).collect();
+        let message = Message::NotMeasurable { links: ids };
+        findings.warning(first.place.clone(), Code::NOT_MEASURABLE, message, Message::NotMeasurableHelp);
+    }
+}
+
+/// Scheduled probes alone that exceed a limit: some would never be sent.
+fn over_limits(
+    inventory: &Inventory,
+    measures: &[Arc<Measure>],
+    limits: Limits,
+    config: &Config,
+    findings: &mut Findings,
+) {
+    let (mut total, mut carriers, mut targets) = (0.0, HashMap::new(), HashMap::new());
+    for link in inventory.links.iter().filter(|link| link.status == Status::Active) {
+        for (number, point) in link.numbered_points() {
+            let rate = measures[number.at()].interval.as_secs_f64().recip();
+            total += rate;
+            *carriers.entry(link.carrier).or_insert(0.0) += rate;
+            targets.entry(&point.target).or_insert((0.0, &point.place)).0 += rate;
+        }
+    }
+    let whole = Place::whole(config.file.as_deref().unwrap_or(Path::new("linkpatrol.yaml")));
+    let mut warn = |place: &Place, what: String, rate: f64, limit: u32| {
+        if rate > f64::from(limit) {
+            let message = Message::OverLimit { what, rate: rate.ceil() as u64, limit };
+            findings.warning(place.clone(), Code::OVER_LIMIT, message, Message::OverLimitHelp);
+        }
+    };
+    warn(&whole, "limits.total".into(), total, limits.total);
+    for (carrier, rate) in carriers {
+        let carrier = &inventory.carriers[carrier.at()];
+        warn(&carrier.place, carrier.name.clone(), rate, limits.per_carrier);
+    }
+    for (target, (rate, place)) in targets {
+        warn(place, target.to_string(), rate, limits.per_target);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The shipped files, with ten links before them when asked.
+    fn shipped() -> Loaded {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let config =
+            Config { inventory: root.join("inventories/xuchang"), probes: root.join("probes"), ..Config::default() };
+        let (loaded, findings) = load(config, Findings::default());
+        loaded.unwrap_or_else(|| panic!("{findings:?}"))
+    }
+
+    #[test]
+    fn a_reload_keeps_points_by_link_and_role_wherever_they_stand_now() {
+        let before = shipped();
+        let plan = before.plan(None);
+        plan.p99_micros[2110].store(77, Ordering::Relaxed);
+        let mut after = shipped();
+        let inventory = Arc::get_mut(&mut after.inventory).unwrap();
+        let gone = inventory.links.remove(0).points.len();
+        inventory.links.iter_mut().for_each(|link| link.first_point.0 -= gone as u32);
+        after.measures.drain(..gone);
+
+        let next = after.plan(Some((&before, &plan)));
+        assert_eq!((next.generation, next.points.len()), (1, 2111 - gone));
+        let kept = |number: usize| next.points[number].kept;
+        assert_eq!((kept(0), kept(2110 - gone)), (Some(PointIndex(gone as u32)), Some(PointIndex(2110))));
+        assert_eq!(next.p99_micros[2110 - gone].load(Ordering::Relaxed), 77);
+        assert_eq!(next.points[0].phase_seed, plan.points[gone].phase_seed);
+    }
+
+    #[test]
+    fn names_keep_their_address_and_witnesses_stand_last() {
+        let name = |loaded: &mut Loaded, name: &str| {
+            Arc::get_mut(&mut loaded.inventory).unwrap().links[0].points[0].target = Target::Name(name.into());
+        };
+        let (mut before, mut same, mut other) = (shipped(), shipped(), shipped());
+        for (loaded, target) in [(&mut before, "a.test"), (&mut same, "a.test"), (&mut other, "b.test")] {
+            name(loaded, target);
+            let witness = crate::config::Witness { name: "gateway".into(), address: [198, 18, 255, 1].into() };
+            Arc::get_mut(&mut loaded.config).unwrap().witnesses.push(witness);
+        }
+        let mut plan = before.plan(None);
+        assert_eq!(plan.points[0].address, None);
+        plan.points[0].address = Some([198, 18, 255, 9].into());
+        assert_eq!(same.plan(Some((&before, &plan))).points[0].address, plan.points[0].address);
+        assert_eq!(other.plan(Some((&before, &plan))).points[0].address, None);
+        assert_eq!(same.plan(Some((&before, &plan))).points[2111].kept, Some(PointIndex(2111)));
+    }
+}

@@ -1,0 +1,3 @@
+//! The running daemon: alone in knowing all the others.
+
+pub mod load;
