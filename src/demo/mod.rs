@@ -13,7 +13,9 @@ pub mod city;
 pub mod namespace;
 pub mod packet;
 pub mod score;
+pub mod simulated;
 pub mod story;
+pub mod tap;
 #[cfg(test)]
 mod town;
 pub mod truth;

@@ -12,6 +12,7 @@ use std::{
 };
 
 use super::tun;
+use crate::probe::icmp::{OpenedSocket, Opener, SocketClass};
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -86,6 +87,14 @@ impl Namespace {
 
     pub fn path(&self) -> &std::path::Path {
         &self.path
+    }
+}
+
+/// The engine's sockets live here, the engine outside.
+impl Opener for Namespace {
+    fn open(&mut self, class: &SocketClass) -> io::Result<OpenedSocket> {
+        let class = class.clone();
+        self.run(move || OpenedSocket::create(&class))?
     }
 }
 

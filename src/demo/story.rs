@@ -232,7 +232,7 @@ mod tests {
         let source = Source { file: Path::new("wrong.yaml").into(), bytes: text.into() };
         let mut findings = Findings::default();
         let story = yaml::decode::<Story>(&source, &mut findings).unwrap();
-        let missing = cast(&story.value, &super::super::town::town(4), 1).unwrap_err();
+        let missing = cast(&story.value, &crate::demo::town::town(4), 1).unwrap_err();
         missing.iter().for_each(|missing| unknown(missing, &story, &mut findings));
         let told: Vec<_> = findings.into_sorted().iter().map(|finding| finding.print(Language::En)).collect();
         insta::assert_snapshot!(told.join("\n"));

@@ -8,6 +8,8 @@ use crate::{
         Carrier, CarrierIndex, Declared, Inventory, Kind, Link, LinkId, Overrides, Point, PointIndex, Priority, Role,
         Segment, SegmentIndex, SegmentKind, Status, Target, Unit, UnitIndex,
     },
+    profile::Measure,
+    schedule::{Plan, PlannedPoint},
     units::BitRate,
 };
 
@@ -71,4 +73,20 @@ fn link(number: u32, place: &Place) -> Link {
         overrides: Overrides::default(),
         place: place.clone(),
     }
+}
+
+/// Every point once a second, as the profiles have it by default.
+pub fn plan(inventory: &Inventory) -> Plan {
+    let measure = Arc::new(Measure::default());
+    let points = inventory.links.iter().flat_map(|link| &link.points);
+    let planned = |(seed, point): (u64, &Point)| PlannedPoint {
+        address: if let Target::Address(address) = point.target { Some(address) } else { None },
+        expected: true,
+        measure: Arc::clone(&measure),
+        carrier: 0,
+        phase_seed: seed,
+        kept: None,
+    };
+    let points: Vec<_> = (0..).zip(points).map(planned).collect();
+    Plan { generation: 1, p99_micros: points.iter().map(|_| 0.into()).collect(), points, limits: Default::default() }
 }
