@@ -22,6 +22,7 @@ use crate::{
     clock::ManualClock,
     command::{Action, Refusal},
     export::fixture,
+    incident::fixture::AT,
     units::{Mono, Now, Timestamp},
 };
 
@@ -41,7 +42,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let clock = Arc::new(ManualClock::default());
-        clock.set(fixture::AT);
+        clock.set(AT);
         let feed = Feed::new(fixture::snapshot(links));
         let (commands, asked) = Commands::channel();
         let api = Api::new(feed.clone(), commands.clone(), clock.clone(), Registry::new()).unwrap();
@@ -240,7 +241,7 @@ async fn a_standing_loop_or_scheduler_is_unhealthy_and_every_reason_is_said() {
     assert_eq!(server.get("/-/ready").await, (StatusCode::OK, "ready\n".into()));
     let mut snapshot = fixture::snapshot(1);
     snapshot.ready.reasons = vec!["store_unusable"];
-    snapshot.engine.last_tick = Some(Mono(fixture::AT.mono.0 - 5_001));
+    snapshot.engine.last_tick = Some(Mono(AT.mono.0 - 5_001));
     server.feed.publish(snapshot);
     let (status, body) = server.get("/-/ready").await;
     assert_eq!(
@@ -249,9 +250,9 @@ async fn a_standing_loop_or_scheduler_is_unhealthy_and_every_reason_is_said() {
     );
     server.feed.publish(fixture::snapshot(1));
     // An hour's step of the wall clock is no stall.
-    server.clock.set(Now { mono: fixture::AT.mono, utc: Timestamp(fixture::AT.utc.0 + 3_600_000) });
+    server.clock.set(Now { mono: AT.mono, utc: Timestamp(AT.utc.0 + 3_600_000) });
     assert_eq!(server.get("/-/healthy").await.0, StatusCode::OK);
-    server.clock.set(Now { mono: Mono(fixture::AT.mono.0 + 5_001), utc: fixture::AT.utc });
+    server.clock.set(Now { mono: Mono(AT.mono.0 + 5_001), utc: AT.utc });
     let (status, body) = server.get("/-/healthy").await;
     assert_eq!((status, body.contains("loop_stalled")), (StatusCode::SERVICE_UNAVAILABLE, true));
 }

@@ -1,21 +1,17 @@
 //! A small world for tests: links in every state, an open incident, times that do not move.
 
-use std::{net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     contract::{Contract, Degraded, Grouping, LinkTiers, MeasuringPoints, Objectives, Tier},
-    diagnostic::Place,
-    incident::{Clock, Incident, IncidentKind, IncidentPhase, Scope, TimelineEntry},
-    inventory::*,
+    incident::fixture::{AT, incident},
+    inventory::{Role, fixture::inventory},
     judge::{LinkState, Unknown},
     ledger::Accounted,
     snapshot::{CHUNK, Coverage, EngineView, LinkView, PointView, Ready, ReloadView, Snapshot},
-    units::{BitRate, Counts, Limit, Mono, Now, Ppm, Rtt, Timestamp},
+    units::{Counts, Limit, Ppm, Rtt, Timestamp},
     window::{RTT_EDGES_NANOS, Summary},
 };
-
-/// 2026-01-01 08:00:00 in Shanghai.
-pub(crate) const AT: Now = Now { mono: Mono(60_000), utc: Timestamp(1_767_225_600_000) };
 
 /// States of the first links, over and over; the next ones are up.
 const STATES: [LinkState; 7] = [
@@ -54,108 +50,6 @@ pub(crate) fn snapshot(links: usize) -> Snapshot {
         keeps_incidents: true,
         simulated: false,
         ready: Ready::default(),
-    }
-}
-
-pub(crate) fn incident() -> Incident {
-    let began = Timestamp(AT.utc.0 - 30_000);
-    let clock = |clock: &str, minutes: u64| Clock {
-        clock: clock.into(),
-        tier: 2,
-        party: "operator".into(),
-        started: began,
-        deadline: began.plus(Duration::from_secs(60 * minutes)),
-        stopped: None,
-        overdue: None,
-        clause: "001 L131".into(),
-    };
-    Incident {
-        id: "01KDVDNK00000000000000TEST".into(),
-        merged_into: None,
-        phase: IncidentPhase::Open,
-        tier: 2,
-        scope: Scope { kind: "segment".into(), id: "duct-017".into() },
-        inferred: true,
-        unit_power_suspected: false,
-        kind: IncidentKind::Outage,
-        began,
-        opened: began.plus(Duration::from_secs(1)),
-        announced: None,
-        restored: None,
-        closed: None,
-        acknowledged: None,
-        closed_by: None,
-        clocks: vec![clock("response", 30), clock("restore", 240)],
-        links: vec![(id(2), true)],
-        timeline: vec![TimelineEntry {
-            at: began,
-            event: "occurred".into(),
-            actor: "linkpatrol".into(),
-            note: String::new(),
-        }],
-        timeline_dropped: 0,
-    }
-}
-
-fn inventory(links: usize) -> Inventory {
-    let place = Place { file: Path::new("links.csv").into(), line: 1, column: 1 };
-    let link = |nth: usize| Link {
-        id: id(nth),
-        cid: format!("A/{nth}"),
-        kind: Kind::ALL[nth % 3],
-        carrier: CarrierIndex(0),
-        unit: UnitIndex(0),
-        a_end: "示例机房 \"1\"".into(),
-        z_end: format!("示例单位 {nth}"),
-        bandwidth: BitRate(100_000_000),
-        priority: Priority::Normal,
-        status: Status::Active,
-        installed: None,
-        group: None,
-        segments: vec![SegmentIndex(0)],
-        points: [Role::Near, Role::Far].map(|role| point(role, &place)).into(),
-        first_point: PointIndex(2 * nth as u32),
-        overrides: Overrides::default(),
-        place: place.clone(),
-    };
-    Inventory {
-        name: "示例".into(),
-        folder: Path::new(".").into(),
-        synthetic: false,
-        declared: Declared::default(),
-        carriers: vec![Carrier {
-            id: "carrier-a".into(),
-            name: "运营商甲".into(),
-            overrides: Overrides::default(),
-            place: place.clone(),
-        }],
-        units: vec![Unit {
-            id: "U01".into(),
-            name: "示例单位一".into(),
-            overrides: Overrides::default(),
-            place: place.clone(),
-        }],
-        segments: vec![Segment {
-            id: "duct-017".into(),
-            kind: SegmentKind::Duct,
-            name: "示例管道".into(),
-            place: place.clone(),
-        }],
-        links: (0..links).map(link).collect(),
-        fingerprint: 1,
-    }
-}
-
-fn id(nth: usize) -> LinkId {
-    LinkId::parse(&format!("LL-{nth:04}")).unwrap()
-}
-
-fn point(role: Role, place: &Place) -> Point {
-    Point {
-        role,
-        target: Target::Address(Ipv4Addr::LOCALHOST.into()),
-        responder: Responder::Host,
-        place: place.clone(),
     }
 }
 

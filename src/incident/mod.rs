@@ -15,6 +15,8 @@
 
 mod case;
 mod correlate;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod incidents;
 mod scopes;
 mod storm;
@@ -123,6 +125,13 @@ pub enum EffectKind {
     Closed,
     /// It left the list: the store keeps it, pages and metrics do not.
     Left,
+}
+
+impl Incident {
+    /// How often it has changed: rises with every entry of the timeline, kept or not.
+    pub fn steps(&self) -> usize {
+        self.timeline.len() + self.timeline_dropped as usize
+    }
 }
 
 /// One incident: one cause as far as we can tell.

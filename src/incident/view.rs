@@ -17,8 +17,10 @@ pub struct IncidentView<'a> {
     scope: &'a str,
     scope_id: &'a str,
     inferred: bool,
+    unit_power_suspected: bool,
     began: At,
     opened: At,
+    announced: Option<At>,
     restored: Option<At>,
     closed: Option<At>,
     acknowledged: Option<Acted<'a>>,
@@ -43,6 +45,7 @@ struct ClockRow<'a> {
     started: At,
     deadline: At,
     stopped: Option<At>,
+    overdue: Option<At>,
     clause: &'a str,
 }
 
@@ -72,8 +75,10 @@ impl<'a> IncidentView<'a> {
             scope: &incident.scope.kind,
             scope_id: &incident.scope.id,
             inferred: incident.inferred,
+            unit_power_suspected: incident.unit_power_suspected,
             began: At(incident.began, zone),
             opened: At(incident.opened, zone),
+            announced: incident.announced.map(|at| At(at, zone)),
             restored: incident.restored.map(|at| At(at, zone)),
             closed: incident.closed.map(|at| At(at, zone)),
             acknowledged: incident.acknowledged.as_ref().map(acted),
@@ -88,6 +93,7 @@ impl<'a> IncidentView<'a> {
                     started: At(clock.started, zone),
                     deadline: At(clock.deadline, zone),
                     stopped: clock.stopped.map(|at| At(at, zone)),
+                    overdue: clock.overdue.map(|at| At(at, zone)),
                     clause: &clock.clause,
                 })
                 .collect(),

@@ -8,6 +8,8 @@
 
 mod address;
 mod columns;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod ledger;
 mod read;
 mod reconcile;

@@ -2,7 +2,7 @@
 
 use std::fmt::{Formatter, Result};
 
-use super::{AddressFault, Expected, Language, Message, Message::*, milliseconds, some};
+use super::{AddressFault, Expected, Language, Message, Message::*, mark, milliseconds, some};
 use crate::units::duration_text;
 
 pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
@@ -205,6 +205,37 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         OverLimitHelp => {
             write!(out, "lengthen the interval or raise the limit; what does not fit counts as unmeasured")
         }
+        // ---- notify
+        OutageSummary { simulated, network, scope, inferred, links } => {
+            let extent = if *network { "whole-network outage" } else { "partial outage" };
+            let inferred = if *inferred { " (inferred)" } else { "" };
+            let plural = if *links == 1 { "" } else { "s" };
+            write!(out, "{}{extent}: {}{inferred}, {links} link{plural}", mark(*simulated), scope.say(Language::En))
+        }
+        IsolationSummary { simulated } => {
+            write!(
+                out,
+                "{}possible whole-network outage: our own witnesses are silent too, cannot tell",
+                mark(*simulated)
+            )
+        }
+        OwnSummary { simulated, fault } => write!(out, "{}linkpatrol itself has a fault: {fault}", mark(*simulated)),
+        IncidentDescription { began, response, restore, links } => {
+            write!(out, "Since {began}.")?;
+            if let Some(deadline) = response {
+                write!(out, " Respond by {deadline}.")?;
+            }
+            if let Some(deadline) = restore {
+                write!(out, " Restore by {deadline}.")?;
+            }
+            write!(out, " Links: {}", some(links))
+        }
+        Scope { kind, name } => match kind.as_str() {
+            "network" => write!(out, "whole network"),
+            "prober" => write!(out, "this host"),
+            "segment" => write!(out, "shared route {name}"),
+            kind => write!(out, "{kind} {name}"),
+        },
         // ---- once
         RoundTrip(rtt) => write!(out, "round-trip time {}", milliseconds(*rtt)),
         // ---- profile

@@ -301,6 +301,33 @@ pub enum Message {
         limit: u32,
     },
     OverLimitHelp,
+    // ---- notify
+    OutageSummary {
+        simulated: bool,
+        /// The whole network, as the contract counts it.
+        network: bool,
+        scope: Box<Message>,
+        inferred: bool,
+        links: usize,
+    },
+    IsolationSummary {
+        simulated: bool,
+    },
+    OwnSummary {
+        simulated: bool,
+        fault: String,
+    },
+    IncidentDescription {
+        began: String,
+        response: Option<String>,
+        restore: Option<String>,
+        links: Vec<String>,
+    },
+    /// What an incident is about: kind as label `scope` has it, and its name.
+    Scope {
+        kind: String,
+        name: String,
+    },
     // ---- once
     RoundTrip(Rtt),
     // ---- profile
@@ -433,6 +460,11 @@ impl fmt::Display for Said<'_> {
             Language::En => en::write(self.message, out),
         }
     }
+}
+
+/// What is simulated says so first, in every language alike.
+fn mark(simulated: bool) -> &'static str {
+    if simulated { "【模拟】" } else { "" }
 }
 
 /// `0.123 ms`: three significant places are enough for people, and the unit never changes under them.

@@ -2,7 +2,7 @@
 
 use std::fmt::{Formatter, Result};
 
-use super::{AddressFault, Expected, Language, Message, Message::*, milliseconds, some};
+use super::{AddressFault, Expected, Language, Message, Message::*, mark, milliseconds, some};
 use crate::units::duration_text;
 
 pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
@@ -166,6 +166,36 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         NotMeasurableHelp => write!(out, "补上判定测点的地址（contract.yaml 的 `measuring_point`）"),
         OverLimit { what, rate, limit } => write!(out, "{what}：每秒计划探测 {rate} 次，上限为 {limit}"),
         OverLimitHelp => write!(out, "加长间隔或提高上限；超出部分计为未测量"),
+        // ---- notify
+        OutageSummary { simulated, network, scope, inferred, links } => {
+            let extent = if *network { "全网中断" } else { "局部中断" };
+            let inferred = if *inferred { "（推断）" } else { "" };
+            write!(out, "{}{extent}：{}{inferred}，{links} 条线路", mark(*simulated), scope.say(Language::ZhCn))
+        }
+        IsolationSummary { simulated } => {
+            write!(out, "{}疑似全网中断：本机连近处的见证点也收不到，无法判断", mark(*simulated))
+        }
+        OwnSummary { simulated, fault } => write!(out, "{}链路巡检自身故障：{fault}", mark(*simulated)),
+        IncidentDescription { began, response, restore, links } => {
+            write!(out, "{began} 起。")?;
+            if let Some(deadline) = response {
+                write!(out, "响应时限 {deadline}。")?;
+            }
+            if let Some(deadline) = restore {
+                write!(out, "恢复时限 {deadline}。")?;
+            }
+            write!(out, "线路：{}", some(links))
+        }
+        Scope { kind, name } => match kind.as_str() {
+            "link" => write!(out, "线路 {name}"),
+            "group" => write!(out, "互备组 {name}"),
+            "segment" => write!(out, "共路由 {name}"),
+            "carrier" => write!(out, "运营商 {name}"),
+            "unit" => write!(out, "单位 {name}"),
+            "network" => write!(out, "全网"),
+            "prober" => write!(out, "本机"),
+            other => write!(out, "{other} {name}"),
+        },
         // ---- once
         RoundTrip(rtt) => write!(out, "往返时延 {}", milliseconds(*rtt)),
         // ---- profile
