@@ -13,7 +13,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::text::Language;
+use crate::{config::Config, diagnostic::Diagnostic, text::Language};
 
 /// Network link management and synthetic probing for an operations centre.
 #[derive(Debug, Parser)]
@@ -38,6 +38,13 @@ pub struct Global {
     /// Form of what is printed.
     #[arg(long, global = true, default_value = "text")]
     pub output: Output,
+}
+
+impl Global {
+    /// `--lang`, else what the configuration says, else the default.
+    pub fn language(&self, config: Option<&Config>) -> Language {
+        self.lang.or(config.map(|config| config.language)).unwrap_or_default()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -73,5 +80,12 @@ pub fn run() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "linkpatrol", &mut std::io::stdout());
             ExitCode::SUCCESS
         }
+    }
+}
+
+/// Findings on standard error, for people.
+fn print_findings(findings: &[Diagnostic], language: Language) {
+    for finding in findings {
+        anstream::eprintln!("{}", finding.print(language));
     }
 }

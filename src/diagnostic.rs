@@ -9,6 +9,8 @@ pub mod yaml;
 
 use std::{fmt, path::Path, sync::Arc};
 
+use anstyle::{AnsiColor, Style};
+
 pub use self::source::{Source, count};
 use crate::text::{Language, Message};
 
@@ -87,8 +89,21 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// `file:line:column: error LP1307: message`, and the help indented below.
     pub fn print(&self, language: Language) -> String {
+        self.styled(language, Style::new(), Style::new())
+    }
+
+    /// The same with colours, for terminals.
+    pub fn print_coloured(&self, language: Language) -> String {
+        let colour = match self.severity {
+            Severity::Error => AnsiColor::Red,
+            Severity::Warning => AnsiColor::Yellow,
+        };
+        self.styled(language, colour.on_default().bold(), AnsiColor::Cyan.on_default())
+    }
+
+    fn styled(&self, language: Language, severity: Style, help: Style) -> String {
         format!(
-            "{}: {} {}: {}\n  {}: {}",
+            "{}: {severity}{} {}{severity:#}: {}\n  {help}{}{help:#}: {}",
             self.place,
             self.severity.message().say(language),
             self.code,

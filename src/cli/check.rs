@@ -1,15 +1,148 @@
-//! `linkpatrol check`.
+//! `linkpatrol check`: what is wrong in the files, and what measuring by them will mean.
 
 use std::process::ExitCode;
 
-use super::Global;
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Global, Output};
+use crate::{
+    diagnostic::{Code, Diagnostic, Severity},
+    export,
+    inventory::Reconciled,
+    patrol::load::{Loaded, from_file},
+    text::{Language, Message},
+};
 
 /// Reads everything and prints every finding, then coverage and expected load.
 #[derive(Debug, clap::Args)]
 pub struct Check {}
 
 impl Check {
-    pub fn run(self, _global: &Global) -> ExitCode {
-        ExitCode::from(2)
+    pub fn run(self, global: &Global) -> ExitCode {
+        let (loaded, findings) = from_file(global.config_file.as_deref());
+        let language = global.language(loaded.as_ref().map(|loaded| &*loaded.config));
+        let facts = loaded.as_ref().map(Facts::of);
+        match global.output {
+            Output::Text => print_text(&findings, facts.as_ref(), language),
+            Output::Json => anstream::println!("{:#}", as_json(&findings, facts.as_ref(), language)),
+        }
+        exit_code(&findings)
     }
+}
+
+/// 1 with errors; 2 when the file that was named on the command line could not even be read.
+fn exit_code(findings: &[Diagnostic]) -> ExitCode {
+    let mut errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    match errors.next() {
+        None => ExitCode::SUCCESS,
+        Some(only) if only.code == Code::UNREADABLE && findings.len() == 1 => ExitCode::from(2),
+        Some(_) => ExitCode::from(1),
+    }
+}
+
+/// What the files come to.
+#[derive(Debug, Serialize)]
+struct Facts {
+    inventory: String,
+    synthetic: bool,
+    clause: String,
+    declared_total: Option<u32>,
+    reconciliation: Vec<Reconciled>,
+    links: usize,
+    /// Links with the point that decides their state.
+    measurable: usize,
+    not_measurable: Vec<String>,
+    points: usize,
+    probes_per_second: f64,
+    /// Of one scrape of `/metrics`.
+    series: usize,
+    bytes: usize,
+}
+
+impl Facts {
+    fn of(loaded: &Loaded) -> Self {
+        let inventory = &loaded.inventory;
+        let blind = inventory.links.iter().filter(|link| !loaded.contract.measures(link));
+        let not_measurable: Vec<String> = blind.map(|link| link.id.to_string()).collect();
+        let (links, points) = (inventory.links.len(), loaded.measures.len());
+        let (series, bytes) = export::expected(links, points);
+        Self {
+            inventory: inventory.name.clone(),
+            synthetic: inventory.synthetic,
+            clause: inventory.declared.clause.clone(),
+            declared_total: inventory.declared.total,
+            reconciliation: inventory.reconciliation(),
+            links,
+            measurable: links - not_measurable.len(),
+            not_measurable,
+            points,
+            probes_per_second: loaded.probes_per_second(),
+            series,
+            bytes,
+        }
+    }
+
+    fn print(&self, language: Language) {
+        let say = |message: Message| anstream::println!("{}", message.say(language));
+        say(Message::CheckedInventory { name: self.inventory.clone(), synthetic: self.synthetic });
+        if self.declared_total.is_some() || self.reconciliation.iter().any(|line| line.declared.is_some()) {
+            say(Message::Reconciliation { clause: self.clause.clone() });
+            for line in &self.reconciliation {
+                self.print_line(line.kind.as_str(), line.in_ledger, line.declared, line.inferred, language);
+            }
+            let total = self.reconciliation.iter().map(|line| line.in_ledger).sum();
+            self.print_line("total", total, self.declared_total, None, language);
+        }
+        say(Message::Coverage { links: self.links, measurable: self.measurable });
+        say(Message::ExpectedLoad { points: self.points, per_second: self.probes_per_second });
+        say(Message::ExpectedScrape { series: self.series, bytes: self.bytes });
+    }
+
+    fn print_line(&self, kind: &str, ledger: u32, declared: Option<u32>, inferred: Option<u32>, language: Language) {
+        let declared = declared.map_or("-".to_owned(), |count| count.to_string());
+        let note = inferred.map(|inferred| Message::Inferred { inferred }.say(language).to_string());
+        let note = note.map_or(String::new(), |note| format!("  {note}"));
+        anstream::println!("  {kind:<12}{ledger:>8}{declared:>8}{note}");
+    }
+}
+
+fn print_text(findings: &[Diagnostic], facts: Option<&Facts>, language: Language) {
+    for finding in findings {
+        anstream::println!("{}", finding.print_coloured(language));
+    }
+    if let Some(facts) = facts {
+        if !findings.is_empty() {
+            anstream::println!();
+        }
+        facts.print(language);
+    }
+    let (errors, warnings) = counts(findings);
+    anstream::println!("{}", Message::CheckedCounts { errors, warnings }.say(language));
+}
+
+fn as_json(findings: &[Diagnostic], facts: Option<&Facts>, language: Language) -> serde_json::Value {
+    let finding = |finding: &Diagnostic| {
+        json!({
+            "file": finding.place.file.display().to_string(),
+            "line": finding.place.line,
+            "column": finding.place.column,
+            "severity": finding.severity.as_str(),
+            "code": finding.code.to_string(),
+            "message": finding.message.say(language).to_string(),
+            "help": finding.help.say(language).to_string(),
+        })
+    };
+    let (errors, warnings) = counts(findings);
+    json!({
+        "findings": findings.iter().map(finding).collect::<Vec<_>>(),
+        "errors": errors,
+        "warnings": warnings,
+        "facts": facts,
+    })
+}
+
+fn counts(findings: &[Diagnostic]) -> (usize, usize) {
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    (errors, findings.len() - errors)
 }

@@ -1,15 +1,179 @@
-//! `linkpatrol explain`.
+//! `linkpatrol explain`: where every value that holds for a link was written.
 
 use std::process::ExitCode;
 
-use super::Global;
+use serde_json::json;
+
+use super::{Global, Output, print_findings};
+use crate::{
+    diagnostic::{Place, closest},
+    inventory::{Link, Point},
+    patrol::load::{Loaded, from_file},
+    profile::{Effective, Measure, of_point},
+    text::{Language, Message},
+    units::duration_text,
+};
 
 /// Shows every effective value of one link with the place it came from.
 #[derive(Debug, clap::Args)]
-pub struct Explain {}
+pub struct Explain {
+    /// Id of the link in the ledger, such as LL-0412; its circuit id does too.
+    link: String,
+}
 
 impl Explain {
-    pub fn run(self, _global: &Global) -> ExitCode {
-        ExitCode::from(2)
+    pub fn run(self, global: &Global) -> ExitCode {
+        let (loaded, findings) = from_file(global.config_file.as_deref());
+        let language = global.language(loaded.as_ref().map(|loaded| &*loaded.config));
+        let Some(loaded) = loaded else {
+            print_findings(&findings, language);
+            return ExitCode::from(1);
+        };
+        let links = &loaded.inventory.links;
+        let by_id = links.iter().find(|link| link.id.as_str() == self.link);
+        let Some(link) = by_id.or_else(|| links.iter().find(|link| link.cid == self.link)) else {
+            let closest = closest(&self.link, links.iter().map(|link| link.id.as_str())).map(str::to_owned);
+            anstream::eprintln!("{}", Message::NoSuchLink { link: self.link, closest }.say(language));
+            return ExitCode::from(2);
+        };
+        let parts = parts(&loaded, link);
+        match global.output {
+            Output::Text => print_text(link, &parts, language),
+            Output::Json => anstream::println!("{:#}", as_json(link, &parts)),
+        }
+        ExitCode::SUCCESS
     }
+}
+
+/// Values that belong together, such as those of one point.
+struct Part {
+    title: Title,
+    values: Vec<Value>,
+}
+
+enum Title {
+    Link,
+    Point { role: &'static str, target: String, deciding: bool },
+    Contract,
+}
+
+struct Value {
+    key: String,
+    value: String,
+    /// `None`: the default.
+    place: Option<Place>,
+    /// Where the contract says so.
+    clause: Option<String>,
+}
+
+impl Value {
+    fn at(key: &str, value: impl ToString, place: &Place) -> Self {
+        Self { key: key.to_owned(), value: value.to_string(), place: Some(place.clone()), clause: None }
+    }
+}
+
+fn parts(loaded: &Loaded, link: &Link) -> Vec<Part> {
+    let mut parts = vec![Part { title: Title::Link, values: of_link(loaded, link) }];
+    for point in &link.points {
+        let effective = of_point(&loaded.inventory, &loaded.profiles, &loaded.machine, link, point);
+        let title = Title::Point {
+            role: point.role.as_str(),
+            target: point.target.to_string(),
+            deciding: point.role == loaded.contract.measuring_point(link.kind),
+        };
+        parts.push(Part { title, values: of_effective(&effective, point) });
+    }
+    let figures = loaded.contract.figures.iter().map(|figure| Value {
+        clause: Some(figure.clause.clone()),
+        ..Value::at(&figure.key, &figure.value, &figure.place)
+    });
+    parts.push(Part { title: Title::Contract, values: figures.collect() });
+    parts
+}
+
+fn of_link(loaded: &Loaded, link: &Link) -> Vec<Value> {
+    let (carrier, unit) = (&loaded.inventory.carriers[link.carrier.at()], &loaded.inventory.units[link.unit.at()]);
+    let segments = link.segments.iter().map(|segment| &loaded.inventory.segments[segment.at()]);
+    let mut values = vec![
+        Value::at("cid", &link.cid, &link.place),
+        Value::at("kind", link.kind.as_str(), &link.place),
+        Value::at("carrier", format!("{} {}", carrier.id, carrier.name), &carrier.place),
+        Value::at("unit", format!("{} {}", unit.id, unit.name), &unit.place),
+        Value::at("bandwidth", link.bandwidth, &link.place),
+        Value::at("priority", link.priority.as_str(), &link.place),
+        Value::at("status", link.status.as_str(), &link.place),
+    ];
+    values.extend(link.group.iter().map(|group| Value::at("group", group, &link.place)));
+    values.extend(
+        segments.map(|segment| Value::at("segment", format!("{} {}", segment.id, segment.name), &segment.place)),
+    );
+    values
+}
+
+/// In the order of [`Measure`]'s fields, the profile first.
+fn of_effective(effective: &Effective<'_>, point: &Point) -> Vec<Value> {
+    let Measure { interval, timeout, size, dscp, hop_limit, dont_fragment, source, interface, confirm, restore } =
+        &effective.measure;
+    let profile = effective.profile.map_or("-", |profile| profile.name.as_str());
+    let values = [
+        ("profile", profile.to_owned()),
+        ("interval", duration_text(*interval)),
+        ("timeout", duration_text(*timeout)),
+        ("size", size.to_string()),
+        ("dscp", dscp.to_string()),
+        ("hop_limit", hop_limit.to_string()),
+        ("dont_fragment", dont_fragment.to_string()),
+        ("source", source.map_or("-".to_owned(), |source| source.to_string())),
+        ("interface", interface.clone().unwrap_or_else(|| "-".to_owned())),
+        ("confirm.probes", confirm.probes.to_string()),
+        ("confirm.spacing", duration_text(confirm.spacing)),
+        ("confirm.factor", confirm.factor.to_string()),
+        ("confirm.floor", duration_text(confirm.floor)),
+        ("restore.answers", restore.answers.to_string()),
+        ("restore.span", duration_text(restore.span)),
+    ];
+    let address = Value::at("address", &point.target, &point.place);
+    let values = values.map(|(key, value)| Value {
+        key: key.to_owned(),
+        value,
+        place: effective.place(key).cloned(),
+        clause: None,
+    });
+    std::iter::once(address).chain(values).collect()
+}
+
+fn print_text(link: &Link, parts: &[Part], language: Language) {
+    for part in parts {
+        let title = match &part.title {
+            Title::Link => Message::ExplainLink { link: link.id.to_string() },
+            Title::Point { role, target, deciding } => {
+                Message::ExplainPoint { role, target: target.clone(), deciding: *deciding }
+            }
+            Title::Contract => Message::ExplainContract,
+        };
+        anstream::println!("{}", title.say(language));
+        for Value { key, value, place, clause } in &part.values {
+            let place = place.as_ref().map_or(Message::ByDefault.say(language).to_string(), Place::to_string);
+            let clause = clause.as_ref().map_or(String::new(), |clause| format!("  [{clause}]"));
+            anstream::println!("  {key:<28} {value:<20} {place}{clause}");
+        }
+    }
+}
+
+fn as_json(link: &Link, parts: &[Part]) -> serde_json::Value {
+    let value = |Value { key, value, place, clause }: &Value| {
+        let place = place.as_ref().map(Place::to_string);
+        json!({ "key": key, "value": value, "place": place, "clause": clause })
+    };
+    let part = |part: &Part| {
+        let values = part.values.iter().map(value).collect::<Vec<_>>();
+        match &part.title {
+            Title::Link => json!({ "part": "link", "values": values }),
+            Title::Point { role, target, deciding } => {
+                json!({ "part": "point", "role": role, "target": target, "deciding": deciding, "values": values })
+            }
+            Title::Contract => json!({ "part": "contract", "values": values }),
+        }
+    };
+    json!({ "link": link.id, "parts": parts.iter().map(part).collect::<Vec<_>>() })
 }

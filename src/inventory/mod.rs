@@ -198,6 +198,19 @@ pub enum Status {
     Decommissioned,
 }
 
+impl Status {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Provisioning => "provisioning",
+            Self::Active => "active",
+            Self::Offline => "offline",
+            Self::Deprovisioning => "deprovisioning",
+            Self::Decommissioned => "decommissioned",
+        }
+    }
+}
+
 /// Order in which people want to see trouble; lower is more urgent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -121,6 +121,13 @@ impl Loaded {
         }
     }
 
+    /// Scheduled probes of all links in service.
+    pub fn probes_per_second(&self) -> f64 {
+        let links = self.inventory.links.iter().filter(|link| link.status == Status::Active);
+        let points = links.flat_map(|link| link.numbered_points());
+        points.map(|(number, _)| self.measures[number.at()].interval.as_secs_f64().recip()).sum()
+    }
+
     /// Dense numbers of all points, witnesses behind the links.
     fn numbers(&self) -> HashMap<(Owner<'_>, Role), PointIndex> {
         let links = self.inventory.links.iter();

@@ -7,6 +7,19 @@ use crate::units::duration_text;
 
 pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
     match message {
+        // ---- check
+        CheckedInventory { name, synthetic: true } => {
+            write!(out, "inventory {name} (synthetic: names and addresses are invented)")
+        }
+        CheckedInventory { name, synthetic: false } => write!(out, "inventory {name}"),
+        Reconciliation { clause } => {
+            write!(out, "links by kind: in the ledger, and as the contract prints them ({clause})")
+        }
+        Inferred { inferred } => write!(out, "{inferred} inferred; not in the text"),
+        Coverage { links, measurable } => write!(out, "{links} links: {measurable} measurable"),
+        ExpectedLoad { points, per_second } => write!(out, "{points} points: {per_second:.1} probes per second"),
+        ExpectedScrape { series, bytes } => write!(out, "/metrics: about {series} series, {bytes} bytes a scrape"),
+        CheckedCounts { errors, warnings } => write!(out, "{errors} errors, {warnings} warnings"),
         // ---- config
         ListenNotLoopback { address } => {
             write!(out, "{address} is not a loopback address, and there are no users yet to tell apart")
@@ -111,6 +124,16 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         Write(expected) => write_help(expected, out),
         MoreFindings(more) => write!(out, "{more} more findings, from here on, are not shown"),
         MoreFindingsHelp => write!(out, "mend those above and check again"),
+        // ---- explain
+        NoSuchLink { link, closest } => {
+            write!(out, "no link has the id or circuit id `{link}`")?;
+            closest.as_ref().map_or(Ok(()), |closest| write!(out, "; did you mean `{closest}`?"))
+        }
+        ExplainLink { link } => write!(out, "link {link}"),
+        ExplainPoint { role, target, deciding: true } => write!(out, "point {role} {target}: decides the state"),
+        ExplainPoint { role, target, deciding: false } => write!(out, "point {role} {target}: localises"),
+        ExplainContract => write!(out, "contract"),
+        ByDefault => write!(out, "default"),
         // ---- inventory
         NoInventory => write!(out, "there is no inventory here: `inventory.yaml` is missing"),
         NoInventoryHelp => write!(out, "set `inventory:` in linkpatrol.yaml to a folder such as inventories/xuchang"),

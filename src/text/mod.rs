@@ -33,6 +33,33 @@ pub enum Language {
 /// One thing to say. Grouped by the module that says it; add to your group, and the compiler asks for both languages.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
+    // ---- check
+    CheckedInventory {
+        name: String,
+        synthetic: bool,
+    },
+    Reconciliation {
+        clause: String,
+    },
+    Inferred {
+        inferred: u32,
+    },
+    Coverage {
+        links: usize,
+        measurable: usize,
+    },
+    ExpectedLoad {
+        points: usize,
+        per_second: f64,
+    },
+    ExpectedScrape {
+        series: usize,
+        bytes: usize,
+    },
+    CheckedCounts {
+        errors: usize,
+        warnings: usize,
+    },
     // ---- config
     ListenNotLoopback {
         address: SocketAddr,
@@ -196,6 +223,21 @@ pub enum Message {
     Write(Expected),
     MoreFindings(u32),
     MoreFindingsHelp,
+    // ---- explain
+    NoSuchLink {
+        link: String,
+        closest: Option<String>,
+    },
+    ExplainLink {
+        link: String,
+    },
+    ExplainPoint {
+        role: &'static str,
+        target: String,
+        deciding: bool,
+    },
+    ExplainContract,
+    ByDefault,
     // ---- inventory
     NoInventory,
     NoInventoryHelp,

@@ -7,6 +7,15 @@ use crate::units::duration_text;
 
 pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
     match message {
+        // ---- check
+        CheckedInventory { name, synthetic: true } => write!(out, "台账 {name}（虚构：名称和地址均为编造）"),
+        CheckedInventory { name, synthetic: false } => write!(out, "台账 {name}"),
+        Reconciliation { clause } => write!(out, "按类对账：台账数量，合同所印数量（{clause}）"),
+        Inferred { inferred } => write!(out, "推断为 {inferred}，文本中没有"),
+        Coverage { links, measurable } => write!(out, "{links} 条链路：{measurable} 条可测量"),
+        ExpectedLoad { points, per_second } => write!(out, "{points} 个测点：每秒探测 {per_second:.1} 次"),
+        ExpectedScrape { series, bytes } => write!(out, "/metrics：每次抓取约 {series} 个序列，{bytes} 字节"),
+        CheckedCounts { errors, warnings } => write!(out, "{errors} 个错误，{warnings} 个警告"),
         // ---- config
         ListenNotLoopback { address } => write!(out, "{address} 不是本机回环地址，而目前还没有用户可以区分"),
         ListenNotLoopbackHelp => write!(out, "监听 127.0.0.1:9815 或 [::1]:9815，前面放带登录的反向代理"),
@@ -100,6 +109,16 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         Write(expected) => write_help(expected, out),
         MoreFindings(more) => write!(out, "从此处起另有 {more} 条未显示"),
         MoreFindingsHelp => write!(out, "先改正以上各条，再检查一遍"),
+        // ---- explain
+        NoSuchLink { link, closest } => {
+            write!(out, "没有编号或电路编号为 `{link}` 的链路")?;
+            closest.as_ref().map_or(Ok(()), |closest| write!(out, "；是否想写 `{closest}`？"))
+        }
+        ExplainLink { link } => write!(out, "链路 {link}"),
+        ExplainPoint { role, target, deciding: true } => write!(out, "测点 {role} {target}：判定状态"),
+        ExplainPoint { role, target, deciding: false } => write!(out, "测点 {role} {target}：辅助定位"),
+        ExplainContract => write!(out, "合同"),
+        ByDefault => write!(out, "默认值"),
         // ---- inventory
         NoInventory => write!(out, "此处没有台账目录：缺少 `inventory.yaml`"),
         NoInventoryHelp => write!(out, "在 linkpatrol.yaml 中把 `inventory:` 设为目录，例如 inventories/xuchang"),
