@@ -135,6 +135,11 @@ impl OpenedSocket {
             .map(|memory| memory[SK_MEMINFO_DROPS])
     }
 
+    /// Index of the device that the socket is bound to; zero: none.
+    pub(super) fn device_index(&self) -> u32 {
+        get_option(self.socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX).unwrap_or(0)
+    }
+
     /// The forced size needs CAP_NET_ADMIN; the plain one stops at `net.core.rmem_max`. The kernel doubles both.
     fn grow_buffer(&self, wanted: usize) -> io::Result<usize> {
         let size = i32::try_from(wanted).unwrap_or(i32::MAX);
@@ -206,7 +211,7 @@ pub(super) fn set_option<T>(fd: RawFd, level: i32, name: i32, value: &T) -> io::
 }
 
 /// `T` must be plain integers: the kernel may fill any part of it.
-fn get_option<T: Default>(fd: RawFd, level: i32, name: i32) -> io::Result<T> {
+pub(super) fn get_option<T: Default>(fd: RawFd, level: i32, name: i32) -> io::Result<T> {
     let mut value = T::default();
     let mut length = size_of::<T>() as libc::socklen_t;
     // SAFETY: the kernel writes at most `length` bytes to a live, exclusive reference.

@@ -99,3 +99,95 @@ fn v6(identifier: u16) -> [SockFilter; 13] {
         op(RETURN, 0), // 12
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs the few instructions that the filters use, as the kernel would.
+    fn accepts(program: &[SockFilter], packet: &[u8]) -> bool {
+        let load = |at: usize, length: usize| {
+            let bytes = packet.get(at..at + length)?;
+            Some(bytes.iter().fold(0_u32, |value, byte| value << 8 | u32::from(*byte)))
+        };
+        let (mut accumulator, mut index, mut next) = (0_u32, 0_u32, 0);
+        loop {
+            // SAFETY: `SockFilter` is `repr(transparent)` over `sock_filter`.
+            let libc::sock_filter { code, jt, jf, k } = unsafe { std::mem::transmute_copy(&program[next]) };
+            next += 1;
+            let loaded = match code {
+                LOAD_BYTE => load(k as usize, 1),
+                LOAD_HALF => load(k as usize, 2),
+                LOAD_BYTE_X => load((index + k) as usize, 1),
+                LOAD_HALF_X => load((index + k) as usize, 2),
+                LOAD_IP_LENGTH => {
+                    let Some(byte) = load(k as usize, 1) else { return false };
+                    index = (byte & 15) * 4;
+                    Some(accumulator)
+                }
+                EQUAL => {
+                    next += usize::from(if accumulator == k { jt } else { jf });
+                    Some(accumulator)
+                }
+                AND => Some(accumulator & k),
+                SHIFT_LEFT => Some(accumulator << k),
+                ADD_X => Some(accumulator + index),
+                TO_X => {
+                    index = accumulator;
+                    Some(accumulator)
+                }
+                RETURN => return k > 0,
+                other => panic!("instruction {other:#x}"),
+            };
+            let Some(value) = loaded else { return false };
+            accumulator = value;
+        }
+    }
+
+    /// An IPv4 header of `words` 32-bit words around `message`.
+    fn v4_packet(words: u8, protocol: u8, message: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0; usize::from(words) * 4];
+        (packet[0], packet[9]) = (0x40 | words, protocol);
+        [&packet, message].concat()
+    }
+
+    fn v6_packet(next_header: u8, message: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0; 40];
+        packet[6] = next_header;
+        [&packet, message].concat()
+    }
+
+    const OURS: u16 = 0x1234;
+
+    fn echo(kind: u8, identifier: u16) -> [u8; 8] {
+        let [high, low] = identifier.to_be_bytes();
+        [kind, 0, 0, 0, high, low, 0, 1]
+    }
+
+    #[test]
+    fn only_our_replies_and_errors_about_our_requests_pass_v4() {
+        let program = v4(OURS);
+        for words in [5, 6, 15] {
+            assert!(accepts(&program, &v4_packet(words, 1, &echo(0, OURS))));
+            assert!(!accepts(&program, &v4_packet(words, 1, &echo(0, OURS + 1))));
+            let error = |inner: Vec<u8>| v4_packet(5, 1, &[vec![3, 1, 0, 0, 0, 0, 0, 0], inner].concat());
+            assert!(accepts(&program, &error(v4_packet(words, 1, &echo(8, OURS)))));
+            assert!(!accepts(&program, &error(v4_packet(words, 1, &echo(8, OURS + 1)))));
+            assert!(!accepts(&program, &error(v4_packet(words, 1, &echo(0, OURS)))), "quotes a reply");
+            assert!(!accepts(&program, &error(v4_packet(words, 17, &echo(8, OURS)))), "quotes UDP");
+        }
+        assert!(!accepts(&program, &v4_packet(5, 1, &[0, 0, 0])));
+    }
+
+    #[test]
+    fn only_our_replies_and_errors_about_our_requests_pass_v6() {
+        let program = v6(OURS);
+        assert!(accepts(&program, &echo(129, OURS)));
+        assert!(!accepts(&program, &echo(129, OURS + 1)));
+        let error = |inner: Vec<u8>| [vec![1, 0, 0, 0, 0, 0, 0, 0], inner].concat();
+        assert!(accepts(&program, &error(v6_packet(58, &echo(128, OURS)))));
+        assert!(!accepts(&program, &error(v6_packet(58, &echo(128, OURS + 1)))));
+        assert!(!accepts(&program, &error(v6_packet(17, &echo(128, OURS)))));
+        assert!(!accepts(&program, &[129, 0]));
+    }
+}

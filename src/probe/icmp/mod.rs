@@ -19,6 +19,7 @@ mod counters;
 mod filter;
 mod flight;
 mod lag;
+mod next_hop;
 mod roster;
 mod stamps;
 mod turn;

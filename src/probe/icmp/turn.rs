@@ -19,6 +19,7 @@ use super::{
     class::{Family, Kind, OpenedSocket, SocketClass},
     counters::{BLOCKS_OVERFLOW, Counters, EngineMode, TURNS_UNNAMED},
     lag::Lag,
+    next_hop::NextHops,
     roster::Roster,
     stamps::Moment,
     wire::{self, Incoming, Reject},
@@ -43,6 +44,7 @@ pub struct Worker {
     doors: Vec<Door>,
     inbox: Inbox,
     errors: Inbox,
+    next_hops: NextHops,
     lag: Lag,
     /// The last tick ended because the total limit was used up: turns missed since then were held back, not overslept.
     throttled: bool,
@@ -62,12 +64,11 @@ enum DoorState {
         opened: OpenedSocket,
         drops: u32,
         buffer: usize,
+        /// Index of its device, where the next hop can be asked about.
+        route_device: Option<u32>,
     },
     /// To be tried again at `retry` on the steady clock, then after twice `wait`.
-    Closed {
-        retry: u64,
-        wait: u64,
-    },
+    Closed { retry: u64, wait: u64 },
     /// No point of the plan uses it.
     Idle,
 }
@@ -106,6 +107,7 @@ impl Worker {
             doors: vec![],
             inbox: Inbox::new(FRAME),
             errors: Inbox::new(FRAME),
+            next_hops: NextHops::open(),
             lag: Lag::default(),
             throttled: false,
         };
@@ -116,11 +118,11 @@ impl Worker {
     /// Turns until told to stop, or until nobody takes blocks any more.
     pub fn run(mut self) {
         let tick = nanos(self.options.tick).max(1);
-        let mut next = clock::monotonic_nanos();
+        let mut planned = clock::monotonic_nanos();
         loop {
-            clock::sleep_until(next);
+            clock::sleep_until(planned);
             let at = self.read_clocks();
-            let lag = self.lag.note(at.now, at.now.saturating_sub(next));
+            self.lag.note(at.now, at.now.saturating_sub(planned));
             if !self.obey(&at) {
                 return;
             }
@@ -128,9 +130,11 @@ impl Worker {
             if !self.flush_samples(&at) {
                 return;
             }
+            let (end, next) = (clock::monotonic_nanos(), planned + tick);
+            let lag = self.lag.note(end, end.saturating_sub(next));
             self.counters.tick(at.mono, lag, clock::thread_cpu());
             // Ticks that passed meanwhile are skipped, not made up for.
-            next = (next + tick).max(clock::monotonic_nanos());
+            planned = next.max(end);
         }
     }
 
@@ -212,7 +216,8 @@ impl Worker {
                 }
                 tracing::info!(class = ?door.class, kind = ?opened.kind, buffer, "probe socket is open");
                 let drops = opened.drops().unwrap_or(0);
-                door.state = DoorState::Open { opened, drops, buffer };
+                let route_device = self.next_hops.covers(&opened.socket).then(|| opened.device_index());
+                door.state = DoorState::Open { opened, drops, buffer, route_device };
             }
             Err(error) => {
                 let fault = fault_of_open(&error);
@@ -268,7 +273,13 @@ impl Worker {
                 DoorState::Closed { .. } | DoorState::Idle => {}
             }
         }
-        self.books.expire(at, |_| false);
+        let (next_hops, doors) = (&mut self.next_hops, &self.doors);
+        self.books.expire(at, |flight| match doors[usize::from(flight.lane)].state {
+            DoorState::Open { route_device: Some(device), .. } => {
+                next_hops.silent_towards(flight.address, device, flight.unreachable_from_here, at.now)
+            }
+            _ => false,
+        });
         self.governor.open(at.now);
         self.throttled = !self.send_due(at);
         for lane in 0..self.doors.len() {

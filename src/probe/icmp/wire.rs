@@ -292,3 +292,146 @@ fn request_type(family: Family) -> u8 {
         Family::V6 => 128,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const V4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 18, 0, 1));
+    const V6: IpAddr = IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 1));
+
+    fn mark(slot: u32) -> Mark {
+        Mark { slot, nonce: 0x0123_4567_89ab_cdef, tag: 42 }
+    }
+
+    pub fn request(family: Family, identifier: u16, slot: u32, size: usize) -> Vec<u8> {
+        let mut message = vec![0; HEADER + size];
+        pad(&mut message);
+        write_request(&mut message, family, identifier, slot as u16, &mark(slot));
+        message
+    }
+
+    /// What a host makes of a request.
+    fn reply(family: Family, identifier: u16, slot: u32, size: usize) -> Vec<u8> {
+        let mut message = request(family, identifier, slot, size);
+        if family == Family::V4 {
+            message[0] = 0;
+            let checksum = util::checksum(&message, 1);
+            message[2..4].copy_from_slice(&checksum.to_be_bytes());
+        } else {
+            message[0] = 129;
+        }
+        message
+    }
+
+    fn ip_v4(protocol: u8, message: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 61, protocol, 0, 0, 10, 0, 0, 1, 198, 18, 0, 1];
+        packet.extend(message);
+        let length = packet.len() as u16;
+        packet[2..4].copy_from_slice(&length.to_be_bytes());
+        packet
+    }
+
+    fn ip_v6(message: &[u8]) -> Vec<u8> {
+        let IpAddr::V6(to) = V6 else { unreachable!() };
+        let mut packet = vec![0x60, 0, 0, 0, 0, 0, 58, 64];
+        packet[5] = message.len() as u8;
+        packet.extend(to.octets());
+        packet.extend(to.octets());
+        packet.extend(message);
+        packet
+    }
+
+    #[test]
+    fn a_reply_gives_back_what_was_asked() {
+        for (family, size) in [(Family::V4, 24), (Family::V4, 1472), (Family::V6, 56), (Family::V6, 57)] {
+            let Ok(Incoming::Reply(echo)) = read(&reply(family, 7, 0x5_0009, size), family) else {
+                panic!("{family:?}")
+            };
+            assert_eq!(echo, Echo { identifier: 7, sequence: 9, mark: mark(0x5_0009), size });
+        }
+    }
+
+    #[test]
+    fn what_happened_to_a_reply_on_its_way_is_told_apart() {
+        let mut broken = reply(Family::V4, 7, 9, 56);
+        broken[40] ^= 1;
+        assert_eq!(read(&broken, Family::V4), Err(Reject::BadChecksum));
+        let mut mended = reply(Family::V6, 7, 9, 56);
+        mended[40] ^= 1;
+        assert_eq!(read(&mended, Family::V6), Err(Reject::BadPayload));
+        let short = reply(Family::V6, 7, 9, 56);
+        assert_eq!(read(&short[..20], Family::V6), Err(Reject::Truncated));
+        assert_eq!(read(&[], Family::V4), Err(Reject::Truncated));
+        assert_eq!(read(&[13, 0, 0, 0, 0, 0, 0, 0], Family::V4), Err(Reject::Foreign));
+    }
+
+    #[test]
+    fn an_error_that_quotes_eight_bytes_still_names_the_probe() {
+        let quoted = ip_v4(1, &request(Family::V4, 7, 9, 56)[..8]);
+        let message = [vec![3, 1, 0, 0, 0, 0, 0, 0], quoted].concat();
+        let source = Some([10, 0, 0, 1].into());
+        let quote =
+            Quote { explanation: Explanation::Unreachable(1), source, destination: V4, identifier: 7, sequence: 9 };
+        assert_eq!(read(&message, Family::V4), Ok(Incoming::Error(quote)));
+
+        let message = [vec![2, 0, 0, 0, 0, 0, 5, 0], ip_v6(&request(Family::V6, 7, 9, 56))].concat();
+        let Ok(Incoming::Error(quote)) = read(&message, Family::V6) else { panic!() };
+        assert_eq!((quote.explanation, quote.destination), (Explanation::PacketTooBig, V6));
+
+        let of_udp = [vec![3, 3, 0, 0, 0, 0, 0, 0], ip_v4(17, &[8; 8])].concat();
+        assert_eq!(read(&of_udp, Family::V4), Err(Reject::Foreign));
+    }
+
+    #[test]
+    fn a_looped_back_request_is_found_behind_any_link_header() {
+        let mut hint = 0;
+        for link in [0, 14, 18, 4] {
+            let frame = [vec![8; link], ip_v4(1, &request(Family::V4, 7, 9, 56))].concat();
+            assert_eq!(find_request(&frame, Family::V4, 7, &mut hint), Some(mark(9)));
+            assert_eq!(hint, link + 20);
+        }
+        let frame = ip_v4(1, &request(Family::V4, 7, 9, 56));
+        assert_eq!(find_request(&frame, Family::V4, 8, &mut hint), None, "of another socket");
+    }
+
+    #[test]
+    fn the_tag_depends_on_every_field() {
+        let key = Key(1, 2);
+        let tags = [key.tag(V4, 1, 2, 3, 4), key.tag(V6, 1, 2, 3, 4), key.tag(V4, 2, 2, 3, 4), key.tag(V4, 1, 3, 3, 4)];
+        let more = [key.tag(V4, 1, 2, 4, 4), key.tag(V4, 1, 2, 3, 5), Key(1, 3).tag(V4, 1, 2, 3, 4)];
+        let all: std::collections::HashSet<_> = tags.iter().chain(&more).collect();
+        assert_eq!(all.len(), 7);
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_is_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..120), identifier: u16, hint in 0_usize..300) {
+            for family in [Family::V4, Family::V6] {
+                let _ = read(&bytes, family);
+                let _ = find_request(&bytes, family, identifier, &mut hint.clone());
+            }
+            let _ = unwrap_v4(&bytes).map(|(_, message)| read(message, Family::V4));
+            let _ = Mark::read(&bytes);
+        }
+
+        #[test]
+        fn a_reply_cut_or_changed_anywhere_is_no_answer(
+            v6: bool, cut in 0_usize..64, place in 0_usize..64, change in 1_u8..,
+        ) {
+            let family = if v6 { Family::V6 } else { Family::V4 };
+            let whole = reply(family, 7, 9, 56);
+            let Ok(Incoming::Reply(asked)) = read(&whole, family) else { panic!() };
+            if let Ok(Incoming::Reply(echo)) = read(&whole[..cut], family) {
+                prop_assert_ne!(echo, asked);
+            }
+            let mut changed = whole;
+            changed[place] ^= change;
+            // The code of a reply and the checksum of ICMPv6 say nothing that we use; the kernel checks the latter.
+            let unused = v6 && (1..4).contains(&place);
+            prop_assert!(unused || read(&changed, family) != Ok(Incoming::Reply(asked)));
+        }
+    }
+}
