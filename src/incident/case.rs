@@ -1,6 +1,6 @@
 //! One incident at work: the record that is stored and shown, and what only lives in memory beside it.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{
     ActedBy, Clock, EffectKind, Incident, IncidentKind, IncidentPhase, ScopeKind, TimelineEntry, correlate::Explanation,
@@ -34,6 +34,8 @@ pub(super) struct Case {
     recovered: Timestamp,
     /// How many of its links are down.
     down: usize,
+    /// Ids of incidents that became part of it before anybody was told of them.
+    pub aliases: Vec<String>,
 }
 
 impl Case {
@@ -73,6 +75,7 @@ impl Case {
             deadlines: vec![],
             recovered: Timestamp(i64::MIN),
             down: 0,
+            aliases: vec![],
         }
     }
 
@@ -85,6 +88,7 @@ impl Case {
             deadlines: incident.clocks.iter().map(|clock| mono(clock.deadline)).collect(),
             recovered: incident.restored.unwrap_or(Timestamp(i64::MIN)),
             down: incident.links.iter().filter(|(_, down)| *down).count(),
+            aliases: vec![],
             incident: Arc::new(incident),
         }
     }
@@ -95,6 +99,21 @@ impl Case {
 
     pub fn is_open_outage(&self) -> bool {
         self.incident.phase == IncidentPhase::Open && self.incident.kind == IncidentKind::Outage
+    }
+
+    /// Open, or restored and not closed yet.
+    pub fn is_live_outage(&self) -> bool {
+        self.incident.phase != IncidentPhase::Closed && self.incident.kind == IncidentKind::Outage
+    }
+
+    pub fn waits_for_announcement(&self) -> bool {
+        self.incident.announced.is_none() && self.incident.phase == IncidentPhase::Open
+    }
+
+    /// When it leaves the list: some time after it was closed, or at once when nobody was told that it was there.
+    pub fn leaves(&self, after: Duration) -> Option<Mono> {
+        let told = self.incident.announced.is_some();
+        self.closed.map(|closed| if told { closed.plus(after) } else { Mono(closed.0 + 1) })
     }
 
     pub fn note(&mut self, at: Timestamp, event: &str, actor: &str, note: impl Into<String>) {
@@ -162,6 +181,13 @@ impl Case {
             links[place].1 = down;
             self.down = if down { self.down + 1 } else { self.down - 1 };
         }
+    }
+
+    /// These links go on in incidents of their own.
+    pub fn release<'a>(&mut self, links: impl Iterator<Item = &'a LinkId>) {
+        let gone: BTreeSet<_> = links.collect();
+        self.record().links.retain(|(link, _)| !gone.contains(link));
+        self.down = 0;
     }
 
     /// Links still down.
@@ -240,10 +266,14 @@ impl Case {
         !self.has_down()
     }
 
+    /// The latest recovery among its links, as far as this process saw one.
+    pub fn recovered(&self) -> Option<Timestamp> {
+        Some(self.recovered).filter(|recovered| *recovered >= self.incident.began)
+    }
+
     /// Everything is up again since the last recovery: all clocks stop.
     pub fn end(&mut self, now: Now) {
-        let at = self.recovered.max(self.incident.began);
-        self.end_at(at, now);
+        self.end_at(self.recovered.max(self.incident.began), now);
     }
 
     /// As [`Case::end`], at this time.
@@ -317,6 +347,12 @@ impl Case {
     fn due(&self, place: usize) -> Mono {
         let proof = if self.incident.clocks[place].clock == RESTORE { PROOF_MILLIS } else { 0 };
         Mono(self.deadlines[place].0 + proof)
+    }
+
+    /// The condition of its tier ended: the tier's clocks stop, those of a lower tier run on.
+    pub fn stop_tier(&mut self, at: Timestamp) {
+        let tier = self.incident.tier;
+        self.stop_clocks(|clock| clock.tier == tier, at);
     }
 
     fn stop_clocks(&mut self, which: impl Fn(&Clock) -> bool, at: Timestamp) {

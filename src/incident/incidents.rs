@@ -18,6 +18,7 @@ use super::{
     ActedBy, Effect, EffectKind, Incident, IncidentKind, IncidentPhase, Input, LinkChange, OwnFault, Scope, ScopeKind,
     World,
     case::{Case, OURSELVES},
+    leftovers::Calm,
     storm::Storm,
 };
 use crate::{
@@ -42,7 +43,10 @@ pub struct Incidents {
     /// The incident, open or restored, that a link belongs to.
     pub(super) by_link: HashMap<LinkId, u64>,
     pub(super) storm: Option<Storm>,
+    /// Ids of incidents in the list, and of those that became part of one before anybody was told of them.
     ids: HashMap<String, u64>,
+    /// A whole-network outage whose condition has ended, and may have ended for good.
+    pub(super) calm: Option<Calm>,
     isolation: Option<Isolation>,
     effects: Vec<Effect>,
     keys: VecDeque<(String, Reply)>,
@@ -71,6 +75,7 @@ impl Incidents {
             by_link: HashMap::new(),
             storm: None,
             ids: HashMap::new(),
+            calm: None,
             isolation: None,
             effects: vec![],
             keys: VecDeque::new(),
@@ -97,6 +102,10 @@ impl Incidents {
             }
             incidents.cases.insert(number, Case::restore(incident, now));
         }
+        // What was still being grouped when the last process ended is told of as it stood.
+        let mut storm = Storm::new(now.mono);
+        storm.hold(incidents.cases.iter().filter(|(_, case)| case.waits_for_announcement()).map(|(number, _)| *number));
+        incidents.storm = Some(storm);
         incidents
     }
 
@@ -225,14 +234,20 @@ impl Incidents {
             isolation.held.entry(id).or_insert(since);
             return;
         }
-        let Some(number) = self.by_link.get(&id).copied() else {
-            let storm = self.storm.get_or_insert_with(|| Storm::new(now.mono));
-            storm.fails(id, since, now.mono, world);
+        let known = self.by_link.get(&id).copied();
+        let Some((number, case)) = known.and_then(|number| Some((number, self.cases.get_mut(&number)?))) else {
+            self.fails(id, since, now, world);
             return;
         };
-        let Some(case) = self.cases.get_mut(&number).filter(|case| case.is_down(&id) == Some(false)) else {
+        if case.is_down(&id) != Some(false) {
             return;
-        };
+        }
+        if case.incident.phase == IncidentPhase::Restored && case.incident.scope.kind != ScopeKind::Link.as_str() {
+            // One link of many is no relapse of them all. If they all fail again, the storm finds this incident.
+            self.by_link.remove(&id);
+            self.fails(id, since, now, world);
+            return;
+        }
         case.set_down(&id, true);
         if case.incident.phase == IncidentPhase::Restored {
             case.relapse(since, id.as_str());
@@ -241,6 +256,11 @@ impl Incidents {
             case.note(since, "relapsed", OURSELVES, id.as_str());
             self.tell(number, EffectKind::Changed);
         }
+    }
+
+    fn fails(&mut self, id: LinkId, since: Timestamp, now: Now, world: &World<'_>) {
+        let storm = self.storm.get_or_insert_with(|| Storm::new(now.mono));
+        storm.fails(id, since, now.mono, world);
     }
 
     fn link_up(&mut self, id: &LinkId, since: Timestamp, now: Now) {
@@ -254,6 +274,9 @@ impl Incidents {
         if !case.recover(id, since) {
             self.tell(number, EffectKind::Changed);
             return;
+        }
+        if let Some(calm) = self.calm.take_if(|calm| calm.case == number) {
+            case.stop_tier(calm.at);
         }
         case.end(now);
         let links = case.incident.links.clone();
@@ -310,6 +333,10 @@ impl Incidents {
             case.end_at(since, now);
             self.tell(number, EffectKind::Restored);
         }
+    }
+
+    pub(super) fn isolation_holds(&self) -> bool {
+        self.isolation.is_some()
     }
 
     /// The isolation is over for good: what still does not answer is down, from its first loss.
@@ -429,47 +456,69 @@ impl Incidents {
     fn pass(&mut self, now: Now, world: &World<'_>) {
         self.release(now, world);
         self.weather(now, world);
+        self.leftovers(now, world);
         let close_after = world.contract.close_after;
         let (mut closing, mut leaving, mut overdue) = (vec![], vec![], vec![]);
         for (number, case) in &mut self.cases {
-            if case.closed.is_some_and(|at| now.mono.since(at) >= self.closed_leave_after) {
+            if case.leaves(self.closed_leave_after).is_some_and(|at| at <= now.mono) {
                 leaving.push(*number);
             } else if case.closed.is_none() && case.restored.is_some_and(|at| now.mono.since(at) >= close_after) {
                 closing.push(*number);
             }
-            overdue.extend(case.overdue(now).into_iter().map(|kind| (*number, kind)));
+            if self.calm.is_none_or(|calm| calm.case != *number) {
+                overdue.extend(case.overdue(now).into_iter().map(|kind| (*number, kind)));
+            }
         }
         overdue.into_iter().for_each(|(number, kind)| self.tell(number, kind));
         closing.into_iter().for_each(|number| self.close(number, None, now));
-        let closed = self.cases.iter().filter(|(_, case)| case.closed.is_some()).map(|(number, _)| *number);
-        let closed: Vec<u64> = closed.collect();
-        leaving.extend(
-            closed
-                .iter()
-                .take(closed.len().saturating_sub(MOST_CLOSED))
-                .filter(|number| !leaving.contains(number))
-                .copied()
-                .collect::<Vec<_>>(),
-        );
+        let closed: Vec<u64> =
+            self.cases.iter().filter(|(_, case)| case.closed.is_some()).map(|(number, _)| *number).collect();
+        leaving.extend(closed.iter().take(closed.len().saturating_sub(MOST_CLOSED)));
+        leaving.sort_unstable();
+        leaving.dedup();
         leaving.into_iter().for_each(|number| self.leave(number));
         self.due = self.next_due(close_after);
     }
 
     fn leave(&mut self, number: u64) {
         self.tell(number, EffectKind::Left);
-        if let Some(case) = self.cases.remove(&number) {
-            self.ids.remove(&case.incident.id);
+        let Some(case) = self.cases.remove(&number) else { return };
+        let Incident { id, merged_into, announced, .. } = &*case.incident;
+        let whole = merged_into.as_ref().and_then(|into| self.ids.get(into)).copied();
+        match whole.and_then(|whole| self.cases.get_mut(&whole).map(|case| (whole, case))) {
+            // A person may still speak of it by the id that was shown for some seconds.
+            Some((whole, into)) if announced.is_none() => {
+                into.aliases.push(id.clone());
+                into.aliases.extend(case.aliases);
+                into.aliases.iter().for_each(|alias| {
+                    self.ids.insert(alias.clone(), whole);
+                });
+            }
+            _ => {
+                self.ids.remove(id);
+                case.aliases.iter().for_each(|alias| {
+                    self.ids.remove(alias);
+                });
+            }
         }
     }
 
     fn next_due(&self, close_after: Duration) -> Mono {
         let of_case = |case: &Case| {
-            let leaves = case.closed.map(|at| at.plus(self.closed_leave_after));
+            let leaves = case.leaves(self.closed_leave_after);
             let closes = case.restored.filter(|_| case.closed.is_none()).map(|at| at.plus(close_after));
             [leaves, closes, case.next_overdue()].into_iter().flatten().min()
         };
         let isolation = self.isolation.as_ref().and_then(|isolation| isolation.ended).map(|ended| ended.plus(SETTLE));
         let storm = self.storm.as_ref().map(Storm::due);
-        self.cases.values().filter_map(of_case).chain(isolation).chain(storm).min().unwrap_or(Mono(i64::MAX))
+        let calm = self.calm.map(|calm| calm.settles());
+        self.cases
+            .values()
+            .filter_map(of_case)
+            .chain(isolation)
+            .chain(storm)
+            .chain(calm)
+            .min()
+            .unwrap_or(Mono(i64::MAX))
     }
 }

@@ -18,6 +18,7 @@ mod correlate;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod incidents;
+mod leftovers;
 mod scopes;
 mod storm;
 mod view;
@@ -235,7 +236,7 @@ pub struct Clock {
 pub struct TimelineEntry {
     pub at: Timestamp,
     /// `occurred`, `detected`, `grouped`, `merged`, `tier_raised`, `acknowledged`, `response_overdue`, `restore_overdue`,
-    /// `relapsed`, `restored`, `closed`, `unknown`.
+    /// `relapsed`, `restored`, `left_over`, `closed`, `unknown`.
     pub event: String,
     /// Person, or `linkpatrol`.
     pub actor: String,

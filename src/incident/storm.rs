@@ -32,6 +32,7 @@ pub(super) struct Storm {
     failing: BTreeMap<LinkId, Timestamp>,
     /// Its incidents, oldest first, each with the link that it opened for.
     anchors: Vec<(u64, LinkId)>,
+    held: Vec<u64>,
 }
 
 impl Storm {
@@ -43,6 +44,7 @@ impl Storm {
             regrouped: Mono(i64::MIN),
             failing: BTreeMap::new(),
             anchors: vec![],
+            held: vec![],
         }
     }
 
@@ -52,6 +54,11 @@ impl Storm {
         self.ends = now.plus(grouping.grace).min(self.began.plus(grouping.grace_most));
         let soon = Mono(self.regrouped.0.saturating_add(REGROUP_MILLIS));
         self.regroup.get_or_insert(soon.max(now));
+    }
+
+    /// Incidents that are announced when the storm ends, and not regrouped.
+    pub fn hold(&mut self, cases: impl Iterator<Item = u64>) {
+        self.held.extend(cases);
     }
 
     /// The incident and its links are no longer regrouped.
@@ -81,7 +88,7 @@ impl Incidents {
             self.regroup(now, world);
         }
         if over && let Some(storm) = self.storm.take() {
-            storm.anchors.iter().for_each(|(case, _)| self.announce(*case, now));
+            storm.anchors.iter().map(|(case, _)| case).chain(&storm.held).for_each(|case| self.announce(*case, now));
         }
     }
 
@@ -115,8 +122,7 @@ impl Incidents {
         let mut joined: Vec<(u64, Vec<LinkIndex>)> = vec![];
         for (number, case) in &self.cases {
             let incident = &case.incident;
-            let live = incident.phase != IncidentPhase::Closed && incident.kind == IncidentKind::Outage;
-            if !live || of_storm.contains(number) {
+            if !case.is_live_outage() || of_storm.contains(number) {
                 continue;
             }
             let members = world.scopes.members(&incident.scope);
@@ -172,9 +178,9 @@ impl Incidents {
         // Older outages have causes of their own, and are known.
         let recent = Timestamp(since.0 - i64::try_from(network.response.as_millis()).unwrap_or(i64::MAX));
         let told = |(number, case): (&u64, &Case)| {
-            let part = case.is_open_outage() && !of_storm.contains(number);
-            let whole = case.incident.scope.kind == ScopeKind::Network.as_str();
-            (part && (whole || case.incident.began >= recent)).then_some(*number)
+            let whole = case.is_live_outage() && case.incident.scope.kind == ScopeKind::Network.as_str();
+            let part = case.is_open_outage() && case.incident.began >= recent;
+            ((whole || part) && !of_storm.contains(number)).then_some(*number)
         };
         let mut told = self.cases.iter().filter_map(told).collect::<Vec<_>>().into_iter();
         let Some(oldest) = told.next() else {
@@ -289,7 +295,7 @@ fn whole_network(failing: &BTreeMap<LinkIndex, Timestamp>, world: &World<'_>) ->
     sinces.get(reached).or(sinces.last()).copied()
 }
 
-fn picture<'a>(world: &World<'a>) -> Picture<'a> {
+pub(super) fn picture<'a>(world: &World<'a>) -> Picture<'a> {
     Picture {
         inventory: world.inventory,
         scopes: world.scopes,
