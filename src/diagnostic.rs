@@ -150,16 +150,23 @@ impl Findings {
         self.errors > 0
     }
 
+    /// Errors so far: a reader compares before and after to know whether a part of it is whole.
+    pub fn errors(&self) -> u32 {
+        self.errors
+    }
+
     /// No room left: a reader may stop looking for more of the same.
     pub fn is_full(&self) -> bool {
         self.kept.len() >= Self::MOST
     }
 
-    /// By place, the count of those left out at the end.
+    /// By place and each once, the count of those left out at the end.
     pub fn into_sorted(self) -> Vec<Diagnostic> {
         let severity = if self.errors > 0 { Severity::Error } else { Severity::Warning };
         let mut sorted = self.kept;
         sorted.sort_by(|one, other| (&one.place, one.code).cmp(&(&other.place, other.code)));
+        // Points of one profile find the same fault in it.
+        sorted.dedup();
         if let Some(place) = self.first_more {
             let (message, help) = (Message::MoreFindings(self.more), Message::MoreFindingsHelp);
             sorted.push(Diagnostic { place, severity, code: Code::MORE_FINDINGS, message, help });

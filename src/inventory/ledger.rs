@@ -18,10 +18,13 @@ use crate::{
 };
 
 /// Reads all ledgers of a folder, in order, into `inventory.links`.
-pub(super) fn read(ledgers: &[Source], inventory: &mut Inventory, findings: &mut Findings) {
+///
+/// `names_whole`: carriers, units and segments were read without an error, so that a name which is not among them is a
+/// finding of its own.
+pub(super) fn read(ledgers: &[Source], inventory: &mut Inventory, names_whole: bool, findings: &mut Findings) {
     let mut links = vec![];
     {
-        let mut ledger = Ledger::new(inventory, findings);
+        let mut ledger = Ledger::new(inventory, names_whole, findings);
         for source in ledgers {
             let Some(text) = decoded(source, ledger.findings) else { continue };
             if let Some(mut sheet) = Sheet::open(source, &text, ledger.findings) {
@@ -61,6 +64,7 @@ struct Ledger<'a> {
     carriers: HashMap<&'a str, CarrierIndex>,
     units: HashMap<&'a str, UnitIndex>,
     segments: HashMap<&'a str, SegmentIndex>,
+    names_whole: bool,
     synthetic: bool,
     ids: HashMap<LinkId, Place>,
     circuits: HashMap<(CarrierIndex, String), Place>,
@@ -71,7 +75,7 @@ struct Ledger<'a> {
 }
 
 impl<'a> Ledger<'a> {
-    fn new(inventory: &'a Inventory, findings: &'a mut Findings) -> Self {
+    fn new(inventory: &'a Inventory, names_whole: bool, findings: &'a mut Findings) -> Self {
         let carriers = inventory
             .carriers
             .iter()
@@ -84,6 +88,7 @@ impl<'a> Ledger<'a> {
             carriers: carriers.collect(),
             units: units.collect(),
             segments: segments.map(|(segment, at)| (segment.id.as_str(), SegmentIndex(at))).collect(),
+            names_whole,
             synthetic: inventory.synthetic,
             ids: HashMap::new(),
             circuits: HashMap::new(),
@@ -353,6 +358,9 @@ impl<'a> Ledger<'a> {
     }
 
     fn unknown(&mut self, cell: &Cell<'_>, column: Column, mut known: Vec<&str>) {
+        if !self.names_whole {
+            return;
+        }
         known.sort_unstable();
         let closest = closest(cell.text, known.iter().copied()).map(str::to_owned);
         let known = known.into_iter().map(str::to_owned).collect();

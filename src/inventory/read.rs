@@ -115,6 +115,7 @@ impl Inventory {
         let carriers = reader.yaml::<CarriersFile>(&files.carriers);
         let units = reader.yaml::<UnitsFile>(&files.units);
         let segments = reader.yaml::<SegmentsFile>(&files.segments);
+        let names_whole = !reader.findings.has_errors();
         let ledgers: Vec<Source> = files.links.iter().filter_map(|name| reader.source(name)).collect();
         let fingerprint = reader.hasher.finish();
 
@@ -136,7 +137,7 @@ impl Inventory {
             links: vec![],
             fingerprint,
         };
-        ledger::read(&ledgers, &mut inventory, findings);
+        ledger::read(&ledgers, &mut inventory, names_whole, findings);
         if inventory.links.is_empty() && !findings.has_errors() {
             findings.error(head.place("files.links"), Code::NO_LINKS, Message::NoLinks, Message::NoLinksHelp);
         }

@@ -208,8 +208,13 @@ fn over_limits(
         let carrier = &inventory.carriers[carrier.at()];
         warn(&carrier.place, carrier.name.clone(), rate, limits.per_carrier);
     }
-    for (target, (rate, place)) in targets {
-        warn(place, target.to_string(), rate, limits.per_target);
+    // One finding for all targets: a profile that is too fast is too fast for each of them.
+    targets.retain(|_, (rate, _)| *rate > f64::from(limits.per_target));
+    let worst = targets.iter().max_by(|(_, one), (_, other)| one.0.total_cmp(&other.0).then(other.1.cmp(one.1)));
+    if let Some((target, (rate, place))) = worst {
+        let others = targets.len() - 1;
+        let what = if others > 0 { format!("{target} (+{others})") } else { target.to_string() };
+        warn(place, what, *rate, limits.per_target);
     }
 }
 

@@ -52,11 +52,11 @@ pub fn effective(
     let mut checked = HashSet::new();
     let mut unserved = BTreeSet::new();
     let mut measures = vec![];
-    unknown_profiles(inventory, profiles, findings);
+    named_profiles(inventory, profiles, findings);
     for link in &inventory.links {
         for point in &link.points {
             let effective = of_point(inventory, profiles, machine, link, point);
-            if effective.profile.is_none() {
+            if effective.profile.is_none() && effective.place("profile").is_none() {
                 unserved.insert((link.kind, point.role));
             }
             let ipv6 = family(point).map(|family| family == Family::V6);
@@ -69,7 +69,9 @@ pub fn effective(
             measures.push(Arc::clone(measure));
         }
     }
-    not_served(profiles, &unserved, findings);
+    if profiles.whole {
+        not_served(profiles, &unserved, findings);
+    }
     measures
 }
 
@@ -175,16 +177,22 @@ pub(super) fn family(point: &Point) -> Option<Family> {
     }
 }
 
-fn unknown_profiles(inventory: &Inventory, profiles: &Profiles, findings: &mut Findings) {
+/// Names that nobody defines, and profiles that nobody asks for.
+fn named_profiles(inventory: &Inventory, profiles: &Profiles, findings: &mut Findings) {
     let units = inventory.units.iter().map(|unit| &unit.overrides);
     let carriers = inventory.carriers.iter().map(|carrier| &carrier.overrides);
     let links = inventory.links.iter().map(|link| &link.overrides);
-    for set in units.chain(carriers).chain(links).filter_map(|overrides| overrides.profile.as_ref()) {
-        if profiles.named(&set.value).is_none() {
-            let known: Vec<String> = profiles.list.iter().map(|profile| profile.name.clone()).collect();
-            let closest = closest(&set.value, known.iter().map(String::as_str)).map(str::to_owned);
-            let message = Message::UnknownProfile { name: set.value.clone() };
-            findings.error(set.place.clone(), Code::UNKNOWN_PROFILE, message, Message::Known { closest, known });
+    let named: Vec<_> = units.chain(carriers).chain(links).filter_map(|overrides| overrides.profile.as_ref()).collect();
+    for set in named.iter().filter(|set| profiles.whole && profiles.named(&set.value).is_none()) {
+        let known: Vec<String> = profiles.list.iter().map(|profile| profile.name.clone()).collect();
+        let closest = closest(&set.value, known.iter().map(String::as_str)).map(str::to_owned);
+        let message = Message::UnknownProfile { name: set.value.clone() };
+        findings.error(set.place.clone(), Code::UNKNOWN_PROFILE, message, Message::Known { closest, known });
+    }
+    for profile in profiles.list.iter().filter(|profile| profile.serves.is_empty()) {
+        if !named.iter().any(|set| set.value == profile.name) {
+            let message = Message::UnusedProfile { name: profile.name.clone() };
+            findings.warning(profile.place.clone(), Code::UNUSED_PROFILE, message, Message::UnusedProfileHelp);
         }
     }
 }

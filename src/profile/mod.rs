@@ -20,6 +20,8 @@ use crate::{
 pub struct Profiles {
     pub folder: Arc<Path>,
     pub list: Vec<Profile>,
+    /// All files were read without an error: a profile that is not here is nowhere.
+    pub whole: bool,
 }
 
 impl Profiles {

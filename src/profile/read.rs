@@ -84,7 +84,8 @@ struct WrittenRestore {
 impl Profiles {
     /// Reads every `.yaml` file of a folder, in order of name.
     pub fn load(folder: &Path, findings: &mut Findings) -> Self {
-        let mut profiles = Self { folder: folder.into(), list: vec![] };
+        let before = findings.errors();
+        let mut profiles = Self { folder: folder.into(), list: vec![], whole: false };
         for file in yaml_files(folder, findings) {
             let Some(document) = yaml::read::<Written>(&file, findings) else { continue };
             let profile = profile(&file, &document, findings);
@@ -98,6 +99,7 @@ impl Profiles {
             }
         }
         profiles.refuse_rivals(findings);
+        profiles.whole = findings.errors() == before;
         profiles
     }
 

@@ -114,7 +114,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         MissingKeyHelp { key } => write!(out, "add `{key}:` with its value"),
         UnknownWord { word } => write!(out, "`{word}` is not one of the words allowed here"),
         Known { closest: Some(closest), known } => write!(out, "did you mean `{closest}`? Allowed: {}", some(known)),
-        Known { closest: None, known } if known.is_empty() => write!(out, "nothing is allowed here"),
+        Known { closest: None, known } if known.is_empty() => write!(out, "none is defined"),
         Known { closest: None, known } => write!(out, "allowed: {}", some(known)),
         WrongValue { found, expected } => write!(out, "{} is not {}", found.say(Language::En), Noun(expected)),
         FoundText(text) => write!(out, "`{text}`"),
@@ -214,7 +214,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         NotMeasurable { links } => {
             write!(
                 out,
-                "{} links have no address at the point that decides and are never up: {}",
+                "without an address at the point that decides, and so never up: {} links ({})",
                 links.len(),
                 some(links)
             )
@@ -277,6 +277,8 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             write!(out, "add `- {{link_kind: {kind}, role: {role}}}` to `serves` of a profile")
         }
         UnknownProfile { name } => write!(out, "no file defines the profile `{name}`"),
+        UnusedProfile { name } => write!(out, "nobody asks for the profile `{name}`"),
+        UnusedProfileHelp => write!(out, "say whom it serves, name it in a `profile` column, or remove the file"),
         IntervalTooShort { interval } => write!(out, "an interval of {} is very short", duration_text(*interval)),
         IntervalTooShortHelp { least } => write!(out, "use {} or more", duration_text(*least)),
         IntervalNeedsReason { least } => {

@@ -397,6 +397,10 @@ pub enum Message {
     UnknownProfile {
         name: String,
     },
+    UnusedProfile {
+        name: String,
+    },
+    UnusedProfileHelp,
     IntervalTooShort {
         interval: Duration,
     },
@@ -514,8 +518,8 @@ pub(crate) fn milliseconds(rtt: Rtt) -> String {
     format!("{:.3} ms", rtt.0.as_secs_f64() * 1_000.0)
 }
 
-/// At most 12 names with commas between: a longer list helps nobody.
+/// At most 16 names with commas between: a longer list helps nobody.
 pub(crate) fn some(names: &[String]) -> String {
-    let shown = names.iter().take(12).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if names.len() > 12 { format!("{shown} … ({})", names.len()) } else { shown }
+    let shown = names.iter().take(16).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > 16 { format!("{shown} … ({})", names.len()) } else { shown }
 }

@@ -99,7 +99,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         MissingKeyHelp { key } => write!(out, "补上 `{key}:` 和它的值"),
         UnknownWord { word } => write!(out, "`{word}` 不是此处可用的词"),
         Known { closest: Some(closest), known } => write!(out, "是否想写 `{closest}`？可用：{}", some(known)),
-        Known { closest: None, known } if known.is_empty() => write!(out, "此处没有可写的内容"),
+        Known { closest: None, known } if known.is_empty() => write!(out, "尚未定义"),
         Known { closest: None, known } => write!(out, "可用：{}", some(known)),
         WrongValue { found, expected } => write!(out, "{}不是{}", found.say(Language::ZhCn), Noun(expected)),
         FoundText(text) => write!(out, "`{text}`"),
@@ -229,6 +229,8 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             write!(out, "在某份配置的 `serves` 中加 `- {{link_kind: {kind}, role: {role}}}`")
         }
         UnknownProfile { name } => write!(out, "没有文件定义探测配置 `{name}`"),
+        UnusedProfile { name } => write!(out, "探测配置 `{name}` 没有用处"),
+        UnusedProfileHelp => write!(out, "写明 `serves`，或在 `profile` 列引用它，或删除该文件"),
         IntervalTooShort { interval } => write!(out, "探测间隔 {} 太短", duration_text(*interval)),
         IntervalTooShortHelp { least } => write!(out, "不短于 {}", duration_text(*least)),
         IntervalNeedsReason { least } => {

@@ -1,0 +1,110 @@
+//! One wrong file per rule beside the exact text that it prints: `tests/bad/<case>.<file>` takes the place of `<file>` in
+//! the small good set of `tests/bad/good`, and `tests/bad/<case>.txt` says what `linkpatrol check` then finds.
+//!
+//! `BLESS=1 cargo test --test bad` writes the texts anew; read the difference before you commit it.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop at what should not happen")]
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use linkpatrol::{
+    diagnostic::{Code, Diagnostic},
+    patrol::load,
+    text::Language,
+};
+
+/// Codes that no small file can cause; unit tests of `diagnostic` hold them.
+const WITHOUT_A_CASE: [Code; 1] = [Code::MORE_FINDINGS];
+
+#[test]
+fn each_wrong_file_prints_just_its_text() {
+    let (mut differing, mut seen) = (vec![], BTreeSet::new());
+    for (case, file) in cases() {
+        let found = Found::in_case(&case, &file);
+        assert!(!found.findings.is_empty(), "{case}: nothing was found");
+        seen.extend(found.findings.iter().map(|finding| finding.code));
+        let (text, expected) = (found.print(Language::En), folder().join(format!("{case}.txt")));
+        if std::env::var_os("BLESS").is_some() {
+            fs::write(&expected, &text).unwrap();
+        } else if fs::read_to_string(&expected).unwrap_or_default() != text {
+            differing.push(format!("{case}:\n{text}"));
+        }
+    }
+    assert!(differing.is_empty(), "not as in tests/bad:\n{}", differing.join("\n"));
+    // Stories of the simulated city (18) are not among these files; `demo` tests its own.
+    let ours = Code::ALL.iter().filter(|code| code.0 < 1800 && !WITHOUT_A_CASE.contains(code));
+    let missing: Vec<_> = ours.filter(|code| !seen.contains(code)).collect();
+    assert!(missing.is_empty(), "no case in tests/bad causes {missing:?}");
+}
+
+#[test]
+fn the_good_set_has_no_findings() {
+    assert_eq!(Found::in_case("good", "inventory.yaml").print(Language::En), "");
+}
+
+#[test]
+fn people_read_chinese_by_default() {
+    insta::assert_snapshot!(Found::in_case("wrong-values", "icmp.yaml").print(Language::default()));
+}
+
+/// Name of the case and of the file that it replaces.
+fn cases() -> Vec<(String, String)> {
+    let names = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let cases = names.filter_map(|name| name.split_once('.').map(|(case, file)| (case.to_owned(), file.to_owned())));
+    let mut cases: Vec<_> = cases.filter(|(_, file)| file != "txt").collect();
+    cases.sort();
+    cases
+}
+
+/// Everything found in the good set with one file replaced.
+struct Found {
+    set: tempfile::TempDir,
+    findings: Vec<Diagnostic>,
+}
+
+impl Found {
+    fn in_case(case: &str, file: &str) -> Self {
+        let set = tempfile::tempdir().unwrap();
+        for part in ["linkpatrol", "inventory", "carriers", "units", "segments", "contract", "icmp"] {
+            let part = home(&format!("{part}.yaml"));
+            place(&folder().join("good").join(&part), &set.path().join(part));
+        }
+        place(&folder().join("good/inventory/links.csv"), &set.path().join("inventory/links.csv"));
+        let wrong = folder().join(format!("{case}.{file}"));
+        if wrong.exists() {
+            place(&wrong, &set.path().join(home(file)));
+        }
+        let findings = load::from_file(Some(&set.path().join("linkpatrol.yaml"))).1;
+        Self { set, findings }
+    }
+
+    /// As `check` prints it, with paths relative to the set.
+    fn print(&self, language: Language) -> String {
+        let text: String = self.findings.iter().map(|finding| finding.print(language) + "\n").collect();
+        text.replace(&format!("{}/", self.set.path().display()), "")
+    }
+}
+
+/// Where a file of this name lives in the set.
+fn home(file: &str) -> PathBuf {
+    match file {
+        "linkpatrol.yaml" => file.into(),
+        "inventory.yaml" | "carriers.yaml" | "units.yaml" | "segments.yaml" | "contract.yaml" | "links.csv" => {
+            Path::new("inventory").join(file)
+        }
+        profile => Path::new("probes").join(profile),
+    }
+}
+
+fn place(from: &Path, to: &Path) {
+    fs::create_dir_all(to.parent().unwrap()).unwrap();
+    fs::copy(from, to).unwrap();
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad")
+}
