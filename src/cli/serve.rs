@@ -1,15 +1,129 @@
-//! `linkpatrol serve`.
+//! `linkpatrol serve`: the daemon.
 
-use std::process::ExitCode;
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+    sync::{Arc, mpsc::SyncSender},
+};
 
-use super::Global;
+use clap::ValueEnum;
 
-/// Runs the daemon.
+use super::{Global, print_findings};
+use crate::{
+    clock::{Clock, SystemClock},
+    config::{Config, IcmpMode},
+    patrol::{self, Setup, load, load::Loaded},
+    probe::{
+        Prober,
+        icmp::{Engine, HostOpener, Mode, Options},
+    },
+    sample::Block,
+    schedule::Plan,
+    text::Message,
+};
+
+/// Runs the daemon: measures, judges, keeps incidents, tells, and serves metrics, API and pages.
 #[derive(Debug, clap::Args)]
-pub struct Serve {}
+pub struct Serve {
+    /// Keeps no incidents, stores nothing and sends nothing: an exporter beside what you have.
+    #[arg(long)]
+    exporter_only: bool,
+    /// Where to serve, instead of `listen` of the configuration. Loopback only. May be given several times.
+    #[arg(long = "web.listen-address", value_name = "ADDRESS")]
+    listen: Vec<SocketAddr>,
+    /// What is logged: a level, or directives such as `info,linkpatrol::probe=debug`.
+    #[arg(long = "log.level", default_value = "info")]
+    log_level: String,
+    /// Form of the log on standard error.
+    #[arg(long = "log.format", default_value = "logfmt")]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    Logfmt,
+    Json,
+}
 
 impl Serve {
-    pub fn run(self, _global: &Global) -> ExitCode {
-        ExitCode::from(2)
+    pub fn run(self, global: &Global) -> ExitCode {
+        if let Err(error) = start_logging(&self.log_level, self.log_format) {
+            anstream::eprintln!("--log.level: {error}");
+            return ExitCode::from(2);
+        }
+        let (loaded, findings) = load::from_file(global.config_file.as_deref());
+        let language = global.language(loaded.as_ref().map(|loaded| &*loaded.config));
+        print_findings(&findings, language);
+        let Some(loaded) = loaded else {
+            return ExitCode::from(1);
+        };
+        if loaded.inventory.synthetic {
+            let folder = loaded.inventory.folder.display().to_string();
+            anstream::eprintln!("{}", Message::SyntheticRefused { folder }.say(language));
+            return ExitCode::from(1);
+        }
+        let listen = if self.listen.is_empty() { loaded.config.listen.clone() } else { self.listen };
+        if let Some(open) = listen.iter().find(|address| !address.ip().is_loopback()) {
+            anstream::eprintln!("{}", Message::ListenNotLoopback { address: *open }.say(language));
+            return ExitCode::from(1);
+        }
+        match patrol::start(setup(loaded, listen, !self.exporter_only, global.config_file.clone())) {
+            Ok(running) => {
+                tracing::info!(addresses = ?running.listening, "serving");
+                running.until_told();
+                running.stop();
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                anstream::eprintln!("{error}");
+                ExitCode::from(2)
+            }
+        }
     }
+}
+
+fn setup(loaded: Loaded, listen: Vec<SocketAddr>, keeps_incidents: bool, file: Option<PathBuf>) -> Setup {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let config = Arc::clone(&loaded.config);
+    let watched = (vec![config.inventory.clone(), config.probes.clone()], config.file.iter().cloned().collect());
+    let engine_clock = Arc::clone(&clock);
+    let options = engine_options(&config);
+    Setup {
+        data_dir: config.data_dir.clone(),
+        clock,
+        prober: Box::new(move |plan: Arc<Plan>, blocks: SyncSender<Block>| {
+            Ok(Box::new(Engine::start(plan, options, engine_clock, Box::new(HostOpener), blocks)) as Box<dyn Prober>)
+        }),
+        listen,
+        keeps_incidents,
+        simulated: false,
+        loader: Arc::new(move || match load::from_file(file.as_deref()) {
+            (Some(loaded), _) => Ok(loaded),
+            (None, findings) => Err(findings),
+        }),
+        watched,
+        facts: None,
+        loaded,
+    }
+}
+
+/// The engine's settings in linkpatrol.yaml.
+pub(super) fn engine_options(config: &Config) -> Options {
+    let mode = match config.icmp.mode {
+        IcmpMode::Auto => Mode::Auto,
+        IcmpMode::Raw => Mode::Raw,
+        IcmpMode::Ping => Mode::Ping,
+    };
+    Options { tick: config.icmp.tick, receive_buffer: config.icmp.receive_buffer as usize, mode, ..Options::default() }
+}
+
+fn start_logging(level: &str, format: LogFormat) -> Result<(), tracing_subscriber::filter::ParseError> {
+    let filter = tracing_subscriber::EnvFilter::builder().parse(level)?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    match format {
+        LogFormat::Logfmt => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+    Ok(())
 }

@@ -114,6 +114,11 @@ impl Account {
         self.probes
     }
 
+    /// The month that is running.
+    pub fn month(&self) -> Month {
+        self.month
+    }
+
     /// The measured state that goes on.
     pub fn measured(&self) -> Measured {
         self.last().measured

@@ -1,3 +1,319 @@
 //! The running daemon: alone in knowing all the others.
+//!
+//! In: what was loaded, something that probes, and a clock. Out: a loop that owns all state, the API, the channels and
+//! the store around it. Rules of the field live elsewhere; this module carries facts between them.
+//!
+//! ```text
+//!  prober ──blocks──▶ loop thread (field ▶ accounts ▶ incidents ▶ snapshot) ──batches──▶ store thread
+//!                        ▲ controls, commands        │ notices
+//!                        └────────── tokio: API, channels, resolver, signals ◀┘
+//! ```
 
+mod civil;
+pub mod field;
 pub mod load;
+mod publish;
+mod recover;
+mod turn;
+mod watch;
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        mpsc::{SyncSender, sync_channel},
+    },
+    time::Duration,
+};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    api::{self, Api, Commands},
+    clock::Clock,
+    command::Reply,
+    config::{self, Config},
+    diagnostic::Diagnostic,
+    export,
+    incident::Scopes,
+    inventory::LinkId,
+    judge::LinkState,
+    notify::channels::{self, ChannelError},
+    patrol::{
+        civil::CivilClock,
+        field::Field,
+        load::Loaded,
+        turn::{Keeping, Loop},
+    },
+    probe::Prober,
+    sample::Block,
+    schedule::Plan,
+    snapshot::{Feed, ReloadView},
+    store::{self, Recovered, Store, StoreError},
+    units::{Now, Timestamp},
+};
+
+/// Blocks that may wait for the loop: five seconds of ticks.
+const BLOCKS: usize = 256;
+/// Controls that may wait: a burst of resolved names after a start.
+const CONTROLS: usize = 4096;
+/// Outcomes of notices that may wait; a channel waits for room.
+const OUTCOMES: usize = 1024;
+
+/// Starts whatever probes, once the first plan is known.
+pub type StartProber = Box<dyn FnOnce(Arc<Plan>, SyncSender<Block>) -> std::io::Result<Box<dyn Prober>> + Send>;
+/// Reads all files again.
+pub type Loader = Arc<dyn Fn() -> Result<Loaded, Vec<Diagnostic>> + Send + Sync>;
+
+/// What a daemon is made of.
+pub struct Setup {
+    pub loaded: Loaded,
+    pub clock: Arc<dyn Clock>,
+    pub prober: StartProber,
+    pub listen: Vec<SocketAddr>,
+    pub data_dir: PathBuf,
+    /// `false`: an exporter only; no incidents, no store, nothing is sent.
+    pub keeps_incidents: bool,
+    pub simulated: bool,
+    pub loader: Loader,
+    /// Folders and files whose changes start a reload.
+    pub watched: (Vec<PathBuf>, Vec<PathBuf>),
+    /// Told of every link change and incident, for the score of a demo. What does not fit is dropped and counted.
+    pub facts: Option<SyncSender<Fact>>,
+}
+
+/// Something that the product said, for those who hold it against the truth.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    LinkChanged {
+        link: LinkId,
+        state: LinkState,
+        since: Timestamp,
+        noticed: Timestamp,
+    },
+    IncidentOpened {
+        id: String,
+        began: Timestamp,
+        at: Timestamp,
+        links: Vec<LinkId>,
+    },
+    /// Its links, tier or scope are others now.
+    IncidentChanged {
+        id: String,
+        at: Timestamp,
+        links: Vec<LinkId>,
+    },
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot listen on {address}: {source}; is another linkpatrol running? choose another with `listen:`")]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("cannot start the prober: {0}")]
+    Prober(std::io::Error),
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+    #[error("cannot register the metrics about ourselves: {0}")]
+    Metrics(#[from] prometheus::Error),
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+}
+
+/// What the loop is told by the others, besides blocks and commands.
+enum Control {
+    /// New files, read and found good; or what was found wrong with them.
+    Reloaded {
+        result: Result<Box<Loaded>, Vec<Diagnostic>>,
+        reply: Option<oneshot::Sender<Reply>>,
+    },
+    Stop,
+}
+
+/// A daemon that runs. Stop it with [`Running::stop`].
+pub struct Running {
+    pub feed: Feed,
+    /// Where the API really listens.
+    pub listening: Vec<SocketAddr>,
+    controls: SyncSender<Control>,
+    loader: Loader,
+    loop_thread: std::thread::JoinHandle<()>,
+    runtime: tokio::runtime::Runtime,
+    shutdown: oneshot::Sender<()>,
+    server: tokio::task::JoinHandle<()>,
+    _watcher: Option<notify::RecommendedWatcher>,
+}
+
+impl Running {
+    /// Reads all files again; the outcome is logged and shows in the metrics.
+    pub fn reload(&self) {
+        reload(Arc::clone(&self.loader), self.controls.clone(), None);
+    }
+
+    /// Waits until somebody says to stop (SIGTERM, SIGINT); reads all files again at SIGHUP.
+    pub fn until_told(&self) {
+        use tokio::signal::unix::{SignalKind, signal};
+        let told = async {
+            let mut hangup = signal(SignalKind::hangup())?;
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            loop {
+                tokio::select! {
+                    _ = hangup.recv() => self.reload(),
+                    _ = terminate.recv() => return Ok(()),
+                    _ = interrupt.recv() => return Ok::<_, std::io::Error>(()),
+                }
+            }
+        };
+        if let Err(error) = self.runtime.block_on(told) {
+            tracing::error!(%error, "signals cannot be watched; stopping");
+        }
+    }
+
+    /// Ends everything in order: probing, the last facts into the store, requests in flight.
+    pub fn stop(self) {
+        // The loop may have ended already; then there is nothing to stop.
+        let _ = self.controls.send(Control::Stop);
+        let _ = self.shutdown.send(());
+        if self.loop_thread.join().is_err() {
+            tracing::error!("the loop ended by a panic");
+        }
+        let _ = self.runtime.block_on(self.server);
+        self.runtime.shutdown_timeout(Duration::from_secs(1));
+    }
+}
+
+/// Starts a daemon.
+///
+/// # Errors
+/// An address is taken, the state folder cannot be used, or the prober or a thread does not start.
+pub fn start(setup: Setup) -> Result<Running, StartError> {
+    let Setup { loaded, clock, prober, listen, data_dir, keeps_incidents, simulated, loader, watched, facts } = setup;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("io").enable_all().build()?;
+    let listeners = bind(&listen, &runtime)?;
+    let listening: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+    let mut civil = CivilClock::default();
+    let (now, _) = civil.read(clock.now());
+
+    let leave_after = loaded.config.closed_incidents_leave_after;
+    let store = keeps_incidents.then(|| open_store(&data_dir, leave_after, now)).transpose()?;
+    let plan = Arc::new(loaded.plan(None));
+    let loaded = Arc::new(loaded);
+    let (block_sender, blocks) = sync_channel(BLOCKS);
+    let prober = prober(Arc::clone(&plan), block_sender).map_err(StartError::Prober)?;
+    let mut field = Field::new(Arc::clone(&loaded), plan, now);
+    if let Some((_, recovered)) = &store {
+        recover::points(&mut field, recovered, now);
+    }
+    let recovered = store.as_ref().map(|(_, recovered)| recovered);
+    let accounts = recover::accounts(&loaded.inventory, loaded.contract.time_zone, recovered, now.utc);
+    let (itself, controls) = sync_channel(CONTROLS);
+    let mut state = Loop {
+        clock: Arc::clone(&clock),
+        civil,
+        scopes: Scopes::of(&loaded.inventory),
+        labels: export::labels(&loaded.inventory),
+        reload: ReloadView { successful: true, last_success: now.utc },
+        field,
+        accounts,
+        keeping: None,
+        prober,
+        loader: Arc::clone(&loader),
+        itself: itself.clone(),
+        facts,
+        facts_dropped: 0,
+        simulated,
+        next_second: now.mono,
+        seconds: 0,
+        was_isolated: false,
+    };
+    let feed = Feed::new(state.picture(&[], now));
+
+    let registry = prometheus::Registry::new();
+    let (outcomes, delivered) = mpsc::channel(OUTCOMES);
+    if let Some((store, recovered)) = store {
+        let setup = channel_setup(&loaded.config, listening.first());
+        let _entered = runtime.enter();
+        let outbox = channels::start(&setup, state.world(), Arc::clone(&clock), &registry, outcomes)?;
+        state.keeping = Some(Keeping::new(store, recovered, outbox, setup.channels(), &loaded, now));
+    }
+    let (commands, asked) = Commands::channel();
+    let api = Arc::new(Api::new(feed.clone(), commands, clock, registry)?);
+    let (shutdown, told) = oneshot::channel();
+    let server = runtime.spawn(api::serve(listeners, api, async {
+        // A dropped sender means the same.
+        let _ = told.await;
+    }));
+    let published = feed.clone();
+    let loop_thread = std::thread::Builder::new()
+        .name("loop".into())
+        .spawn(move || state.run(published, &blocks, &controls, asked, delivered))?;
+    let watcher = watch_files(watched, &loader, &itself);
+    Ok(Running { feed, listening, controls: itself, loader, loop_thread, runtime, shutdown, server, _watcher: watcher })
+}
+
+/// The channels of linkpatrol.yaml. They are set up once: a change of them needs a restart.
+fn channel_setup(config: &Config, listening: Option<&SocketAddr>) -> channels::Setup {
+    let alertmanager = |one: &config::Alertmanager| channels::Alertmanager {
+        name: one.name.clone(),
+        url: one.url.clone(),
+        resend: one.resend,
+        lifetime: one.lifetime,
+    };
+    let webhook = |one: &config::Webhook| channels::Webhook { name: one.name.clone(), url: one.url.clone() };
+    channels::Setup {
+        alertmanagers: config.alertmanagers.iter().map(alertmanager).collect(),
+        webhooks: config.webhooks.iter().map(webhook).collect(),
+        trusted_roots: config.trusted_roots.clone(),
+        own_url: listening.map(|address| format!("http://{address}")).unwrap_or_default(),
+        language: config.language,
+    }
+}
+
+/// A machine that refuses to watch files still reloads on command.
+fn watch_files(
+    (folders, files): (Vec<PathBuf>, Vec<PathBuf>),
+    loader: &Loader,
+    controls: &SyncSender<Control>,
+) -> Option<notify::RecommendedWatcher> {
+    let (loader, controls) = (Arc::clone(loader), controls.clone());
+    watch::watch(folders, files, move || reload(Arc::clone(&loader), controls.clone(), None))
+        .inspect_err(|error| tracing::warn!(%error, "files are not watched; reload with SIGHUP or POST /-/reload"))
+        .ok()
+}
+
+/// Reads all files on a thread of their own: the loop never waits for a disk.
+fn reload(loader: Loader, controls: SyncSender<Control>, reply: Option<oneshot::Sender<Reply>>) {
+    let read = move || {
+        let result = loader().map(Box::new);
+        // The loop may have ended meanwhile.
+        let _ = controls.send(Control::Reloaded { result, reply });
+    };
+    if let Err(error) = std::thread::Builder::new().name("reload".into()).spawn(read) {
+        tracing::error!(%error, "cannot start the thread that reads the files");
+    }
+}
+
+fn bind(
+    addresses: &[SocketAddr],
+    runtime: &tokio::runtime::Runtime,
+) -> Result<Vec<tokio::net::TcpListener>, StartError> {
+    let bind = |address: &SocketAddr| {
+        runtime
+            .block_on(tokio::net::TcpListener::bind(address))
+            .map_err(|source| StartError::Listen { address: *address, source })
+    };
+    addresses.iter().map(bind).collect()
+}
+
+fn open_store(folder: &std::path::Path, leave_after: Duration, now: Now) -> Result<(Store, Recovered), StoreError> {
+    let closed_since = Timestamp(now.utc.0 - i64::try_from(leave_after.as_millis()).unwrap_or(i64::MAX));
+    let (store, recovered) = Store::open(folder, &store::Options { closed_since, ..store::Options::default() })?;
+    for row in &recovered.unreadable {
+        tracing::warn!(row, "a stored row cannot be read by this version; it stays in the file");
+    }
+    Ok((store, recovered))
+}

@@ -26,6 +26,19 @@ pub struct Batch {
     pub heartbeat: Option<Timestamp>,
 }
 
+impl Batch {
+    /// Nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.incidents.is_empty()
+            && self.points.is_empty()
+            && self.accounts.is_empty()
+            && self.notices.is_empty()
+            && self.deliveries.is_empty()
+            && self.log.is_empty()
+            && self.heartbeat.is_none()
+    }
+}
+
 /// What the judge remembers of one measuring point.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredPoint {

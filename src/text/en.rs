@@ -320,6 +320,12 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             write!(out, "the source {source} cannot reach {target}: one is IPv4, one IPv6")
         }
         SourceFamilyHelp => write!(out, "use a source of the target's family, or none"),
+        // ---- serve
+        SyntheticRefused { folder } => write!(
+            out,
+            "{folder} is invented (synthetic: true) and serve does not measure it; show it with linkpatrol demo, or put \
+             your own ledger in its place and take that line out"
+        ),
     }
 }
 

@@ -446,6 +446,10 @@ pub enum Message {
         target: String,
     },
     SourceFamilyHelp,
+    // ---- serve
+    SyntheticRefused {
+        folder: String,
+    },
 }
 
 /// What belongs in a field of a file.

@@ -265,6 +265,11 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         NoRestoreAnswersHelp => write!(out, "使用默认值 5"),
         SourceFamily { source, target } => write!(out, "源地址 {source} 到不了 {target}：一个是 IPv4，一个是 IPv6"),
         SourceFamilyHelp => write!(out, "使用与目标同族的源地址，或不写"),
+        // ---- serve
+        SyntheticRefused { folder } => write!(
+            out,
+            "{folder} 是虚构台账（synthetic: true），serve 不对其拨测；请用 linkpatrol demo 演示，或换成真实台账并去掉该行"
+        ),
     }
 }
 

@@ -1,0 +1,252 @@
+//! Every point under watch and every link's state: samples in, link changes out.
+//!
+//! No clock, no I/O: the loop hands in blocks and the time, and carries out what comes back.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+};
+
+use crate::{
+    incident::LinkChange,
+    inventory::{LinkIndex, PointIndex},
+    judge::{self, LinkState, PointChange, PointJudge, PointReading, PointVerdict, PointWatch, Unknown},
+    patrol::load::Loaded,
+    sample::Block,
+    schedule::Plan,
+    snapshot::CHUNK,
+    units::{Mono, Now, Timestamp},
+    window::{PointWindow, SLICE},
+};
+
+/// A tenth of the points is looked at for missing evidence in each step, and a hundredth has its window rolled.
+const STEP_MILLIS: i64 = 100;
+const STEPS: usize = (SLICE.as_millis() as i64 / STEP_MILLIS) as usize;
+
+/// All points and links of one plan.
+pub struct Field {
+    pub loaded: Arc<Loaded>,
+    pub plan: Arc<Plan>,
+    /// By point number: the links' points, then the witnesses.
+    pub points: Vec<PointWatch>,
+    /// By link number: state, and since when.
+    pub states: Vec<LinkState>,
+    pub since: Vec<Timestamp>,
+    /// Link of each of the links' points.
+    owners: Vec<LinkIndex>,
+    /// Of a block from the plan before: number then, number now.
+    renumbered: Vec<Option<PointIndex>>,
+    /// Changes of this turn, and since when.
+    touched: Vec<(LinkIndex, Mono)>,
+    /// Since when every witness is silent.
+    isolated: Option<Mono>,
+    next_step: Mono,
+    step: usize,
+    /// Chunks of links that changed since they were last published.
+    dirty: Vec<bool>,
+}
+
+impl Field {
+    pub fn new(loaded: Arc<Loaded>, plan: Arc<Plan>, now: Now) -> Self {
+        let points = (0..plan.points.len()).map(|number| watch(number, now.mono)).collect();
+        let owners = owners(&loaded);
+        let links = loaded.inventory.links.len();
+        let dirty = vec![true; links.div_ceil(CHUNK)];
+        let mut field = Self {
+            loaded,
+            plan,
+            points,
+            states: vec![UNSEEN; links],
+            since: vec![now.utc; links],
+            owners,
+            renumbered: vec![],
+            touched: vec![],
+            isolated: None,
+            next_step: now.mono,
+            step: 0,
+            dirty,
+        };
+        field.touch_all(now.mono);
+        field
+    }
+
+    /// Goes on under a new plan: kept points keep their windows and verdicts, kept links their states.
+    pub fn replan(&mut self, loaded: Arc<Loaded>, plan: Arc<Plan>, now: Now) {
+        let mut next = Self::new(loaded, plan, now);
+        let mut old: Vec<_> = std::mem::take(&mut self.points).into_iter().map(Some).collect();
+        next.renumbered = vec![None; old.len()];
+        for (number, planned) in next.plan.points.iter().enumerate() {
+            let Some(kept) = planned.kept else { continue };
+            if let Some(watch) = old.get_mut(kept.at()).and_then(Option::take) {
+                next.points[number] = watch;
+                next.renumbered[kept.at()] = Some(PointIndex(number as u32));
+            }
+        }
+        for (number, kept) in kept_links(&self.loaded, &next.loaded) {
+            next.states[number] = self.states[kept];
+            next.since[number] = self.since[kept];
+        }
+        next.isolated = self.isolated;
+        *self = next;
+    }
+
+    /// Feeds one block. A sample of a point that is gone says nothing any more.
+    pub fn take(&mut self, block: &Block) {
+        let current = block.generation == self.plan.generation;
+        for sample in &block.samples {
+            let number = match current {
+                true => Some(sample.point),
+                false => self.renumbered.get(sample.point.at()).copied().flatten(),
+            };
+            let Some(number) = number.filter(|number| number.at() < self.points.len()) else { continue };
+            let measure = &self.plan.points[number.at()].measure;
+            let change = self.points[number.at()].take(sample, measure);
+            if let Some(link) = self.owners.get(number.at()) {
+                self.dirty[link.at() / CHUNK] = true;
+            }
+            if let Some(change) = change {
+                self.note(number, change);
+            }
+        }
+    }
+
+    /// Looks for missing evidence and rolls windows, a slice of the points at a time.
+    pub fn look_around(&mut self, now: Mono) {
+        while self.next_step <= now {
+            self.next_step = Mono(self.next_step.0 + STEP_MILLIS);
+            self.step = (self.step + 1) % STEPS;
+            for number in (self.step % 10..self.points.len()).step_by(10) {
+                let change = self.points[number].tick(now, &self.plan.points[number].measure);
+                if let Some(change) = change {
+                    self.note(PointIndex(number as u32), change);
+                }
+            }
+            for number in (self.step..self.points.len()).step_by(STEPS) {
+                self.roll(number, now);
+            }
+        }
+    }
+
+    /// Judges every link that was touched; says what changed, in ledger order.
+    pub fn judge(&mut self, now: Now) -> Vec<LinkChange> {
+        self.watch_witnesses(now.mono);
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup_by_key(|(link, _)| *link);
+        touched.into_iter().filter_map(|(link, since)| self.judge_link(link, since, now)).collect()
+    }
+
+    /// Since when every witness is silent; `None` also without witnesses.
+    pub fn isolated(&self) -> Option<Mono> {
+        self.isolated
+    }
+
+    fn witnesses(&self) -> &[PointWatch] {
+        &self.points[self.owners.len()..]
+    }
+
+    /// Whether each witness answers.
+    pub fn witnesses_up(&self) -> impl Iterator<Item = bool> + '_ {
+        self.witnesses().iter().map(|witness| witness.judge.verdict() == PointVerdict::Up)
+    }
+
+    /// Points of one link, in the link's order.
+    pub fn points_of(&self, link: LinkIndex) -> &[PointWatch] {
+        let link = &self.loaded.inventory.links[link.at()];
+        &self.points[link.first_point.at()..][..link.points.len()]
+    }
+
+    /// Chunks that changed since the last call.
+    pub fn take_dirty(&mut self) -> Vec<bool> {
+        let clean = vec![false; self.dirty.len()];
+        std::mem::replace(&mut self.dirty, clean)
+    }
+
+    fn roll(&mut self, number: usize, now: Mono) {
+        if !self.points[number].window.roll(now) {
+            return;
+        }
+        if let Some(cell) = self.plan.p99_micros.get(number) {
+            cell.store(self.points[number].window.p99_micros(), Ordering::Relaxed);
+        }
+        // Degraded comes from windows, so a new window may change the state.
+        if let Some(link) = self.owners.get(number) {
+            self.touched.push((*link, now));
+        }
+    }
+
+    fn note(&mut self, number: PointIndex, change: PointChange) {
+        let (PointChange::Verified { since }
+        | PointChange::Down { since }
+        | PointChange::Up { since }
+        | PointChange::Unknown { since }) = change;
+        if let Some(link) = self.owners.get(number.at()) {
+            self.touched.push((*link, since));
+        }
+    }
+
+    fn touch_all(&mut self, since: Mono) {
+        self.touched.extend((0..self.states.len() as u32).map(|link| (LinkIndex(link), since)));
+    }
+
+    fn watch_witnesses(&mut self, now: Mono) {
+        let outages: Option<Vec<Mono>> = self
+            .witnesses()
+            .iter()
+            .map(|witness| witness.judge.outage().filter(|_| witness.judge.verdict() == PointVerdict::Down))
+            .collect();
+        let isolated = outages.and_then(|outages| outages.into_iter().max());
+        if isolated.is_some() != self.isolated.is_some() {
+            self.isolated = isolated;
+            self.touch_all(isolated.unwrap_or(now));
+        }
+    }
+
+    fn judge_link(&mut self, index: LinkIndex, since: Mono, now: Now) -> Option<LinkChange> {
+        let link = &self.loaded.inventory.links[index.at()];
+        let contract = &self.loaded.contract;
+        let readings: Vec<_> = self
+            .points_of(index)
+            .iter()
+            .map(|watch| PointReading { verdict: watch.judge.verdict(), windows: watch.window.summaries() })
+            .collect();
+        let before = self.states[index.at()];
+        let role = contract.measuring_point(link.kind);
+        let mut after = judge::link_state(link, &readings, role, before, &contract.degraded);
+        // Without a witness we cannot tell the line's silence from our own.
+        if self.isolated.is_some() && after == LinkState::Down {
+            after = LinkState::Unknown(Unknown::NotMeasured);
+        }
+        if after == before {
+            return None;
+        }
+        let outage = judge::deciding_point(&link.points, role)
+            .and_then(|place| self.points_of(index)[place].judge.outage())
+            .filter(|_| after == LinkState::Down);
+        let since = now.utc_of(outage.unwrap_or(since));
+        (self.states[index.at()], self.since[index.at()]) = (after, since);
+        self.dirty[index.at() / CHUNK] = true;
+        Some(LinkChange { link: index, state: after, since })
+    }
+}
+
+/// Before the first judgement.
+const UNSEEN: LinkState = LinkState::Unknown(Unknown::NeverVerified);
+
+/// Windows end at different times, so that the work is spread over the length of a slice.
+fn watch(number: usize, now: Mono) -> PointWatch {
+    let first_roll = Mono(now.0 + (number % STEPS) as i64 * STEP_MILLIS);
+    PointWatch { window: PointWindow::new(first_roll), judge: PointJudge::new(now) }
+}
+
+/// Numbers of the links that both have: in `next`, and in `before`.
+pub fn kept_links<'a>(before: &'a Loaded, next: &'a Loaded) -> impl Iterator<Item = (usize, usize)> + 'a {
+    let numbers: HashMap<_, _> = before.inventory.links.iter().map(|link| &link.id).zip(0..).collect();
+    let links = next.inventory.links.iter().enumerate();
+    links.filter_map(move |(number, link)| Some((number, *numbers.get(&link.id)?)))
+}
+
+fn owners(loaded: &Loaded) -> Vec<LinkIndex> {
+    let links = loaded.inventory.links.iter().enumerate();
+    links.flat_map(|(number, link)| std::iter::repeat_n(LinkIndex(number as u32), link.points.len())).collect()
+}

@@ -1,0 +1,544 @@
+//! The loop: one thread that owns all state.
+//!
+//! ```text
+//! each turn:  now = clock.read()
+//!             blocks ▶ field ▶ link changes ▶ accounts, incidents
+//!             effects ▶ store, channels, facts
+//!             publish at most once a second
+//! ```
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender},
+    },
+    time::Duration,
+};
+
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    Control, Fact, Loader,
+    civil::{CivilClock, Step},
+    field::{Field, kept_links},
+    load::Loaded,
+    publish,
+};
+use crate::{
+    api::Asked,
+    clock::{Clock, thread_cpu},
+    command::{Action, Command, Refusal, Reply},
+    diagnostic::Diagnostic,
+    export,
+    incident::{Effect, EffectKind, Incident, Incidents, Input, LinkChange, OwnFault, Scopes, World},
+    ledger::Account,
+    notify::{
+        self, Channel, Notice, NoticeKind,
+        channels::{self, Outbox, Outcome},
+    },
+    probe::Prober,
+    sample::Block,
+    snapshot::{EngineView, Feed, LinkLabels, LinkView, Ready, ReloadView, Snapshot},
+    store::{Attempt, Batch, Delivery, LogEntry, Recovered, Store, StoredAccount, StoredPoint},
+    text::Language,
+    units::{Mono, Now},
+};
+
+/// Longest wait for a block: commands and timers are looked at as often, also when nothing probes.
+const IDLE: Duration = Duration::from_millis(50);
+/// Most blocks taken in one turn, so that commands and publishing keep their turn in a storm.
+const BLOCKS_A_TURN: usize = 64;
+/// How often outsiders get a new picture and a sign of life is stored.
+const SECOND: Duration = Duration::from_secs(1);
+/// Every account is stored this often, a share of them each second, besides when its link changes.
+const ACCOUNTS_EVERY_SECONDS: usize = 60;
+/// Most notices that wait in memory for a channel: a night of a city in flames on ten channels.
+const WAITING: usize = 10_000;
+/// The scheduler turns every tick: five seconds of silence is a stall.
+const STALLED: Duration = Duration::from_secs(5);
+
+/// What the loop keeps incidents with; absent in an exporter.
+pub(super) struct Keeping {
+    pub incidents: Incidents,
+    pub store: Store,
+    pub outbox: Outbox,
+    pub channels: Vec<Channel>,
+    pub batch: Batch,
+    /// Notices that a full channel gave back, oldest first: offered again each second.
+    pub waiting: VecDeque<Notice>,
+    /// Notices that did not fit in `waiting`.
+    pub overflow: u64,
+    /// Own faults told of and not mended yet.
+    pub broken: Vec<OwnFault>,
+}
+
+impl Keeping {
+    /// Goes on where the last run stopped: incidents keep their start and deadlines, notices that wait are offered.
+    pub fn new(
+        store: Store,
+        recovered: Recovered,
+        outbox: Outbox,
+        channels: Vec<Channel>,
+        loaded: &Loaded,
+        now: Now,
+    ) -> Self {
+        let leave_after = loaded.config.closed_incidents_leave_after;
+        let incidents = Incidents::restore(recovered.incidents, rand::random(), leave_after, now);
+        let configured = |notice: &Notice| channels.iter().any(|channel| channel.name == notice.channel);
+        let (waiting, orphans): (Vec<_>, Vec<_>) = recovered.outbox.into_iter().partition(configured);
+        let gone = |notice: Notice| Delivery {
+            key: notice.key,
+            at: now.utc,
+            attempts: 0,
+            result: Attempt::GivenUp { reason: "its channel is no longer configured".to_owned() },
+        };
+        let batch = Batch { deliveries: orphans.into_iter().map(gone).collect(), ..Batch::default() };
+        Self { incidents, store, outbox, channels, batch, waiting: waiting.into(), overflow: 0, broken: vec![] }
+    }
+
+    /// Writes what people are told about an effect into the outbox, and hands it to the channels.
+    fn send(&mut self, incident: &Incident, kind: &EffectKind, now: Now) {
+        let Some(kind) = told_as(kind, incident) else { return };
+        for notice in notify::route(incident, kind, &self.channels, now.utc) {
+            self.batch.notices.push(notice.clone());
+            self.waiting.push_back(notice);
+        }
+        while self.waiting.len() > WAITING {
+            // It stands in the store, and the next start offers it again.
+            self.waiting.pop_front();
+            self.overflow += 1;
+        }
+        self.offer_again();
+    }
+
+    /// In order: a notice must not overtake an older one of its channel.
+    fn offer_again(&mut self) {
+        let mut full = BTreeSet::new();
+        for notice in std::mem::take(&mut self.waiting) {
+            let given = if full.contains(&notice.channel) { Err(Box::new(notice)) } else { self.outbox.give(notice) };
+            if let Err(notice) = given {
+                full.insert(notice.channel.clone());
+                self.waiting.push_back(*notice);
+            }
+        }
+    }
+}
+
+/// What a notice about this effect is called; `None`: nobody is told. Before an incident is announced only it and its
+/// store know.
+fn told_as(kind: &EffectKind, incident: &Incident) -> Option<NoticeKind> {
+    incident.announced?;
+    match kind {
+        EffectKind::Announced => Some(NoticeKind::Opened),
+        EffectKind::Changed | EffectKind::TierRaised | EffectKind::Relapsed | EffectKind::Merged { .. } => {
+            Some(NoticeKind::Changed)
+        }
+        EffectKind::Acknowledged => Some(NoticeKind::Acknowledged),
+        EffectKind::Overdue { .. } => Some(NoticeKind::Overdue),
+        EffectKind::Restored => Some(NoticeKind::Restored),
+        EffectKind::Closed => Some(NoticeKind::Closed),
+        EffectKind::Opened | EffectKind::Left => None,
+    }
+}
+
+fn delivery(outcome: Outcome, now: Now) -> Delivery {
+    let result = match outcome.result {
+        channels::Delivery::Delivered => Attempt::Delivered,
+        channels::Delivery::Refused => Attempt::GivenUp { reason: "the receiver refused it".to_owned() },
+        channels::Delivery::Expired => Attempt::GivenUp { reason: "nobody took it in time".to_owned() },
+    };
+    Delivery { key: outcome.key, at: now.utc, attempts: 1, result }
+}
+
+/// The loop's state.
+pub(super) struct Loop {
+    pub clock: Arc<dyn Clock>,
+    pub civil: CivilClock,
+    pub field: Field,
+    pub scopes: Scopes,
+    /// By link number.
+    pub accounts: Vec<Account>,
+    pub keeping: Option<Keeping>,
+    pub prober: Box<dyn Prober>,
+    pub loader: Loader,
+    pub itself: SyncSender<Control>,
+    pub facts: Option<SyncSender<Fact>>,
+    pub labels: Arc<[LinkLabels]>,
+    pub reload: ReloadView,
+    pub simulated: bool,
+    pub next_second: Mono,
+    pub seconds: usize,
+    pub facts_dropped: u64,
+    pub was_isolated: bool,
+}
+
+impl Loop {
+    /// Turns until told to stop, or until nobody is left who could tell.
+    pub fn run(
+        mut self,
+        feed: Feed,
+        blocks: &Receiver<Block>,
+        controls: &Receiver<Control>,
+        mut commands: mpsc::Receiver<Asked>,
+        mut outcomes: mpsc::Receiver<Outcome>,
+    ) {
+        loop {
+            let first = blocks.recv_timeout(IDLE);
+            if matches!(first, Err(RecvTimeoutError::Disconnected)) {
+                std::thread::sleep(IDLE);
+            }
+            let now = self.read_clock();
+            for block in first.into_iter().chain(blocks.try_iter().take(BLOCKS_A_TURN)) {
+                self.field.take(&block);
+            }
+            self.field.look_around(now.mono);
+            self.judge(now);
+            while let Ok(Asked { command, reply }) = commands.try_recv() {
+                self.obey(command, reply, now);
+            }
+            while let Ok(outcome) = outcomes.try_recv() {
+                self.keep(|keeping| keeping.batch.deliveries.push(delivery(outcome, now)));
+            }
+            for control in controls.try_iter() {
+                match control {
+                    Control::Reloaded { result, reply } => self.reloaded(result, reply, now),
+                    Control::Stop => return self.stop(&feed, now),
+                }
+            }
+            self.tell(Input::Tick, now);
+            if now.mono >= self.next_second {
+                self.each_second(&feed, now);
+            }
+            self.commit();
+        }
+    }
+
+    fn read_clock(&mut self) -> Now {
+        let before = self.civil.last();
+        let (now, step) = self.civil.read(self.clock.now());
+        if let Some(step) = step {
+            tracing::warn!(?step, "the wall clock was stepped");
+            if let Step::Forward(_) = step {
+                self.accounts.iter_mut().for_each(|account| account.skip(before, now.utc));
+            }
+            self.log(now, "clock_step", "", json!({ "step": format!("{step:?}") }));
+        }
+        now
+    }
+
+    /// Link changes of this turn, to everybody whom they concern.
+    fn judge(&mut self, now: Now) {
+        let changes = self.field.judge(now);
+        let isolated = self.field.isolated();
+        if isolated.is_some() != self.was_isolated {
+            self.was_isolated = isolated.is_some();
+            let input = match isolated {
+                Some(since) => Input::Isolated { since: now.utc_of(since) },
+                None => Input::Reconnected { since: now.utc },
+            };
+            self.tell(input, now);
+        }
+        if changes.is_empty() {
+            return;
+        }
+        for change in &changes {
+            self.accounts[change.link.at()].book(change.state, change.since, now.utc);
+            self.store_link(change, now);
+            let link = self.field.loaded.inventory.links[change.link.at()].id.clone();
+            self.fact(Fact::LinkChanged { link, state: change.state, since: change.since, noticed: now.utc });
+        }
+        self.tell(Input::Links(changes), now);
+    }
+
+    /// Gives the incidents an input, and carries out what follows.
+    fn tell(&mut self, input: Input, now: Now) {
+        let Some(keeping) = &mut self.keeping else { return };
+        let world = World {
+            inventory: &self.field.loaded.inventory,
+            contract: &self.field.loaded.contract,
+            scopes: &self.scopes,
+            states: &self.field.states,
+        };
+        let effects = keeping.incidents.step(input, now, &world);
+        self.carry_out(effects, now);
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>, now: Now) {
+        for Effect { incident, kind } in effects {
+            let Some(keeping) = &mut self.keeping else { return };
+            let Some(record) = keeping.incidents.get(&incident) else { continue };
+            let record = Arc::clone(record);
+            tracing::info!(incident = record.id, ?kind, tier = record.tier, scope = record.scope.kind, "incident");
+            keeping.batch.incidents.retain(|waiting| waiting.id != record.id);
+            keeping.batch.incidents.push((*record).clone());
+            keeping.send(&record, &kind, now);
+            let links = || record.links.iter().filter(|(_, down)| *down).map(|(link, _)| link.clone()).collect();
+            match kind {
+                EffectKind::Opened => self.fact(Fact::IncidentOpened {
+                    id: record.id.clone(),
+                    began: record.began,
+                    at: now.utc,
+                    links: links(),
+                }),
+                _ => self.fact(Fact::IncidentChanged { id: record.id.clone(), at: now.utc, links: links() }),
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command, reply: oneshot::Sender<Reply>, now: Now) {
+        if command.action == Action::Reload {
+            return self.start_reload(Some(reply));
+        }
+        let answer = match &mut self.keeping {
+            None => Reply::Refused(Refusal::NotKept),
+            Some(keeping) => {
+                let (answer, effects) = keeping.incidents.obey(&command, now);
+                self.log(now, "command", &command.actor, json!({ "command": command, "reply": answer }));
+                self.carry_out(effects, now);
+                answer
+            }
+        };
+        // Whoever asked may have gone.
+        let _ = reply.send(answer);
+    }
+
+    /// Files are read on a thread of their own: the loop never waits for a disk.
+    fn start_reload(&self, reply: Option<oneshot::Sender<Reply>>) {
+        super::reload(Arc::clone(&self.loader), self.itself.clone(), reply);
+    }
+
+    fn reloaded(
+        &mut self,
+        result: Result<Box<Loaded>, Vec<Diagnostic>>,
+        reply: Option<oneshot::Sender<Reply>>,
+        now: Now,
+    ) {
+        let answer = match result {
+            Ok(loaded) => {
+                self.adopt(*loaded, now);
+                self.reload = ReloadView { successful: true, last_success: now.utc };
+                tracing::info!(links = self.field.states.len(), "reloaded");
+                self.log(now, "reload", "", json!({ "fingerprint": self.field.loaded.inventory.fingerprint }));
+                Reply::Done { at: now.utc }
+            }
+            Err(findings) => {
+                self.reload.successful = false;
+                let findings: Vec<_> = findings.iter().map(|finding| finding.print(Language::En)).collect();
+                tracing::error!(
+                    findings = findings.len(),
+                    first = findings.first(),
+                    "reload refused; the old files stay in force"
+                );
+                Reply::Refused(Refusal::Findings { findings })
+            }
+        };
+        if let Some(reply) = reply {
+            // Whoever asked may have gone.
+            let _ = reply.send(answer);
+        }
+    }
+
+    /// Takes new files into force: kept links and points keep their history.
+    fn adopt(&mut self, loaded: Loaded, now: Now) {
+        let before = Arc::clone(&self.field.loaded);
+        let plan = Arc::new(loaded.plan(Some((&before, &self.field.plan))));
+        let loaded = Arc::new(loaded);
+        let zone = loaded.contract.time_zone;
+        let mut old: Vec<_> = std::mem::take(&mut self.accounts).into_iter().map(Some).collect();
+        self.accounts = loaded.inventory.links.iter().map(|_| Account::open(now.utc, zone)).collect();
+        for (number, kept) in kept_links(&before, &loaded) {
+            if let Some(account) = old[kept].take() {
+                self.accounts[number] = account;
+            }
+        }
+        self.prober.replace(Arc::clone(&plan));
+        self.scopes = Scopes::of(&loaded.inventory);
+        self.labels = export::labels(&loaded.inventory);
+        self.field.replan(loaded, plan, now);
+        self.judge(now);
+        self.tell(Input::Reloaded, now);
+    }
+
+    fn each_second(&mut self, feed: &Feed, now: Now) {
+        self.next_second = now.mono.plus(SECOND);
+        self.seconds += 1;
+        let zone = self.field.loaded.contract.time_zone;
+        let count = self.accounts.len();
+        for number in (self.seconds % ACCOUNTS_EVERY_SECONDS..count).step_by(ACCOUNTS_EVERY_SECONDS) {
+            for month in self.accounts[number].advance(now.utc, zone) {
+                let link = &self.field.loaded.inventory.links[number].id;
+                tracing::info!(%link, month = %month.month, "month closed");
+            }
+            self.store_account(number);
+        }
+        self.look_at_ourselves(now);
+        self.keep(|keeping| keeping.batch.heartbeat = Some(now.utc));
+        self.publish(feed, now);
+    }
+
+    /// Opens an incident about ourselves when the store or the engine fails, and ends it when they work again.
+    fn look_at_ourselves(&mut self, now: Now) {
+        let Some(keeping) = &self.keeping else { return };
+        let stalled = now.mono.since(self.prober.status().last_tick) > STALLED;
+        for (fault, is_broken) in
+            [(OwnFault::StoreUnusable, !keeping.store.status().healthy), (OwnFault::EngineStalled, stalled)]
+        {
+            let Some(keeping) = &mut self.keeping else { return };
+            let was_broken = keeping.broken.contains(&fault);
+            match (was_broken, is_broken) {
+                (false, true) => keeping.broken.push(fault),
+                (true, false) => keeping.broken.retain(|broken| *broken != fault),
+                _ => continue,
+            }
+            tracing::error!(fault = fault.as_str(), is_broken, "own fault");
+            self.tell(if is_broken { Input::Broken { fault } } else { Input::Mended { fault } }, now);
+        }
+    }
+
+    fn publish(&mut self, feed: &Feed, now: Now) {
+        let before = feed.load();
+        let same_plan = Arc::ptr_eq(&before.inventory, &self.field.loaded.inventory);
+        feed.publish(self.picture(if same_plan { &before.links } else { &[] }, now));
+        let world = self.world();
+        self.keep(|keeping| {
+            keeping.offer_again();
+            keeping.outbox.publish(world, now.utc);
+        });
+    }
+
+    /// The one picture for outsiders; `before` are the chunks of the last one, of the same plan.
+    pub fn picture(&mut self, before: &[Arc<[LinkView]>], now: Now) -> Snapshot {
+        let zone = self.field.loaded.contract.time_zone;
+        let accounts = &self.accounts;
+        let links = publish::links(&mut self.field, before, |link| accounts[link.at()].accounted(now.utc, zone), now);
+        Snapshot {
+            at: now,
+            inventory: Arc::clone(&self.field.loaded.inventory),
+            contract: Arc::clone(&self.field.loaded.contract),
+            labels: Arc::clone(&self.labels),
+            coverage: publish::coverage(&links),
+            links,
+            incidents: self.incidents(),
+            engine: self.engine_view(),
+            reload: self.reload,
+            keeps_incidents: self.keeping.is_some(),
+            simulated: self.simulated,
+            ready: self.readiness(),
+        }
+    }
+
+    /// What the channels know of the world.
+    pub fn world(&self) -> channels::World {
+        channels::World {
+            incidents: self.incidents(),
+            inventory: Arc::clone(&self.field.loaded.inventory),
+            zone: self.field.loaded.contract.time_zone,
+            simulated: self.simulated,
+        }
+    }
+
+    fn incidents(&self) -> Arc<[Arc<Incident>]> {
+        self.keeping.as_ref().map_or_else(|| Arc::from([]), |keeping| keeping.incidents.list().into())
+    }
+
+    fn engine_view(&self) -> EngineView {
+        let status = self.prober.status();
+        let names = self.field.loaded.config.witnesses.iter().map(|witness| witness.name.clone());
+        let witnesses = names.zip(self.field.witnesses_up()).collect::<Vec<_>>();
+        let mut local_drops = status.drops;
+        local_drops.push(("facts_overflow", self.facts_dropped));
+        if let Some(keeping) = &self.keeping {
+            local_drops.push(("store_overflow", keeping.store.status().lost));
+            local_drops.push(("notices_overflow", keeping.overflow));
+        }
+        EngineView {
+            mode: status.mode.to_owned(),
+            last_tick: Some(status.last_tick),
+            scheduler_lag_seconds: status.lag.as_secs_f64(),
+            stamps_kernel: status.stamps[0],
+            stamps_kernel_receive: status.stamps[1],
+            stamps_user: status.stamps[2],
+            local_drops,
+            rejected: status.rejected,
+            socket_buffer_bytes: status.socket_buffer_bytes,
+            cpu_seconds: vec![("engine", status.cpu.as_secs_f64()), ("loop", thread_cpu().as_secs_f64())],
+            vantage_up: self.field.isolated().is_none(),
+            witnesses,
+        }
+    }
+
+    fn readiness(&self) -> Ready {
+        let mut reasons = vec![];
+        if self.keeping.as_ref().is_some_and(|keeping| !keeping.store.status().healthy) {
+            reasons.push("store_unusable");
+        }
+        if self.prober.status().mode == "no_right" {
+            reasons.push("no_raw_socket_right");
+        }
+        Ready { reasons }
+    }
+
+    fn store_link(&mut self, change: &LinkChange, now: Now) {
+        let Some(keeping) = &mut self.keeping else { return };
+        let link = &self.field.loaded.inventory.links[change.link.at()];
+        for (point, watch) in link.points.iter().zip(self.field.points_of(change.link)) {
+            keeping.batch.points.push(StoredPoint {
+                link: link.id.clone(),
+                role: point.role,
+                state: json!(watch.judge.store(now)),
+            });
+        }
+        self.log(now, "link_state", link.id.clone().as_str(), json!({ "state": change.state, "since": change.since }));
+        self.store_account(change.link.at());
+    }
+
+    fn store_account(&mut self, number: usize) {
+        let Some(keeping) = &mut self.keeping else { return };
+        let account = &self.accounts[number];
+        keeping.batch.accounts.push(StoredAccount {
+            link: self.field.loaded.inventory.links[number].id.clone(),
+            month: account.month().to_string(),
+            account: json!(account),
+        });
+    }
+
+    fn log(&mut self, now: Now, event: &str, subject: &str, detail: serde_json::Value) {
+        let entry = LogEntry { at: now.utc, event: event.to_owned(), subject: subject.to_owned(), detail };
+        self.keep(|keeping| keeping.batch.log.push(entry));
+    }
+
+    fn keep(&mut self, note: impl FnOnce(&mut Keeping)) {
+        if let Some(keeping) = &mut self.keeping {
+            note(keeping);
+        }
+    }
+
+    fn fact(&mut self, fact: Fact) {
+        if let Some(facts) = &self.facts
+            && facts.try_send(fact).is_err()
+        {
+            self.facts_dropped += 1;
+        }
+    }
+
+    /// One transaction a turn, and only when there are facts.
+    fn commit(&mut self) {
+        self.keep(|keeping| {
+            if !keeping.batch.is_empty() {
+                keeping.store.commit(std::mem::take(&mut keeping.batch));
+            }
+        });
+    }
+
+    /// Stores what is known, so that the next start knows how long nobody looked.
+    fn stop(mut self, feed: &Feed, now: Now) {
+        (0..self.accounts.len()).for_each(|number| self.store_account(number));
+        self.log(now, "stop", "", json!({}));
+        self.keep(|keeping| keeping.batch.heartbeat = Some(now.utc));
+        self.commit();
+        self.publish(feed, now);
+        self.prober.stop();
+    }
+}
