@@ -85,13 +85,14 @@ pub(super) async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>) ->
 }
 
 /// What a list leaves out.
+#[derive(Default)]
 pub(super) struct Filter<'a> {
-    state: Option<&'a str>,
-    carrier: Option<&'a str>,
-    unit: Option<&'a str>,
-    kind: Option<Kind>,
+    pub(super) state: Option<&'a str>,
+    pub(super) carrier: Option<&'a str>,
+    pub(super) unit: Option<&'a str>,
+    pub(super) kind: Option<Kind>,
     /// In lower case.
-    part: Option<String>,
+    pub(super) part: Option<String>,
 }
 
 impl<'a> Filter<'a> {

@@ -8,6 +8,7 @@ mod guard;
 mod incidents;
 mod links;
 mod own;
+mod page;
 mod problem;
 mod server;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use crate::{
     clock::{Clock, monotonic_nanos},
     command::{Command, Reply},
     snapshot::Feed,
+    text::Language,
 };
 
 /// Most commands that wait for the loop: people type them.
@@ -52,6 +54,8 @@ pub struct Api {
     pub commands: Commands,
     pub clock: Arc<dyn Clock>,
     pub registry: Registry,
+    /// Of pages, where neither address nor browser asks for one.
+    pub language: Language,
     requests: HistogramVec,
     connections: IntGauge,
     refused: IntCounter,
@@ -59,7 +63,13 @@ pub struct Api {
 
 impl Api {
     /// Registers the metrics of this module in `registry`, which `/metrics` appends to the families of `export`.
-    pub fn new(feed: Feed, commands: Commands, clock: Arc<dyn Clock>, registry: Registry) -> prometheus::Result<Self> {
+    pub fn new(
+        feed: Feed,
+        commands: Commands,
+        clock: Arc<dyn Clock>,
+        registry: Registry,
+        language: Language,
+    ) -> prometheus::Result<Self> {
         let help = "Time that a request took, by route and status.";
         let buckets = vec![0.001, 0.005, 0.02, 0.1, 1.0];
         let options = HistogramOpts::new("linkpatrol_http_request_duration_seconds", help).buckets(buckets);
@@ -74,6 +84,7 @@ impl Api {
                 "Connections closed at once because too many were open.",
             )?,
             registry,
+            language,
         };
         api.registry.register(Box::new(api.requests.clone()))?;
         api.registry.register(Box::new(api.connections.clone()))?;
@@ -109,9 +120,11 @@ impl Commands {
     }
 }
 
-/// Every route: method, path and handler. `openapi.json` lists exactly these.
+/// Every route: method, path and handler. `openapi.json` lists exactly these, except the pages for people.
 fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Api>>)> {
     vec![
+        ("get", "/", get(page::start)),
+        ("get", "/links/{id}", get(page::link)),
         ("get", "/metrics", get(own::metrics)),
         ("get", "/-/healthy", get(own::healthy)),
         ("get", "/-/ready", get(own::ready)),

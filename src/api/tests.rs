@@ -45,7 +45,7 @@ impl Server {
         clock.set(AT);
         let feed = Feed::new(fixture::snapshot(links));
         let (commands, asked) = Commands::channel();
-        let api = Api::new(feed.clone(), commands.clone(), clock.clone(), Registry::new()).unwrap();
+        let api = Api::new(feed.clone(), commands.clone(), clock.clone(), Registry::new(), Language::ZhCn).unwrap();
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(serve(vec![listener], Arc::new(api), async { _ = stopped.await }));
         let client = Client::builder(TokioExecutor::new()).build_http();
@@ -290,7 +290,13 @@ async fn a_stopping_server_finishes_the_request_in_flight() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (commands, mut asked) = Commands::channel();
-    let api = Api::new(Feed::new(fixture::snapshot(1)), commands, Arc::new(ManualClock::default()), Registry::new());
+    let api = Api::new(
+        Feed::new(fixture::snapshot(1)),
+        commands,
+        Arc::new(ManualClock::default()),
+        Registry::new(),
+        Language::ZhCn,
+    );
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(serve(vec![listener], Arc::new(api.unwrap()), async { _ = stopped.await }));
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -302,4 +308,54 @@ async fn a_stopping_server_finishes_the_request_in_flight() {
     stream.read_to_string(&mut text).await.unwrap();
     assert!(text.starts_with("HTTP/1.1 200"), "{text}");
     tokio::time::timeout(Duration::from_secs(2), serving).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn the_start_page_counts_every_link_once_and_shows_trouble_first() {
+    let server = Server::start(120).await;
+    let (status, page) = server.get("/").await;
+    assert_eq!(status, StatusCode::OK);
+    let counts: Vec<usize> =
+        page.split("<b>").skip(1).map(|rest| rest.split('<').next().unwrap().parse().unwrap()).collect();
+    let (total, states) = counts.split_last().unwrap();
+    assert_eq!((states.iter().sum::<usize>(), *total), (120, 120));
+    let first = page.split("href=\"/links/").nth(1).unwrap();
+    assert!(first.starts_with("LL-0002"), "the one that is down");
+    for words in ["lang=\"zh-CN\"", "推断", "共路由 示例管道", "剩 0:29:30", "剩 3:59:30", "1 / 3"] {
+        assert!(page.contains(words), "{words}");
+    }
+    assert!(!page.contains("【模拟】") && !page.contains("banner alarm"));
+    assert!(page.contains("示例单位一") && !page.contains("<script"));
+}
+
+#[tokio::test]
+async fn pages_speak_the_language_that_was_asked_for() {
+    let server = Server::start(3).await;
+    assert!(server.get("/?lang=en").await.1.contains("lang=\"en\""));
+    let request = Request::get(format!("http://{}/", server.address)).header("accept-language", "fr, en-GB;q=0.8");
+    assert!(server.send(request.body(Full::default()).unwrap()).await.1.contains("lang=\"en\""));
+    let (_, page) = server.get("/links/LL-0002?lang=en").await;
+    assert!(page.contains("measuring point far"), "{page}");
+    assert_eq!(server.get("/links/LL-9999").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_search_is_escaped_and_paged() {
+    let server = Server::start(120).await;
+    let (_, page) = server.get("/?q=%22%3E%3Cscript%3E").await;
+    assert!(!page.contains("<script>"));
+    let (_, page) = server.get("/?state=up&page=3").await;
+    assert!(page.contains("3 / 3") && page.contains("LL-0119") && !page.contains("LL-0002"));
+    assert_eq!(server.get("/?page=many&colour=red").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn old_figures_and_a_simulated_city_are_said_loudly() {
+    let server = Server::start(3).await;
+    let mut snapshot = fixture::snapshot(3);
+    snapshot.simulated = true;
+    server.feed.publish(snapshot);
+    server.clock.set(Now { mono: Mono(AT.mono.0 + 12_000), utc: AT.utc });
+    let (_, page) = server.get("/").await;
+    assert!(page.contains("【模拟】") && page.contains("数据已停滞 12 秒"), "{page}");
 }
