@@ -231,6 +231,7 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         was_isolated: false,
     };
     let feed = Feed::new(state.picture(&[], now));
+    let language = loaded.config.language;
 
     let registry = prometheus::Registry::new();
     let (outcomes, delivered) = mpsc::channel(OUTCOMES);
@@ -241,7 +242,7 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         state.keeping = Some(Keeping::new(store, recovered, outbox, setup.channels(), &loaded, now));
     }
     let (commands, asked) = Commands::channel();
-    let api = Arc::new(Api::new(feed.clone(), commands, clock, registry)?);
+    let api = Arc::new(Api::new(feed.clone(), commands, clock, registry, language)?);
     let (shutdown, told) = oneshot::channel();
     let server = runtime.spawn(api::serve(listeners, api, async {
         // A dropped sender means the same.

@@ -281,7 +281,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         ExporterOnlyBanner => write!(out, "exporter only: keeps no incidents and sends nothing"),
         GroupName => write!(out, "redundancy group"),
         Incidents => write!(out, "incidents"),
-        Inferred => write!(out, "inferred"),
+        IsInferred => write!(out, "inferred"),
         IsRestored => write!(out, "restored"),
         JitterName => write!(out, "jitter"),
         KindDarkFibre => write!(out, "dark fibre"),

@@ -392,7 +392,7 @@ pub enum Message {
     ExporterOnlyBanner,
     GroupName,
     Incidents,
-    Inferred,
+    IsInferred,
     IsRestored,
     JitterName,
     KindDarkFibre,

@@ -237,7 +237,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         ExporterOnlyBanner => write!(out, "仅导出指标：不记故障，不发通知"),
         GroupName => write!(out, "互备组"),
         Incidents => write!(out, "故障"),
-        Inferred => write!(out, "推断"),
+        IsInferred => write!(out, "推断"),
         IsRestored => write!(out, "已恢复"),
         JitterName => write!(out, "抖动"),
         KindDarkFibre => write!(out, "裸光纤"),
