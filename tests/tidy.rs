@@ -66,8 +66,9 @@ const PURE: [&str; 14] = [
 const READERS: [&str; 2] = ["src/diagnostic/source.rs", "src/profile/read.rs"];
 
 /// Words that mean the outside world, and what to do instead.
-const OUTSIDE: [(&str, &str); 16] = [
-    ("Instant", "time is handed in as `units::Now`; `patrol` reads the clock"),
+const OUTSIDE: [(&str, &str); 17] = [
+    ("Instant::now", "time is handed in as `units::Now`; `patrol` reads the clock"),
+    ("time::Instant", "time is handed in as `units::Now`; `patrol` reads the clock"),
     ("SystemTime", "time is handed in as `units::Now`; `patrol` reads the clock"),
     ("crate::clock", "time is handed in as `units::Now`; `patrol` reads the clock"),
     ("tokio", "asynchronous work belongs to `api` and `notify::channels`"),

@@ -1,0 +1,489 @@
+#!/usr/bin/env python3
+"""linkpatrol and its peers on the same 1631 loopback targets, one probe a second each, in turns.
+
+Started by `benches/run`, inside a network namespace of its own. Every round runs every tool alone: it starts, warms up,
+and is then measured over a window, scraped every 15 s as Prometheus would. CPU is user plus system time of all its
+processes, from /proc/<pid>/stat. Standard library only.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGETS = [f"127.1.{1 + i // 250}.{1 + i % 250}" for i in range(1631)]
+TICKS = os.sysconf("SC_CLK_TCK")
+SCRAPE_EVERY = 15.0
+MARKS = ("<!-- benches/run writes from here -->", "<!-- to here -->")
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def cpu_seconds(pids):
+    """User plus system time of these processes, all threads."""
+    total = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / TICKS
+
+
+def resident_bytes(pids):
+    return sum(
+        1024 * int(line.split()[1])
+        for pid in pids
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+        if line.startswith("VmRSS:")
+    )
+
+
+def get(url, timeout=60):
+    with urllib.request.urlopen(url, timeout=timeout) as answer:
+        return answer.read().decode()
+
+
+def total(text, name, want=""):
+    """Sum of all samples of one family whose labels contain `want`."""
+    pattern = re.compile(rf"^{name}(?:\{{([^}}]*)\}})? (\S+)", re.M)
+    return sum(float(value) for labels, value in pattern.findall(text) if want in labels)
+
+
+class Tool:
+    """A program under measurement. Subclasses say how it starts and what it has counted."""
+
+    name = ""
+    program = ""
+    #: Address of its metrics, scraped during the window; None: it has none.
+    metrics = None
+    #: Whether the cost of one scrape is measured.
+    scrapes = False
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.processes = []
+
+    def start(self):
+        raise NotImplementedError
+
+    def ready(self):
+        """Whether it probes and serves."""
+        try:
+            return bool(get(self.metrics))
+        except OSError:
+            return False
+
+    def counts(self):
+        """Probes answered, and probes that ended, since its start."""
+        raise NotImplementedError
+
+    def stages(self):
+        """CPU seconds by stage since the start, where the tool says so itself."""
+        return {}
+
+    def spawn(self, *words):
+        log = open(self.folder / f"{Path(words[0]).name}.log", "ab")
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder)
+        self.processes.append(process)
+
+    def pids(self):
+        for process in self.processes:
+            if process.poll() is not None:
+                raise RuntimeError(f"{self.name} ended with {process.returncode}; see {self.folder}")
+        return [process.pid for process in self.processes]
+
+    def stop(self):
+        for process in self.processes:
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.processes = []
+
+
+class Linkpatrol(Tool):
+    name = "linkpatrol"
+    scrapes = True
+    program = os.environ.get("LINKPATROL_BINARY", str(ROOT / "target/release/linkpatrol"))
+
+    def start(self):
+        port = free_port()
+        self.metrics = f"http://127.0.0.1:{port}/metrics"
+        config = write_inventory(self.folder, port)
+        self.spawn(self.program, "serve", "--config.file", str(config))
+
+    def counts(self):
+        text = get(self.metrics)
+        answered = total(text, "linkpatrol_link_probes_total", 'outcome="answered"')
+        return answered, answered + total(text, "linkpatrol_link_probes_total", 'outcome="lost"')
+
+
+    def stages(self):
+        pattern = r'^linkpatrol_cpu_seconds_total\{stage="(\w+)"\} (\S+)'
+        return {stage: float(seconds) for stage, seconds in re.findall(pattern, get(self.metrics), re.M)}
+
+
+class Fping(Tool):
+    """Prints a line for every answer, as its users run it; the lines go to /dev/null."""
+
+    name = "fping -l -p 1000 -i 0.6"
+    program = "fping"
+
+    def start(self):
+        targets = self.folder / "targets"
+        targets.write_text("\n".join(TARGETS) + "\n")
+        self.summary = self.folder / "fping.summary"
+        self.seen = (0, 0)
+        process = subprocess.Popen(
+            [self.program, "-l", "-p", "1000", "-i", "0.6", "-f", str(targets)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=open(self.summary, "wb"),
+        )
+        self.processes.append(process)
+
+    def ready(self):
+        return True
+
+    def counts(self):
+        # SIGQUIT prints a summary of every target since the last one, and probing goes on.
+        before = self.summary.stat().st_size
+        self.processes[0].send_signal(signal.SIGQUIT)
+        time.sleep(0.5)
+        text = self.summary.read_bytes()[before:].decode()
+        rows = re.findall(r"xmt/rcv/\S+ = (\d+)/(\d+)", text)
+        answered, sent = sum(int(received) for _, received in rows), sum(int(sent) for sent, _ in rows)
+        self.seen = (self.seen[0] + answered, self.seen[1] + sent)
+        return self.seen
+
+    def stop(self):
+        for process in self.processes:
+            process.send_signal(signal.SIGINT)
+        super().stop()
+
+
+class SmokepingProber(Tool):
+    name = "smokeping_prober (ping sockets)"
+    scrapes = True
+    program = "prometheus-smokeping-prober"
+    mode = "--no-privileged"
+
+    def start(self):
+        port = free_port()
+        self.metrics = f"http://127.0.0.1:{port}/metrics"
+        config = self.folder / "smokeping.yml"
+        hosts = "".join(f"  - {target}\n" for target in TARGETS)
+        config.write_text(f"targets:\n- hosts:\n{hosts}  interval: 1s\n  network: ip4\n  protocol: icmp\n  size: 56\n")
+        listen = f"--web.listen-address=127.0.0.1:{port}"
+        self.spawn(self.program, self.mode, "--log.level=error", f"--config.file={config}", listen)
+
+    def counts(self):
+        text = get(self.metrics)
+        return total(text, "smokeping_response_duration_seconds_count"), total(text, "smokeping_requests_total")
+
+
+class SmokepingRaw(SmokepingProber):
+    name = "smokeping_prober (raw sockets, its default)"
+    mode = "--privileged"
+    scrapes = False
+
+
+class Blackbox(Tool):
+    """blackbox_exporter with ICMP, driven by Prometheus once a second per target: what most people run today."""
+
+    name = "blackbox_exporter + Prometheus"
+    program = "prometheus-blackbox-exporter"
+
+    def start(self):
+        exporter, self.prometheus = free_port(), free_port()
+        self.metrics = f"http://127.0.0.1:{self.prometheus}/-/ready"
+        modules = self.folder / "blackbox.yml"
+        modules.write_text("modules:\n  icmp:\n    prober: icmp\n    timeout: 1s\n")
+        targets = ", ".join(f'"{target}"' for target in TARGETS)
+        config = self.folder / "prometheus.yml"
+        config.write_text(
+            "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
+            "scrape_configs:\n- job_name: icmp\n  metrics_path: /probe\n  params: {module: [icmp]}\n"
+            f"  static_configs:\n  - targets: [{targets}]\n"
+            "  relabel_configs:\n"
+            "  - {source_labels: [__address__], target_label: __param_target}\n"
+            "  - {source_labels: [__param_target], target_label: instance}\n"
+            f'  - {{target_label: __address__, replacement: "127.0.0.1:{exporter}"}}\n'
+        )
+        self.spawn(
+            self.program, "--log.level=error", f"--config.file={modules}", f"--web.listen-address=127.0.0.1:{exporter}"
+        )
+        self.spawn(
+            "prometheus",
+            "--log.level=error",
+            f"--config.file={config}",
+            f"--storage.tsdb.path={self.folder / 'tsdb'}",
+            f"--web.listen-address=127.0.0.1:{self.prometheus}",
+        )
+
+    def counts(self):
+        def ask(query):
+            text = get(f"http://127.0.0.1:{self.prometheus}/api/v1/query?" + urllib.parse.urlencode({"query": query}))
+            result = json.loads(text)["data"]["result"]
+            return float(result[0]["value"][1]) if result else 0.0
+
+        return ask("sum(sum_over_time(probe_success[1h]))"), ask("sum(count_over_time(up[1h]))")
+
+
+TOOLS = [Linkpatrol, Fping, SmokepingProber, SmokepingRaw, Blackbox]
+
+
+def wait_until(what, check, most):
+    began = time.monotonic()
+    while not check():
+        if time.monotonic() - began > most:
+            raise RuntimeError(f"waited {most} s in vain for {what}")
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def measure(tool_class, seconds, warm_up):
+    """One window of one tool: a row of figures."""
+    with tempfile.TemporaryDirectory(prefix="lp-bench-") as folder:
+        tool = tool_class(Path(folder))
+        tool.start()
+        try:
+            row = {"start_seconds": wait_until(f"{tool.name} to serve", tool.ready, 180)}
+            time.sleep(warm_up)
+            answered, ended = tool.counts()
+            cpu, began = cpu_seconds(tool.pids()), time.monotonic()
+            if tool.metrics:
+                deadline = began + min(SCRAPE_EVERY, seconds / 2)
+                while deadline < began + seconds:
+                    time.sleep(max(0, deadline - time.monotonic()))
+                    get(tool.metrics)
+                    deadline += SCRAPE_EVERY
+            time.sleep(max(0, began + seconds - time.monotonic()))
+            used, lasted = cpu_seconds(tool.pids()) - cpu, time.monotonic() - began
+            after_answered, after_ended = tool.counts()
+            probes = max(after_ended - ended, 1)
+            # The counts were read a moment before and after the window; the rate makes them comparable.
+            span = time.monotonic() - began
+            row["probes_per_second"] = probes / span
+            row["answered_share"] = (after_answered - answered) / probes
+            row["cpu_share"] = used / lasted
+            row["cpu_micros_per_probe"] = 1e6 * used / (probes / span * lasted)
+            row["rss_bytes"] = resident_bytes(tool.pids())
+            row["stages"] = tool.stages()
+            return row
+        finally:
+            tool.stop()
+
+
+def measure_scrapes(tool_class, scrapes):
+    """Time and CPU of one scrape: CPU over a span with scrapes, less CPU over the same span without."""
+    with tempfile.TemporaryDirectory(prefix="lp-bench-") as folder:
+        tool = tool_class(Path(folder))
+        tool.start()
+        try:
+            wait_until(f"{tool.name} to serve", tool.ready, 180)
+            time.sleep(5)
+            span = scrapes * 0.5
+            quiet = cpu_seconds(tool.pids())
+            time.sleep(span)
+            busy = cpu_seconds(tool.pids())
+            took, size, began = [], 0, time.monotonic()
+            for number in range(scrapes):
+                time.sleep(max(0, began + number * 0.5 - time.monotonic()))
+                asked = time.monotonic()
+                size = len(get(tool.metrics))
+                took.append(time.monotonic() - asked)
+            time.sleep(max(0, began + span - time.monotonic()))
+            lasted = time.monotonic() - began
+            used = cpu_seconds(tool.pids()) - busy - (busy - quiet) * lasted / span
+            return {"seconds": statistics.median(took), "cpu_seconds": max(used, 0) / scrapes, "bytes": size}
+        finally:
+            tool.stop()
+
+
+def measure_start():
+    """Seconds from the start of the process until every link has been measured once."""
+    with tempfile.TemporaryDirectory(prefix="lp-bench-") as folder:
+        tool, began = Linkpatrol(Path(folder)), time.monotonic()
+        tool.start()
+
+        def all_measured():
+            try:
+                text = get(tool.metrics)
+            except OSError:
+                return False
+            return total(text, "linkpatrol_coverage_links", 'status="measured"') == len(TARGETS)
+
+        try:
+            wait_until("all links to be measured once", all_measured, 30)
+            return time.monotonic() - began
+        finally:
+            tool.stop()
+
+
+def write_inventory(folder, port):
+    """The shipped city with one far point a link, on loopback; returns the configuration that measures it."""
+    city, inventory = ROOT / "inventories/xuchang", folder / "inventory"
+    shutil.copytree(city, inventory)
+    text = (inventory / "inventory.yaml").read_text()
+    # `serve` measures no synthetic inventory; these addresses are this machine's own.
+    (inventory / "inventory.yaml").write_text(text.replace("synthetic: true", "synthetic: false"))
+    rows = "".join(
+        f"LL-{number:04},BENCH-{number:05},private,carrier-a,U{1 + number % 35:02},A,Z,100M,normal,active,{address}\n"
+        for number, address in enumerate(TARGETS, 1)
+    )
+    head = "id,cid,kind,carrier,unit,a_end,z_end,bandwidth,priority,status,far_address\n"
+    (inventory / "links.csv").write_text(head + rows)
+    config = folder / "linkpatrol.yaml"
+    config.write_text(
+        f"listen: [\"127.0.0.1:{port}\"]\ndata_dir: {folder / 'state'}\ninventory: {inventory}\nprobes: {ROOT / 'probes'}\n"
+    )
+    return config
+
+
+def spread(values, scale=1.0, digits=1):
+    """Median and range, as text."""
+    scaled = sorted(value * scale for value in values)
+    if len(scaled) == 1:
+        return f"{scaled[0]:.{digits}f}"
+    return f"{statistics.median(scaled):.{digits}f} ({scaled[0]:.{digits}f}-{scaled[-1]:.{digits}f})"
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def version(program, *words):
+    try:
+        done = subprocess.run([program, *words], capture_output=True, text=True, timeout=10)
+    except OSError:
+        return f"{program}: not installed"
+    return (done.stdout or done.stderr).strip().splitlines()[0]
+
+
+def machine():
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return f"{os.cpu_count()} cores ({model.group(1) if model else 'unknown'}), Linux {platform.release()}"
+
+
+def report(arguments, results, scrapes, starts):
+    """The measured part of docs/performance.md."""
+    ours = statistics.median(row["cpu_micros_per_probe"] for row in results[Linkpatrol])
+    rows = []
+    for tool, measured in results.items():
+        cost = [row["cpu_micros_per_probe"] for row in measured]
+        rows.append([
+            tool.name,
+            spread(cost),
+            f"{statistics.median(cost) / ours:.1f}",
+            spread([row["probes_per_second"] for row in measured], digits=0),
+            spread([row["answered_share"] for row in measured], 100) + " %",
+            spread([row["cpu_share"] for row in measured], 100) + " %",
+            spread([row["rss_bytes"] for row in measured], 1 / (1 << 20), 0) + " MiB",
+        ])
+    head = ["tool", "CPU µs per probe", "of linkpatrol", "probes/s", "answered", "CPU of one core", "RSS"]
+    parts = [
+        f"Measured {time.strftime('%Y-%m-%d', time.gmtime())} on {machine()}, with `benches/run {' '.join(sys.argv[1:])}`: "
+        f"{len(TARGETS)} loopback targets, one probe a second each, {arguments.rounds} rounds of {arguments.seconds} s after "
+        f"{arguments.warm_up} s, tools in turns, each alone; median (range).",
+        "### CPU per probe\n\n" + table(head, rows),
+    ]
+    stages = [row["stages"] for row in results[Linkpatrol] if row["stages"]]
+    if stages:
+        shares = {name: sum(row[name] for row in stages) for name in stages[0]}
+        whole = sum(shares.values()) or 1
+        parts.append(
+            "Ours by stage, from `linkpatrol_cpu_seconds_total`: "
+            + ", ".join(f"{name} {100 * seconds / whole:.0f} %" for name, seconds in shares.items())
+            + "."
+        )
+    if scrapes:
+        rows = [
+            [tool.name, spread(s["seconds"] for s in all_), spread(s["cpu_seconds"] for s in all_), f"{all_[0]['bytes']:,}"]
+            for tool, all_ in (
+                (tool, [{**s, "seconds": 1e3 * s["seconds"], "cpu_seconds": 1e3 * s["cpu_seconds"]} for s in measured])
+                for tool, measured in scrapes.items()
+            )
+        ]
+        parts.append("### One scrape of `/metrics`\n\n" + table(["tool", "time ms", "CPU ms", "bytes"], rows))
+    if starts:
+        parts.append(f"### Start\n\nFrom the start of the process to all links measured once: {spread(starts, digits=2)} s.")
+    parts.append(
+        "Versions: "
+        + "; ".join([
+            version(Linkpatrol.program, "--version"),
+            version("fping", "--version"),
+            version("prometheus-smokeping-prober", "--version"),
+            version("prometheus-blackbox-exporter", "--version"),
+            version("prometheus", "--version"),
+        ])
+        + "."
+    )
+    return "\n\n".join(parts)
+
+
+def write_document(text):
+    document = ROOT / "docs/performance.md"
+    before, rest = document.read_text().split(MARKS[0])
+    document.write_text(f"{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{rest.split(MARKS[1])[1]}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60, help="length of a window (default: %(default)s)")
+    parser.add_argument("--warm-up", type=float, default=10, help="before a window (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--scrapes", type=int, default=20, help="for the cost of one scrape; 0: leave out")
+    parser.add_argument("--only", help="only tools whose name contains this")
+    parser.add_argument("--write", action="store_true", help="write docs/performance.md also after a short run")
+    arguments = parser.parse_args()
+
+    tools = [tool for tool in TOOLS if shutil.which(tool.program) and (arguments.only or "") in tool.name]
+    results = {tool: [] for tool in tools}
+    scrapes, starts = {}, []
+    for number in range(1, arguments.rounds + 1):
+        for tool in tools:
+            row = measure(tool, arguments.seconds, arguments.warm_up)
+            results[tool].append(row)
+            print(
+                f"round {number} {tool.name}: {row['cpu_micros_per_probe']:.1f} µs per probe, "
+                f"{row['probes_per_second']:.0f}/s, {100 * row['answered_share']:.1f} % answered, "
+                f"{row['rss_bytes'] / (1 << 20):.0f} MiB, up after {row['start_seconds']:.1f} s",
+                flush=True,
+            )
+        if Linkpatrol in tools:
+            starts.append(measure_start())
+            print(f"round {number} all links measured once after {starts[-1]:.2f} s", flush=True)
+        for tool in (tool for tool in tools if arguments.scrapes and tool.scrapes):
+            scrapes.setdefault(tool, []).append(measure_scrapes(tool, arguments.scrapes))
+            print(f"round {number} {tool.name}: one scrape {scrapes[tool][-1]}", flush=True)
+    if Linkpatrol not in tools:
+        return
+    text = report(arguments, results, scrapes, starts)
+    print(f"\n{text}")
+    if arguments.write or (arguments.seconds >= 60 and arguments.rounds >= 5 and not arguments.only):
+        write_document(text)
+
+
+if __name__ == "__main__":
+    main()
