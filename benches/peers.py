@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGETS = [f"127.1.{1 + i // 250}.{1 + i % 250}" for i in range(1631)]
 TICKS = os.sysconf("SC_CLK_TCK")
 SCRAPE_EVERY = 15.0
+CITIES = [("idle", False), ("every core busy with other work", True)]
 MARKS = ("<!-- benches/run writes from here -->", "<!-- to here -->")
 
 
@@ -340,6 +341,21 @@ def measure_start():
             tool.stop()
 
 
+def measure_city(busy):
+    """The score of one simulated city against its truth; with every core kept busy by other work when `busy`."""
+    spin = [sys.executable, "-c", "while True: pass"]
+    others = [subprocess.Popen(spin) for _ in range(os.cpu_count() if busy else 0)]
+    try:
+        # Standard output is one line of JSON; exit code 1 says that the score is not perfect, which the figures show.
+        words = [Linkpatrol.program, "demo", "--time-limit", "50s", "--summary", "json", "--listen", f"127.0.0.1:{free_port()}"]
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180)
+        return json.loads(done.stdout)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
 def write_inventory(folder, port):
     """The shipped city with one far point a link, on loopback; returns the configuration that measures it."""
     city, inventory = ROOT / "inventories/xuchang", folder / "inventory"
@@ -386,7 +402,28 @@ def machine():
     return f"{os.cpu_count()} cores ({model.group(1) if model else 'unknown'}), Linux {platform.release()}"
 
 
-def report(arguments, results, scrapes, starts):
+def city_table(cities):
+    head = ["machine", "cuts", "missed", "false alarms", "cut to open incident, median s", "most s",
+            "RTT error p50 µs", "RTT error p99 µs", "probes answered"]  # fmt: skip
+    rows = []
+    for name, scores in cities.items():
+        each = lambda take, scale=1.0, digits=0: spread([take(score) for score in scores], scale, digits)
+        rows.append([
+            name,
+            each(lambda score: score["cuts"]),
+            each(lambda score: score["missed_cuts"]),
+            each(lambda score: score["false_alarms"]),
+            each(lambda score: score["detection_seconds"]["p50"], digits=2),
+            each(lambda score: score["detection_seconds"]["max"], digits=2),
+            each(lambda score: score["rtt_error_seconds"]["p50"], 1e6, 1),
+            each(lambda score: score["rtt_error_seconds"]["p99"], 1e6, 1),
+            each(lambda score: score["probes"]["answered"]),
+        ])
+    note = "`linkpatrol demo --time-limit 50s --summary json`; RTT error is ours minus that of an independent AF_PACKET tap."
+    return f"{note}\n\n{table(head, rows)}"
+
+
+def report(arguments, results, scrapes, starts, cities):
     """The measured part of docs/performance.md."""
     ours = statistics.median(row["cpu_micros_per_probe"] for row in results[Linkpatrol])
     rows = []
@@ -426,6 +463,8 @@ def report(arguments, results, scrapes, starts):
             )
         ]
         parts.append("### One scrape of `/metrics`\n\n" + table(["tool", "time ms", "CPU ms", "bytes"], rows))
+    if cities:
+        parts.append("### Against the truth of the simulated city\n\n" + city_table(cities))
     if starts:
         parts.append(f"### Start\n\nFrom the start of the process to all links measured once: {spread(starts, digits=2)} s.")
     parts.append(
@@ -454,13 +493,14 @@ def main():
     parser.add_argument("--warm-up", type=float, default=10, help="before a window (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scrapes", type=int, default=20, help="for the cost of one scrape; 0: leave out")
+    parser.add_argument("--no-city", dest="city", action="store_false", help="leave out the simulated city")
     parser.add_argument("--only", help="only tools whose name contains this")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md also after a short run")
     arguments = parser.parse_args()
 
     tools = [tool for tool in TOOLS if shutil.which(tool.program) and (arguments.only or "") in tool.name]
     results = {tool: [] for tool in tools}
-    scrapes, starts = {}, []
+    scrapes, starts, cities = {}, [], {}
     for number in range(1, arguments.rounds + 1):
         for tool in tools:
             row = measure(tool, arguments.seconds, arguments.warm_up)
@@ -477,9 +517,12 @@ def main():
         for tool in (tool for tool in tools if arguments.scrapes and tool.scrapes):
             scrapes.setdefault(tool, []).append(measure_scrapes(tool, arguments.scrapes))
             print(f"round {number} {tool.name}: one scrape {scrapes[tool][-1]}", flush=True)
+        for name, busy in CITIES if arguments.city and Linkpatrol in tools else ():
+            cities.setdefault(name, []).append(measure_city(busy))
+            print(f"round {number} city, {name}: {cities[name][-1]}", flush=True)
     if Linkpatrol not in tools:
         return
-    text = report(arguments, results, scrapes, starts)
+    text = report(arguments, results, scrapes, starts, cities)
     print(f"\n{text}")
     if arguments.write or (arguments.seconds >= 60 and arguments.rounds >= 5 and not arguments.only):
         write_document(text)
