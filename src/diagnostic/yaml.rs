@@ -302,3 +302,90 @@ pub fn shortened(text: &str) -> String {
         None => text.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{config::Config, text::Language};
+
+    /// Reads `text` as a configuration; returns its findings as people see them, without the help.
+    fn found(text: &[u8]) -> (Option<Config>, Vec<String>) {
+        let mut findings = Findings::default();
+        let source = Source { file: Path::new("f").into(), bytes: text.to_vec() };
+        let document = decode::<Config>(&source, &mut findings);
+        let told = findings.into_sorted().iter().map(|finding| finding.print(Language::En)).collect::<Vec<_>>();
+        let first_lines = told.iter().map(|told| told.lines().next().unwrap_or_default().to_owned()).collect();
+        (document.map(|document| document.value), first_lines)
+    }
+
+    #[test]
+    fn everything_wrong_is_found_in_one_pass_and_the_rest_still_decodes() {
+        let text = "languag: en\ndata_dir: here\nlisten: [nowhere, \"127.0.0.1:1\", 7]\nlimits: {total: many, per_target: 3}\n";
+        let (config, told) = found(text.as_bytes());
+        let expected = [
+            "f:1:1: error LP1005: there is no key `languag` here",
+            "f:3:10: error LP1007: `nowhere` is not an IP address with a port",
+            "f:3:34: error LP1007: `7` is not an IP address with a port",
+            "f:4:17: error LP1007: `many` is not a whole number from 0 to 4294967295",
+        ];
+        assert_eq!(told, expected);
+        let config = config.unwrap();
+        assert_eq!((config.data_dir.to_str(), config.limits.per_target, config.listen.len()), (Some("here"), 3, 1));
+    }
+
+    #[test]
+    fn a_part_that_was_taken_out_is_not_reported_missing_again() {
+        let (config, told) = found(b"witnesses:\n  - {name: gateway, address: 300.1.1.1}\n  - {name: other}\n");
+        let expected =
+            ["f:2:30: error LP1007: `300.1.1.1` is not an IP address", "f:3:5: error LP1006: `address` is missing"];
+        assert_eq!(told, expected);
+        assert_eq!(config.unwrap().witnesses, []);
+    }
+
+    #[test]
+    fn columns_count_letters_and_an_empty_file_says_nothing() {
+        let (_, told) = found("\u{FEFF}# 值班\n证书: 一, listen\n".as_bytes());
+        assert_eq!(told, ["f:2:1: error LP1005: there is no key `证书` here"]);
+        for empty in ["", "# nothing\n", "---\n", "~\n"] {
+            assert_eq!(found(empty.as_bytes()), (Some(Config::default()), vec![]), "{empty:?}");
+        }
+    }
+
+    #[test]
+    fn aliases_stand_for_their_values() {
+        let text = "alertmanagers:\n  - &a {name: main, url: \"http://127.0.0.1:9093\"}\n  - *a\n";
+        let (config, told) = found(text.as_bytes());
+        assert_eq!((config.unwrap().alertmanagers.len(), told), (2, vec![]));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_bring_it_down(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            found(&bytes);
+        }
+
+        #[test]
+        fn nothing_that_looks_like_yaml_brings_it_down(text in "[a-c0-2 \n\t:,&*!|>'\"#%@`{}\\[\\]?~.-]{0,120}") {
+            found(text.as_bytes());
+        }
+
+        /// Somebody's cat walks over the example: what is found lies inside the file.
+        #[test]
+        fn a_damaged_example_gives_findings_inside_it(at in 0usize..2500, by in "[ \n:,{}\\[\\]\"a-]{0,3}", cut in 0usize..4) {
+            let example = include_str!("../../deploy/linkpatrol.yaml");
+            let mut text: Vec<char> = example.chars().collect();
+            let at = at.min(text.len() - cut);
+            text.splice(at..at + cut, by.chars());
+            let text: String = text.into_iter().collect();
+            let mut findings = Findings::default();
+            let source = Source { file: Path::new("f").into(), bytes: text.clone().into_bytes() };
+            decode::<Config>(&source, &mut findings);
+            let lines = u32::try_from(text.lines().count()).unwrap() + 1;
+            for finding in findings.into_sorted() {
+                prop_assert!((1..=lines).contains(&finding.place.line), "{}", finding.print(Language::En));
+            }
+        }
+    }
+}

@@ -174,10 +174,14 @@ impl Cursor<'_> {
         let mut line = self.line + lines(&self.text[begin..self.text.len() - record.len()]);
         let (mut column, mut quoted) = (1, false);
         self.starts.push((line, column));
+        let mut before = ',';
         for letter in record.chars() {
             column += 1;
+            // A quotation mark opens a cell only at its beginning, or doubled inside; elsewhere it is a letter.
+            let opens = before == ',' || before == '"';
+            before = letter;
             match letter {
-                '"' => quoted = !quoted,
+                '"' if quoted || opens => quoted = !quoted,
                 ',' if !quoted => {
                     if self.starts.len() == cells {
                         return;

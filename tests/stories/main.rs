@@ -1,3 +1,4 @@
 //! Stories: the built binary, driven from outside as its users drive it. One file per story.
 
 mod harness;
+mod s01_check;
