@@ -2,3 +2,5 @@
 
 mod harness;
 mod s01_check;
+mod s02_serve;
+mod site;
