@@ -116,7 +116,7 @@ fn default_resend() -> Duration {
 }
 
 fn default_lifetime() -> Duration {
-    Duration::from_secs(4 * 3600)
+    Duration::from_secs(24 * 3600)
 }
 
 impl Default for Config {

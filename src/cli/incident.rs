@@ -1,15 +1,211 @@
-//! `linkpatrol incident`.
+//! `linkpatrol incident`: what is broken, and answering for it, at the running daemon.
 
 use std::process::ExitCode;
 
-use super::Global;
+use clap::Subcommand;
+use http_body_util::{BodyExt, Full};
+use hyper::{Method, Request, StatusCode, Uri, body::Bytes};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use serde_json::{Value, json};
+use tokio::time::{Duration, timeout};
+use ulid::Ulid;
+
+use super::{Global, Output};
+use crate::{
+    clock::{Clock, SystemClock},
+    text::{Language, Message},
+};
+
+/// A command waits for the loop ten seconds at most; the daemon answers before this.
+const ANSWER: Duration = Duration::from_secs(15);
+/// Most incidents that `list` shows: a page of the API.
+const LISTED: usize = 200;
 
 /// Lists, shows, acknowledges and closes incidents of the running daemon.
 #[derive(Debug, clap::Args)]
-pub struct Incident {}
+pub struct Incident {
+    /// Where the daemon serves.
+    #[arg(long, global = true, default_value = "http://127.0.0.1:9815", value_name = "URL")]
+    url: String,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Open incidents, then restored ones, then closed ones that have not left yet.
+    List,
+    /// One incident with its clocks, links and timeline.
+    Show { id: String },
+    /// Says that somebody works on it: stops the response clock.
+    Acknowledge(Signed),
+    /// Ends a restored incident for good.
+    Close(Signed),
+}
+
+#[derive(Debug, clap::Args)]
+struct Signed {
+    id: String,
+    /// Who does this: it stands in the record.
+    #[arg(long, value_name = "NAME")]
+    actor: String,
+    /// What others should know.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    note: String,
+}
+
+/// Why nothing was done.
+enum Failure {
+    /// The daemon said no.
+    Problem(Value),
+    /// It was not reached, or spoke nonsense.
+    NotReached(String),
+}
 
 impl Incident {
-    pub fn run(self, _global: &Global) -> ExitCode {
-        ExitCode::from(2)
+    pub fn run(self, global: &Global) -> ExitCode {
+        let language = global.language(None);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let answer = match runtime {
+            Ok(runtime) => runtime.block_on(self.ask()),
+            Err(error) => Err(Failure::NotReached(error.to_string())),
+        };
+        match answer {
+            Ok(answer) => {
+                match global.output {
+                    Output::Json => anstream::println!("{answer:#}"),
+                    Output::Text => anstream::print!("{}", self.text(&answer, language)),
+                }
+                ExitCode::SUCCESS
+            }
+            Err(Failure::Problem(problem)) => {
+                anstream::eprintln!("{}", refusal(&problem, language));
+                ExitCode::from(1)
+            }
+            Err(Failure::NotReached(reason)) => {
+                anstream::eprintln!("{}", Message::DaemonNotReached { url: self.url, reason }.say(language));
+                ExitCode::from(2)
+            }
+        }
     }
+
+    async fn ask(&self) -> Result<Value, Failure> {
+        match &self.action {
+            Action::List => self.call(Method::GET, &format!("?limit={LISTED}"), None).await,
+            Action::Show { id } => self.call(Method::GET, &format!("/{id}"), None).await,
+            Action::Acknowledge(signed) => self.command(signed, "acknowledge").await,
+            Action::Close(signed) => self.command(signed, "close").await,
+        }
+    }
+
+    async fn command(&self, signed: &Signed, action: &str) -> Result<Value, Failure> {
+        let body = json!({"actor": signed.actor, "note": signed.note});
+        self.call(Method::POST, &format!("/{}/{action}", signed.id), Some(body)).await
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, Failure> {
+        let url = format!("{}/api/v1/incidents{path}", self.url.trim_end_matches('/'));
+        let url: Uri = url.parse().map_err(|error| Failure::NotReached(format!("{error}")))?;
+        // A lost answer can be asked for again without doing the thing twice.
+        let key = Ulid::from_parts(SystemClock::start().now().utc.0.unsigned_abs(), rand::random());
+        let request = Request::builder()
+            .method(method)
+            .uri(url)
+            .header("content-type", "application/json")
+            .header("idempotency-key", key.to_string())
+            .body(Full::from(body.map(|body| body.to_string()).unwrap_or_default()))
+            .map_err(|error| Failure::NotReached(error.to_string()))?;
+        match timeout(ANSWER, exchange(request)).await {
+            Err(_) => Err(Failure::NotReached("no answer in time".into())),
+            Ok(Err(reason)) => Err(Failure::NotReached(reason)),
+            Ok(Ok((status, body))) => match serde_json::from_slice(&body) {
+                Ok(answer) if status.is_success() => Ok(answer),
+                Ok(problem) => Err(Failure::Problem(problem)),
+                Err(_) => Err(Failure::NotReached(format!("{status}, and no JSON"))),
+            },
+        }
+    }
+
+    fn text(&self, answer: &Value, language: Language) -> String {
+        match &self.action {
+            Action::List => match answer["incidents"].as_array().map(Vec::as_slice) {
+                None | Some([]) => format!("{}\n", Message::NoIncidents.say(language)),
+                Some(incidents) => incidents.iter().map(|incident| line(incident, language)).collect(),
+            },
+            Action::Show { .. } => show(answer, language),
+            Action::Acknowledge(_) | Action::Close(_) => {
+                format!("{} {}\n", Message::Done.say(language), word(&answer["at"]))
+            }
+        }
+    }
+}
+
+async fn exchange(request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String> {
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let response = client.request(request).await.map_err(|error| error.to_string())?;
+    let status = response.status();
+    let body = response.into_body().collect().await.map_err(|error| error.to_string())?;
+    Ok((status, body.to_bytes()))
+}
+
+/// One incident in a line: what lines up first, names last.
+fn line(incident: &Value, language: Language) -> String {
+    let links = members(incident);
+    let down = links.iter().filter(|link| link["down"] == true).count();
+    let scope = Message::Scope { kind: word(&incident["scope"]).into(), name: word(&incident["scope_id"]).into() };
+    let inferred = match incident["inferred"] == true {
+        true => format!(" ({})", Message::IsInferred.say(language)),
+        false => String::new(),
+    };
+    format!(
+        "{} {} {:8} {} {down}/{} {}{inferred}\n",
+        word(&incident["id"]),
+        incident["tier"],
+        word(&incident["phase"]),
+        word(&incident["began"]),
+        links.len(),
+        scope.say(language),
+    )
+}
+
+fn show(incident: &Value, language: Language) -> String {
+    let mut out = line(incident, language);
+    for clock in incident["clocks"].as_array().into_iter().flatten() {
+        let label = if clock["clock"] == "response" { Message::Respond } else { Message::Restore };
+        let ended = match clock["stopped"].as_str() {
+            Some(stopped) => Message::ClockStopped { at: stopped.into() },
+            None => Message::ClockRuns,
+        };
+        let (label, deadline, ended) = (label.say(language), word(&clock["deadline"]), ended.say(language));
+        out += &format!("  {label} {deadline} {ended} ({})\n", word(&clock["clause"]));
+    }
+    for link in members(incident) {
+        let state = if link["down"] == true { Message::StateDown } else { Message::StateUp };
+        out += &format!("  {} {}\n", word(&link["link"]), state.say(language));
+    }
+    for entry in incident["timeline"].as_array().into_iter().flatten() {
+        let [at, event, actor, note] = ["at", "event", "actor", "note"].map(|key| word(&entry[key]));
+        out += format!("  {at} {event} {actor} {note}").trim_end();
+        out.push('\n');
+    }
+    out
+}
+
+/// The daemon's refusal in the reader's language; what has no words of its own keeps the daemon's title.
+fn refusal(problem: &Value, language: Language) -> String {
+    let refused =
+        Message::CommandRefused { code: word(&problem["code"]).into(), title: word(&problem["title"]).into() };
+    match problem["detail"].as_str() {
+        Some(detail) => format!("{} ({detail})", refused.say(language)),
+        None => refused.say(language).to_string(),
+    }
+}
+
+fn members(incident: &Value) -> &[Value] {
+    incident["links"].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The text of a JSON string; empty for anything else.
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }

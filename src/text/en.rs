@@ -134,6 +134,12 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         ExplainPoint { role, target, deciding: false } => write!(out, "point {role} {target}: localises"),
         ExplainContract => write!(out, "contract"),
         ByDefault => write!(out, "default"),
+        // ---- incident
+        ClockRuns => write!(out, "running"),
+        ClockStopped { at } => write!(out, "stopped at {at}"),
+        CommandRefused { code, title } => write!(out, "{title} ({code})"),
+        DaemonNotReached { url, reason } => write!(out, "{url} is not reached: {reason}"),
+        Done => write!(out, "recorded"),
         // ---- inventory
         NoInventory => write!(out, "there is no inventory here: `inventory.yaml` is missing"),
         NoInventoryHelp => write!(out, "set `inventory:` in linkpatrol.yaml to a folder such as inventories/xuchang"),

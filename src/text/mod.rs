@@ -238,6 +238,21 @@ pub enum Message {
     },
     ExplainContract,
     ByDefault,
+    // ---- incident
+    ClockRuns,
+    ClockStopped {
+        at: String,
+    },
+    CommandRefused {
+        code: String,
+        /// In English, from the daemon: for codes without words of their own.
+        title: String,
+    },
+    DaemonNotReached {
+        url: String,
+        reason: String,
+    },
+    Done,
     // ---- inventory
     NoInventory,
     NoInventoryHelp,

@@ -119,6 +119,20 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         ExplainPoint { role, target, deciding: false } => write!(out, "测点 {role} {target}：辅助定位"),
         ExplainContract => write!(out, "合同"),
         ByDefault => write!(out, "默认值"),
+        // ---- incident
+        ClockRuns => write!(out, "计时中"),
+        ClockStopped { at } => write!(out, "已于 {at} 停止"),
+        CommandRefused { code, title } => match code.as_str() {
+            "no_such_incident" => write!(out, "没有这个故障编号"),
+            "already_acknowledged" => write!(out, "已有人响应"),
+            "not_restored" => write!(out, "故障尚未恢复，不能关闭"),
+            "already_closed" => write!(out, "故障已关闭"),
+            "no_actor" => write!(out, "须写明操作人，1 至 64 个字"),
+            "not_kept" => write!(out, "该进程不记故障（--exporter-only）"),
+            code => write!(out, "{title}（{code}）"),
+        },
+        DaemonNotReached { url, reason } => write!(out, "连不上 {url}：{reason}"),
+        Done => write!(out, "已记录"),
         // ---- inventory
         NoInventory => write!(out, "此处没有台账目录：缺少 `inventory.yaml`"),
         NoInventoryHelp => write!(out, "在 linkpatrol.yaml 中把 `inventory:` 设为目录，例如 inventories/xuchang"),

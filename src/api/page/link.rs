@@ -83,7 +83,7 @@ pub(in crate::api) async fn link(
         (Message::CarrierName, carrier.name.clone()),
         (Message::KindName, frame.say(kind(link.kind))),
         (Message::Ends, format!("{} → {}", link.a_end, link.z_end)),
-        (Message::Bandwidth, format!("{}bit/s", link.bandwidth)),
+        (Message::Bandwidth, link.bandwidth.to_string()),
         (Message::SharedRoutes, segments.join("、")),
         (Message::GroupName, link.group.as_deref().unwrap_or("–").to_owned()),
     ];

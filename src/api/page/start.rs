@@ -13,8 +13,8 @@ use serde::Deserialize;
 use super::{Frame, percent, show, spell};
 use crate::{
     api::{Api, links::Filter},
-    incident::{Clock, Incident, IncidentPhase},
-    inventory::{Inventory, Kind, Link},
+    incident::{Clock, Incident, IncidentKind, IncidentPhase},
+    inventory::{Inventory, Kind, Link, Priority},
     judge::LinkState,
     notify,
     snapshot::{LinkView, Snapshot},
@@ -168,7 +168,11 @@ impl IncidentRow {
             open: incident.phase == IncidentPhase::Open,
             tier: incident.tier,
             level: frame.say(Message::Tier(incident.tier)),
-            scope: frame.say(notify::scope(incident, inventory)),
+            scope: frame.say(match incident.kind {
+                IncidentKind::Outage => notify::scope(incident, inventory),
+                // What it may be is more than where.
+                IncidentKind::Isolation | IncidentKind::Own => notify::summary(incident, inventory, false),
+            }),
             inferred: incident.inferred,
             ask_unit: incident.unit_power_suspected,
             began: frame.clock(incident.began),
@@ -209,7 +213,7 @@ impl LinkRow {
             unit: inventory.units[link.unit.at()].name.clone(),
             carrier: inventory.carriers[link.carrier.at()].name.clone(),
             kind: frame.say(kind(link.kind)),
-            lifeline: link.priority == crate::inventory::Priority::Lifeline,
+            lifeline: link.priority == Priority::Lifeline,
             rtt: point.and_then(|point| point.last_rtt).map_or("–".into(), milliseconds),
             loss: percent((minute.lost, minute.lost + minute.answered)),
             availability: percent(view.month.known()),
