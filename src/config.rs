@@ -161,8 +161,13 @@ impl Config {
         let usual = ["linkpatrol.yaml", "/etc/linkpatrol/linkpatrol.yaml"].map(Path::new);
         match file.or_else(|| usual.into_iter().find(|file| file.is_file())) {
             Some(file) => Self::read(file, findings),
-            None => Some(Self::default().beside(&source_folder())),
+            None => Some(Self::shipped()),
         }
+    }
+
+    /// The data beside Cargo.toml, whatever lies in the folder we are in.
+    pub fn shipped() -> Self {
+        Self::default().beside(&source_folder())
     }
 
     fn read(file: &Path, findings: &mut Findings) -> Option<Self> {

@@ -19,7 +19,7 @@ def outages(truth):
     end = next((line["at"] for line in truth if line["event"] == "end"), float("inf"))
     mended = {line["cut"]: line["at"] for line in truth if line["event"] == "mend"}
     cuts = sorted(
-        (link, line["at"], mended.get(line["cut"], end), line["cut"])
+        (link, line["at"], min(mended.get(line["cut"], end), end), line["cut"])
         for line in truth if line["event"] == "cut" for link in line["links"]
     )
     merged = []
@@ -37,6 +37,7 @@ def score(truth, verdicts):
     real = outages(truth)
     alarms = sorted((line["at"], link) for line in verdicts if line["event"] == "incident" for link in line["links"])
     covers = lambda outage, at, link: outage[0] == link and outage[1] <= at <= outage[2] + SURE
+    unsure = lambda at: any(outage[0] == "@vantage" and outage[1] <= at <= outage[1] + SURE for outage in real)
     missed, delays = {}, []
     for outage in real:
         noticed = next((at for at, link in alarms if covers(outage, at, link)), None)
@@ -48,7 +49,9 @@ def score(truth, verdicts):
     return {
         "cuts": len(missed),
         "missed_cuts": sum(missed.values()),
-        "false_alarms": sum(not any(covers(outage, at, link) for outage in real) for at, link in alarms),
+        "false_alarms": sum(
+            not unsure(at) and not any(covers(outage, at, link) for outage in real) for at, link in alarms
+        ),
         "detection_seconds": {
             "p50": delays[len(delays) // 2] if delays else None,
             "max": delays[-1] if delays else None,

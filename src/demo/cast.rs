@@ -94,7 +94,7 @@ pub fn cast(story: &Story, inventory: &Inventory, seed: u64) -> Result<Vec<Happe
     order.sort_by_key(|event| breadth(&story.events[*event].place));
     let (mut happenings, mut missing) = (vec![None; order.len()], vec![]);
     for event in order {
-        let busy = busy_links(&happenings, &story.events[event]);
+        let busy = Busy::with(&happenings, &story.events[event]);
         match find(event, &story.events[event], inventory, &busy, &mut random) {
             Ok(happening) => happenings[event] = Some(happening),
             Err(place) => missing.push(place),
@@ -118,24 +118,38 @@ fn breadth(place: &Where) -> u8 {
 /// 10 s: what a link needs after one event until it is seen to be well again.
 const REST: Duration = Duration::from_secs(10);
 
-fn busy_links(happenings: &[Option<Happening>], event: &Event) -> BTreeSet<LinkIndex> {
-    let (from, until) = (event.at.saturating_sub(REST), event.at + event.lasts + REST);
-    let near = happenings.iter().flatten().filter(|other| other.scope != "everything");
-    near.filter(|other| other.from < until && from < other.until).flat_map(|other| other.links.clone()).collect()
+/// What other events have taken.
+struct Busy {
+    /// Links that are touched at the time.
+    links: BTreeSet<LinkIndex>,
+    /// Places that the story has shown at any time.
+    places: BTreeSet<(&'static str, String)>,
+}
+
+impl Busy {
+    fn with(happenings: &[Option<Happening>], event: &Event) -> Self {
+        let (from, until) = (event.at.saturating_sub(REST), event.at + event.lasts + REST);
+        let others = || happenings.iter().flatten().filter(|other| other.scope != "everything");
+        let near = others().filter(|other| other.from < until && from < other.until);
+        Self {
+            links: near.flat_map(|other| other.links.clone()).collect(),
+            places: others().map(|other| (other.scope, other.id.clone())).collect(),
+        }
+    }
 }
 
 fn find(
     number: usize,
     event: &Event,
     inventory: &Inventory,
-    busy: &BTreeSet<LinkIndex>,
+    busy: &Busy,
     random: &mut SmallRng,
 ) -> Result<Happening, NoSuchPlace> {
     let all = || (0..).map(LinkIndex).take(inventory.links.len());
     let (scope, pick, candidates) = match &event.place {
         Where::Everything => return Ok(happening(event, "everything", String::new(), all().collect())),
         Where::Links(count) => {
-            let free: Vec<_> = all().filter(|link| !busy.contains(link)).collect();
+            let free: Vec<_> = all().filter(|link| !busy.links.contains(link)).collect();
             let mut links: Vec<_> = free.choose_multiple(random, *count).copied().collect();
             links.sort_unstable();
             return Ok(happening(event, "links", String::new(), links));
@@ -163,7 +177,7 @@ fn find(
         }
     };
     let known = candidates.iter().take(KNOWN).map(|candidate| candidate.id.clone()).collect();
-    match (choose(candidates, pick, busy, random), pick) {
+    match (choose(candidates, scope, pick, busy, random), pick) {
         (Some(Candidate { id, links }), _) => Ok(happening(event, scope, id, links)),
         (None, Pick::Id(id)) => Err(NoSuchPlace { event: number, scope, id: id.clone(), known }),
         (None, Pick::Random) => Err(NoSuchPlace { event: number, scope, id: "random".into(), known }),
@@ -194,20 +208,24 @@ fn members<'a>(
     places.map(|(at, id)| Candidate { id: id.clone(), links: of(at) }).collect()
 }
 
-/// By id; or any that has links: at best one whose links are all free, else the least busy.
+/// By id; or any that has links: at best one whose links are all free and that was not shown yet.
 fn choose(
     candidates: Vec<Candidate>,
+    scope: &'static str,
     pick: &Pick,
-    busy: &BTreeSet<LinkIndex>,
+    busy: &Busy,
     random: &mut SmallRng,
 ) -> Option<Candidate> {
     if let Pick::Id(id) = pick {
         return candidates.into_iter().find(|candidate| candidate.id == *id);
     }
-    let overlap = |candidate: &Candidate| candidate.links.iter().filter(|link| busy.contains(link)).count();
+    let taken = |candidate: &Candidate| {
+        let overlap = candidate.links.iter().filter(|link| busy.links.contains(link)).count();
+        (overlap, busy.places.contains(&(scope, candidate.id.clone())))
+    };
     let mut useful: Vec<_> = candidates.into_iter().filter(|candidate| !candidate.links.is_empty()).collect();
-    let least = useful.iter().map(overlap).min()?;
-    useful.retain(|candidate| overlap(candidate) == least);
+    let least = useful.iter().map(taken).min()?;
+    useful.retain(|candidate| taken(candidate) == least);
     let chosen = *(0..useful.len()).collect::<Vec<_>>().choose(random)?;
     Some(useful.swap_remove(chosen))
 }

@@ -11,14 +11,19 @@
 pub mod cast;
 pub mod city;
 pub mod namespace;
+pub mod narrator;
 pub mod packet;
+pub mod run;
 pub mod score;
 pub mod simulated;
+pub mod stage;
 pub mod story;
+pub mod summary;
 pub mod tap;
 #[cfg(test)]
 mod town;
 pub mod truth;
 pub mod tun;
+pub mod verdicts;
 pub mod weather;
 pub mod world;

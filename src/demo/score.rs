@@ -6,11 +6,14 @@
 //! - Cuts of one link less than 10 s apart are one outage: recovery is proved over 5 s, and settles.
 //! - An outage is noticed by the first incident that holds the link as down, at the latest 3 s after its end. A scored
 //!   cut is missed when one of its links was not noticed.
-//! - A link held as down without an outage is a false alarm.
+//! - A link held as down without an outage is a false alarm. In the first 3 s of an isolation that is left open: nobody
+//!   could tell yet that it was our own fault, and notices wait as long.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+use super::truth::VANTAGE;
 
 /// Milliseconds.
 const SURE: i64 = 3_000;
@@ -128,6 +131,7 @@ fn outages(truth: &str) -> Result<BTreeMap<String, Vec<Outage>>, serde_json::Err
 
 /// Marks what was noticed, and counts what was not there.
 fn notice(outages: &mut BTreeMap<String, Vec<Outage>>, verdicts: &str) -> Result<usize, serde_json::Error> {
+    let isolations: Vec<i64> = outages.get(VANTAGE).into_iter().flatten().map(|outage| outage.cuts[0].from).collect();
     let mut false_alarms = 0;
     for line in verdicts.lines() {
         let line: VerdictLine = serde_json::from_str(line)?;
@@ -135,6 +139,7 @@ fn notice(outages: &mut BTreeMap<String, Vec<Outage>>, verdicts: &str) -> Result
             let known = outages.get_mut(link).and_then(|known| known.iter_mut().find(|outage| outage.holds(line.at)));
             match known {
                 Some(outage) => outage.noticed = outage.noticed.or(Some(line.at)),
+                None if isolations.iter().any(|from| (*from..=from + SURE).contains(&line.at)) => {}
                 None => false_alarms += 1,
             }
         }
@@ -178,6 +183,13 @@ mod tests {
         let short: [(f64, f64, &[&str]); 2] = [(5.0, 7.0, &["a"]), (58.0, 70.0, &["b"])];
         let (silent, told) = (scored(&short, &[]), scored(&short, &[(6.5, &["a"]), (59.9, &["b"])]));
         assert_eq!((silent.cuts, silent.missed_cuts, told.false_alarms), (0, 0, 0));
+    }
+
+    #[test]
+    fn an_isolation_is_noticed_as_such_and_accuses_nobody_once_that_is_certain() {
+        let isolation: [(f64, f64, &[&str]); 1] = [(5.0, 17.0, &[VANTAGE])];
+        let score = scored(&isolation, &[(6.5, &["a"]), (7.5, &[VANTAGE]), (8.5, &["b"])]);
+        assert_eq!((score.cuts, score.missed_cuts, score.false_alarms), (1, 0, 1));
     }
 
     #[test]

@@ -41,19 +41,19 @@ enum Order {
 }
 
 impl SimulatedProber {
-    /// The story begins now.
+    /// `started` is the story's first moment, on the monotonic clock.
     pub fn start(
         plan: Arc<Plan>,
         world: World,
         truth: Truth,
         clock: Arc<dyn Clock>,
+        started: u64,
         blocks: SyncSender<Block>,
     ) -> std::io::Result<Self> {
         let (orders, queue) = mpsc::channel();
         let status = Arc::new(Mutex::new(Status { mode: "simulated", ..Status::default() }));
-        let started = monotonic_nanos();
         let worker = Worker {
-            wheel: Wheel::new(&plan, started, &Wheel::default()),
+            wheel: Wheel::new(&plan, monotonic_nanos(), &Wheel::default()),
             addresses: addresses(&plan),
             plan,
             world,
@@ -159,7 +159,7 @@ impl Worker {
                 match order {
                     Order::Replace(plan) => self.replace(plan),
                     Order::Resolved(generation, point, address) => self.resolved(generation, point, address),
-                    Order::Stop => return self.end(),
+                    Order::Stop => return,
                 }
             }
             self.tick();
@@ -175,12 +175,6 @@ impl Worker {
     fn resolved(&mut self, generation: u32, point: PointIndex, address: Option<IpAddr>) {
         if let Some(place) = self.addresses.get_mut(point.at()).filter(|_| generation == self.plan.generation) {
             *place = address;
-        }
-    }
-
-    fn end(self) {
-        if let Err(error) = self.truth.end(self.clock.now()) {
-            tracing::error!(%error, "cannot write the truth");
         }
     }
 
@@ -315,7 +309,8 @@ mod tests {
         let truth = Truth::create(&folder.path().join("truth.jsonl"), world.happenings(), &inventory).unwrap();
         let (sender, blocks) = mpsc::sync_channel(1_000);
         let clock = Arc::new(SystemClock::start());
-        let prober = SimulatedProber::start(plan(&inventory).into(), world, truth, clock, sender).unwrap();
+        let prober =
+            SimulatedProber::start(plan(&inventory).into(), world, truth, clock, monotonic_nanos(), sender).unwrap();
         // Two seconds and a time-out of 120 points, most of which answer.
         let samples: Vec<Sample> = blocks.iter().flat_map(|block| block.samples).take(320).collect();
         Box::new(prober).stop();

@@ -75,7 +75,8 @@ impl Truth {
             let event = if turn.begins { "cut" } else { "mend" };
             (turn.at, Line { event, at: Timestamp(0), boot_ms: 0, cut: Some(turn.cut), what })
         };
-        Ok(Self { file: File::create(path)?, ahead: turns(happenings).into_iter().map(line).collect() })
+        File::create(path)?;
+        Ok(Self { file: append(path)?, ahead: turns(happenings).into_iter().map(line).collect() })
     }
 
     /// When the next line is due.
@@ -93,16 +94,22 @@ impl Truth {
         Ok(())
     }
 
-    /// Nothing that happens later counts.
-    pub fn end(mut self, now: Now) -> io::Result<()> {
-        self.put(&Line { event: "end", at: now.utc, boot_ms: now.mono.0, cut: None, what: None })
-    }
-
     fn put(&mut self, line: &Line) -> io::Result<()> {
         let mut text = serde_json::to_string(line)?;
         text.push('\n');
         self.file.write_all(text.as_bytes())
     }
+}
+
+/// Writes that the run is over: what happens later does not count. The city may go on until it is stopped.
+pub fn end(path: &Path, now: Now) -> io::Result<()> {
+    let mut truth = Truth { file: append(path)?, ahead: VecDeque::new() };
+    truth.put(&Line { event: "end", at: now.utc, boot_ms: now.mono.0, cut: None, what: None })
+}
+
+/// Lines of two writers do not overwrite each other.
+fn append(path: &Path) -> io::Result<File> {
+    File::options().create(true).append(true).open(path)
 }
 
 /// One line of the file.

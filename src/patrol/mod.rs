@@ -36,7 +36,7 @@ use crate::{
     config::{self, Config},
     diagnostic::Diagnostic,
     export,
-    incident::Scopes,
+    incident::{IncidentKind, Scopes},
     inventory::LinkId,
     judge::LinkState,
     notify::channels::{self, ChannelError},
@@ -92,8 +92,10 @@ pub enum Fact {
         since: Timestamp,
         noticed: Timestamp,
     },
+    /// `links`: those that it holds as down.
     IncidentOpened {
         id: String,
+        kind: IncidentKind,
         began: Timestamp,
         at: Timestamp,
         links: Vec<LinkId>,

@@ -278,6 +278,7 @@ impl Loop {
             match kind {
                 EffectKind::Opened => self.fact(Fact::IncidentOpened {
                     id: record.id.clone(),
+                    kind: record.kind,
                     began: record.began,
                     at: now.utc,
                     links: links(),

@@ -47,6 +47,10 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         Simulated => write!(out, "【模拟】"),
         DemoNoSuchPlace { scope, id } => write!(out, "the inventory has no {scope} `{id}`"),
         DemoNoSuchPlaceHelp { known } => write!(out, "write `random` or one of: {}", some(known)),
+        DemoNotSynthetic => write!(out, "a demo plays only with an inventory that is `synthetic: true`"),
+        DemoNotSyntheticHelp => {
+            write!(out, "leave out --config.file, or name the shipped inventory; real links are for `serve`")
+        }
         DemoStarts { story, links, seed } => write!(out, "{story}: a city of {links} links, seed {seed}"),
         DemoLook { url } => write!(out, "look at   {url}/   {url}/metrics   {url}/api/v1/incidents"),
         DemoInside { namespace, device } => {
@@ -65,10 +69,11 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             let (place, fault) = (place(scope, id, *links), trouble(fault, scope));
             if *begins { write!(out, "{place}: {fault}") } else { write!(out, "{place}: end of {fault}") }
         }
-        DemoIncident { id, links, delay } => {
-            write!(out, "noticed after {:.1} s: incident {id}, {links} links down", delay.as_secs_f64())
+        DemoNoticed { links, delay } => {
+            write!(out, "noticed: {links} links down, the first after {:.1} s", delay.as_secs_f64())
         }
-        DemoIsolation { id } => write!(out, "noticed: we cannot see the network any more, incident {id}"),
+        DemoGrouped { links } => write!(out, "grouped: one incident holds {links} links"),
+        DemoIsolation => write!(out, "noticed: we cannot see the network any more"),
         DemoBack { links } => write!(out, "{links} links up again"),
         DemoStates { up, down, unknown, incidents } => {
             write!(out, "{up} up · {down} down · {unknown} unknown · {incidents} open incidents")

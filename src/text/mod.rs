@@ -100,6 +100,8 @@ pub enum Message {
     DemoNoSuchPlaceHelp {
         known: Vec<String>,
     },
+    DemoNotSynthetic,
+    DemoNotSyntheticHelp,
     DemoStarts {
         story: String,
         links: usize,
@@ -132,14 +134,14 @@ pub enum Message {
         id: String,
         links: usize,
     },
-    DemoIncident {
-        id: String,
+    DemoNoticed {
         links: usize,
         delay: Duration,
     },
-    DemoIsolation {
-        id: String,
+    DemoGrouped {
+        links: usize,
     },
+    DemoIsolation,
     DemoBack {
         links: usize,
     },

@@ -35,6 +35,8 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         Simulated => write!(out, "【模拟】"),
         DemoNoSuchPlace { scope, id } => write!(out, "台账中没有这个{}：`{id}`", scope_word(scope)),
         DemoNoSuchPlaceHelp { known } => write!(out, "写 `random`，或其中之一：{}", some(known)),
+        DemoNotSynthetic => write!(out, "演示只接受 `synthetic: true` 的台账"),
+        DemoNotSyntheticHelp => write!(out, "去掉 --config.file，或改用随附台账；真实链路请用 `serve`"),
         DemoStarts { story, links, seed } => write!(out, "{story}：{links} 条链路的城市，种子 {seed}"),
         DemoLook { url } => write!(out, "请看   {url}/   {url}/metrics   {url}/api/v1/incidents"),
         DemoInside { namespace, device } => {
@@ -52,10 +54,11 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             let (place, fault) = (place(scope, id, *links), trouble(fault, scope));
             if *begins { write!(out, "{place}：{fault}") } else { write!(out, "{place}：{fault}结束") }
         }
-        DemoIncident { id, links, delay } => {
-            write!(out, "{:.1} 秒后发现：事件 {id}，{links} 条链路中断", delay.as_secs_f64())
+        DemoNoticed { links, delay } => {
+            write!(out, "发现 {links} 条链路中断，首条用时 {:.1} 秒", delay.as_secs_f64())
         }
-        DemoIsolation { id } => write!(out, "发现：已看不到网络，事件 {id}"),
+        DemoGrouped { links } => write!(out, "归并：一个事件包含 {links} 条链路"),
+        DemoIsolation => write!(out, "发现：已看不到整个网络"),
         DemoBack { links } => write!(out, "{links} 条链路恢复"),
         DemoStates { up, down, unknown, incidents } => {
             write!(out, "正常 {up} · 中断 {down} · 未知 {unknown} · 未恢复事件 {incidents}")

@@ -3,4 +3,5 @@
 mod harness;
 mod s01_check;
 mod s02_serve;
+mod s06_demo;
 mod site;
