@@ -3,6 +3,7 @@
 //! In: a [`Plan`]. Out: blocks of samples over a bounded channel, and counters about the prober itself.
 
 pub mod icmp;
+pub mod resolve;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
