@@ -25,7 +25,8 @@ impl Unbound {
         );
         let file = folder.join("unbound.conf");
         std::fs::write(&file, configuration).expect("the folder is ours");
-        let program = ["/usr/sbin/unbound", "/usr/local/sbin/unbound"].into_iter().find(|path| Path::new(path).exists());
+        let program =
+            ["/usr/sbin/unbound", "/usr/local/sbin/unbound"].into_iter().find(|path| Path::new(path).exists());
         let Some(program) = program else {
             println!("SKIPPED: unbound is not installed (Debian package unbound)");
             return None;
@@ -57,11 +58,13 @@ fn next(told: &mpsc::Receiver<Resolved>) -> Option<IpAddr> {
 fn names_follow_their_server_and_outlive_its_death() {
     let folder = tempfile::tempdir().expect("a folder");
     let port = free_port();
-    let Some(server) = Unbound::serve(folder.path(), port, &["far.test. 0 IN A 127.9.0.1", "far.test. 0 IN A 127.9.0.2"])
+    let Some(server) =
+        Unbound::serve(folder.path(), port, &["far.test. 0 IN A 127.9.0.1", "far.test. 0 IN A 127.9.0.2"])
     else {
         return;
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let (tell, told) = mpsc::channel();
     let names = runtime.block_on(async {
         let resolver = Resolver::asking(SocketAddr::from(([127, 0, 0, 1], port))).expect("a resolver");

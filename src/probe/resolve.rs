@@ -217,13 +217,17 @@ mod tests {
     fn a_failing_server_takes_nothing_away_and_no_such_name_does() {
         let failed = Answer::Failed("timed out".into());
         let two = Some(IpAddr::from([198, 18, 0, 2]));
-        assert_eq!(told(&[failed.clone(), addresses(&[2]), failed, Answer::NoSuchName, addresses(&[2])]), [two, None, two]);
+        assert_eq!(
+            told(&[failed.clone(), addresses(&[2]), failed, Answer::NoSuchName, addresses(&[2])]),
+            [two, None, two]
+        );
     }
 
     #[test]
     fn the_time_to_live_is_kept_within_bounds() {
         let live = |seconds| Answer::Addresses(vec![], Duration::from_secs(seconds));
-        let waits = [live(0), live(60), live(1_000_000), Answer::NoSuchName].map(|answer| wait(&answer, Bounds::default()));
+        let waits =
+            [live(0), live(60), live(1_000_000), Answer::NoSuchName].map(|answer| wait(&answer, Bounds::default()));
         assert_eq!(waits, [5, 60, 3_600, 5].map(Duration::from_secs));
     }
 }

@@ -2,18 +2,11 @@
 //!
 //! Pure: the tick says what time it is. One GCRA cell of [`governor`] per key; keys are dense, so the cells are a table.
 
-use std::{
-    num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{num::NonZeroU32, time::Duration};
 
 use governor::{
     Quota, RateLimiter,
-    clock::Clock,
+    clock::FakeRelativeClock,
     middleware::NoOpMiddleware,
     nanos::Nanos,
     state::{InMemoryState, NotKeyed, StateStore},
@@ -32,18 +25,20 @@ pub enum NoRoom {
 
 /// The three limits of a plan at work.
 pub struct Governor {
-    clock: TickClock,
+    /// Moved by hand, tick by tick.
+    clock: FakeRelativeClock,
+    now: u64,
     total: Limiter,
     carriers: Limiter,
     targets: Limiter,
 }
 
-type Limiter = RateLimiter<usize, Cells, TickClock, NoOpMiddleware<Nanos>>;
+type Limiter = RateLimiter<usize, Cells, FakeRelativeClock, NoOpMiddleware<Nanos>>;
 
 impl Governor {
     /// `tick` is the longest time between two sends: a limit must let that much through at once.
     pub fn new(limits: Limits, carriers: usize, targets: usize, tick: Duration) -> Self {
-        let clock = TickClock::default();
+        let clock = FakeRelativeClock::default();
         let limiter = |rate: u32, cells: usize, burst: u32| {
             let rate = NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN);
             let quota = Quota::per_second(rate).allow_burst(NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN));
@@ -57,12 +52,14 @@ impl Governor {
             // A whole second's worth: confirm probes come three in 300 ms.
             targets: limiter(limits.per_target, targets, limits.per_target),
             clock,
+            now: 0,
         }
     }
 
     /// Sets the time, on the steady clock. Never goes back.
-    pub fn open(&self, now: u64) {
-        self.clock.0.fetch_max(now, Ordering::Relaxed);
+    pub fn open(&mut self, now: u64) {
+        self.clock.advance(Duration::from_nanos(now.saturating_sub(self.now)));
+        self.now = self.now.max(now);
     }
 
     /// Lets one probe through or says when to ask again. The narrowest limit is asked first, so that what it holds back
@@ -71,18 +68,6 @@ impl Governor {
         self.targets.check_key(&target).map_err(|not| NoRoom::Until(not.earliest_possible().as_u64()))?;
         self.carriers.check_key(&carrier).map_err(|not| NoRoom::Until(not.earliest_possible().as_u64()))?;
         self.total.check_key(&0).map_err(|_| NoRoom::Total)
-    }
-}
-
-/// The time of the tick, in nanoseconds of the steady clock.
-#[derive(Clone, Default)]
-struct TickClock(Arc<AtomicU64>);
-
-impl Clock for TickClock {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        self.0.load(Ordering::Relaxed).into()
     }
 }
 
@@ -111,7 +96,7 @@ mod tests {
     }
 
     /// Asks a thousand times a second for `seconds`; returns how many were let through.
-    fn let_through(governor: &Governor, seconds: u64, carrier: usize, target: impl Fn(u64) -> usize) -> u64 {
+    fn let_through(governor: &mut Governor, seconds: u64, carrier: usize, target: impl Fn(u64) -> usize) -> u64 {
         let mut passed = 0;
         for millisecond in 0..seconds * 1_000 {
             governor.open(SECOND + millisecond * 1_000_000);
@@ -122,14 +107,14 @@ mod tests {
 
     #[test]
     fn each_limit_holds_over_time() {
-        assert!((990..=1_010).contains(&let_through(&governor(100, 1_000, 1_000), 10, 0, |_| 0)));
-        assert!((990..=1_010).contains(&let_through(&governor(1_000, 100, 1_000), 10, 0, |_| 0)));
-        assert!((100..=110).contains(&let_through(&governor(1_000, 1_000, 10), 10, 0, |_| 3)));
+        assert!((990..=1_010).contains(&let_through(&mut governor(100, 1_000, 1_000), 10, 0, |_| 0)));
+        assert!((990..=1_010).contains(&let_through(&mut governor(1_000, 100, 1_000), 10, 0, |_| 0)));
+        assert!((100..=110).contains(&let_through(&mut governor(1_000, 1_000, 10), 10, 0, |_| 3)));
     }
 
     #[test]
     fn a_full_target_leaves_the_others_alone() {
-        let governor = governor(1_000, 1_000, 1);
+        let mut governor = governor(1_000, 1_000, 1);
         governor.open(SECOND);
         assert_eq!(governor.admit(0, 0), Ok(()));
         assert!(matches!(governor.admit(0, 0), Err(NoRoom::Until(when)) if when > SECOND));
@@ -138,6 +123,6 @@ mod tests {
 
     #[test]
     fn a_rate_of_zero_is_read_as_one() {
-        assert!(let_through(&governor(0, 0, 0), 10, 1, |_| 0) <= 11);
+        assert!(let_through(&mut governor(0, 0, 0), 10, 1, |_| 0) <= 11);
     }
 }

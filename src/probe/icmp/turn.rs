@@ -15,9 +15,10 @@ use std::{
 use super::{
     Command, Opener, Options,
     batch::{Inbox, Outbox, Received},
-    books::{Attempt, Books, Errand, Lane, Request, Tick},
+    books::{Attempt, Books, Lane, Tick},
     class::{Family, Kind, OpenedSocket, SocketClass},
     counters::{BLOCKS_OVERFLOW, Counters, EngineMode, TURNS_UNNAMED},
+    errands::{Errand, Request},
     lag::Lag,
     next_hop::NextHops,
     roster::Roster,
@@ -298,7 +299,7 @@ impl Worker {
 
     /// Errands first: confirm probes decide about outages. `false`: the total limit ended it early.
     fn send_due(&mut self, at: &Tick) -> bool {
-        while let Some(errand) = self.books.next_errand(at.now) {
+        while let Some(errand) = self.books.errands.next(at.now) {
             let request = match errand {
                 Errand::Look(number) => {
                     self.books.look(number, at);
