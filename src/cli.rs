@@ -13,7 +13,13 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::{config::Config, diagnostic::Diagnostic, text::Language};
+use crate::{
+    config::Config,
+    diagnostic::{Diagnostic, closest},
+    inventory::Link,
+    patrol::load::Loaded,
+    text::{Language, Message},
+};
 
 /// Network link management and synthetic probing for an operations centre.
 #[derive(Debug, Parser)]
@@ -88,4 +94,14 @@ fn print_findings(findings: &[Diagnostic], language: Language) {
     for finding in findings {
         anstream::eprintln!("{}", finding.print(language));
     }
+}
+
+/// A link by its id or circuit id, or what to say when there is none.
+fn find_link<'a>(loaded: &'a Loaded, name: &str) -> Result<&'a Link, Message> {
+    let links = &loaded.inventory.links;
+    let by_id = links.iter().find(|link| link.id.as_str() == name);
+    by_id.or_else(|| links.iter().find(|link| link.cid == name)).ok_or_else(|| {
+        let closest = closest(name, links.iter().map(|link| link.id.as_str())).map(str::to_owned);
+        Message::NoSuchLink { link: name.to_owned(), closest }
+    })
 }

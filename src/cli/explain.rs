@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{Global, Output, print_findings};
+use super::{Global, Output, find_link, print_findings};
 use crate::{
-    diagnostic::{Place, closest},
+    diagnostic::Place,
     inventory::{Link, Point},
     patrol::load::{Loaded, from_file},
     profile::{Effective, Measure, of_point},
@@ -29,12 +29,12 @@ impl Explain {
             print_findings(&findings, language);
             return ExitCode::from(1);
         };
-        let links = &loaded.inventory.links;
-        let by_id = links.iter().find(|link| link.id.as_str() == self.link);
-        let Some(link) = by_id.or_else(|| links.iter().find(|link| link.cid == self.link)) else {
-            let closest = closest(&self.link, links.iter().map(|link| link.id.as_str())).map(str::to_owned);
-            anstream::eprintln!("{}", Message::NoSuchLink { link: self.link, closest }.say(language));
-            return ExitCode::from(2);
+        let link = match find_link(&loaded, &self.link) {
+            Ok(link) => link,
+            Err(message) => {
+                anstream::eprintln!("{}", message.say(language));
+                return ExitCode::from(2);
+            }
         };
         let parts = parts(&loaded, link);
         match global.output {

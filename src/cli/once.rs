@@ -1,15 +1,291 @@
-//! `linkpatrol once`.
+//! `linkpatrol once`: measures one link or address now, and says what happened for people.
+//!
+//! Uses the same engine as the daemon, with the same sockets, stamps and checks, but sends no confirm probes and keeps
+//! nothing. Packets go to the points of the named link, or to the named address, and nowhere else.
 
-use std::process::ExitCode;
+mod print;
 
-use super::Global;
+use std::{
+    net::{IpAddr, SocketAddr, UdpSocket},
+    process::ExitCode,
+    sync::{
+        Arc,
+        mpsc::{Receiver, sync_channel},
+    },
+    time::Duration,
+};
+
+use super::{Global, Output, find_link, print_findings};
+use crate::{
+    clock::{SystemClock, monotonic_nanos},
+    inventory::{PointIndex, Target},
+    patrol::load::{Loaded, from_file},
+    probe::{
+        Prober,
+        icmp::{Engine, HostOpener, Options},
+        resolve::{Answer, Resolver},
+    },
+    profile::{Confirm, Measure},
+    sample::{Block, Event, Outcome},
+    schedule::{Limits, Plan, PlannedPoint, Wheel, nanos},
+    text::{Language, Message},
+};
 
 /// Measures one link or address now and prints what happened.
+///
+/// Exit code: 0 answered, 1 not answered, 2 could not measure.
 #[derive(Debug, clap::Args)]
-pub struct Once {}
+pub struct Once {
+    /// Id of a link in the ledger, such as LL-0412, or its circuit id; or any address or name.
+    target: String,
+    /// Probes to each measuring point.
+    #[arg(long, default_value = "5", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    count: u32,
+}
+
+/// Time between two probes.
+const SPACING: Duration = Duration::from_millis(200);
+
+/// One measuring point and what became of its probes.
+struct Subject {
+    /// `None`: a bare address or name.
+    role: Option<&'static str>,
+    target: Target,
+    /// Its answer is the verdict.
+    deciding: bool,
+    measure: Arc<Measure>,
+    address: Option<IpAddr>,
+    /// How long its name took to resolve, or why it did not.
+    resolved: Option<Result<Duration, String>>,
+    source: Option<IpAddr>,
+    outcomes: Vec<Outcome>,
+}
+
+/// What a point's probes amount to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Answered,
+    NotAnswered,
+    NotMeasured,
+}
 
 impl Once {
-    pub fn run(self, _global: &Global) -> ExitCode {
-        ExitCode::from(2)
+    pub fn run(self, global: &Global) -> ExitCode {
+        let (loaded, findings) = from_file(global.config_file.as_deref());
+        let language = global.language(loaded.as_ref().map(|loaded| &*loaded.config));
+        if loaded.is_none() && !is_host(&self.target) {
+            print_findings(&findings, language);
+            return ExitCode::from(2);
+        }
+        let mut subjects = match subjects(&self.target, loaded.as_ref()) {
+            Ok(subjects) => subjects,
+            Err(message) => {
+                anstream::eprintln!("{}", message.say(language));
+                return ExitCode::from(2);
+            }
+        };
+        let (text, several) = (global.output == Output::Text, subjects.len() > 1);
+        for subject in &mut subjects {
+            subject.resolve();
+            if text {
+                print::headline(subject, language);
+            }
+        }
+        measure(&mut subjects, self.count, |subject| {
+            if text {
+                print::line(subject, several, language);
+            }
+        });
+        let verdict = verdict(&subjects);
+        report(&self.target, &subjects, verdict, global.output, language);
+        ExitCode::from(match verdict {
+            Verdict::Answered => 0,
+            Verdict::NotAnswered => 1,
+            Verdict::NotMeasured => 2,
+        })
     }
+}
+
+fn report(target: &str, subjects: &[Subject], verdict: Verdict, output: Output, language: Language) {
+    match output {
+        Output::Text => print::summary(subjects, verdict, language),
+        Output::Json => anstream::println!("{:#}", print::as_json(target, subjects, verdict)),
+    }
+}
+
+/// The deciding point's; without one (a link may lack it) the best.
+fn verdict(subjects: &[Subject]) -> Verdict {
+    let deciding = subjects.iter().find(|subject| subject.deciding).map(Subject::verdict);
+    let verdicts = || subjects.iter().map(Subject::verdict);
+    deciding.unwrap_or_else(|| match () {
+        () if verdicts().any(|verdict| verdict == Verdict::Answered) => Verdict::Answered,
+        () if verdicts().any(|verdict| verdict == Verdict::NotAnswered) => Verdict::NotAnswered,
+        () => Verdict::NotMeasured,
+    })
+}
+
+/// Whom to measure. An address needs no files at all.
+fn subjects(target: &str, loaded: Option<&Loaded>) -> Result<Vec<Subject>, Message> {
+    if let Ok(address) = target.parse() {
+        return Ok(vec![Subject::bare(Target::Address(address), loaded)]);
+    }
+    match loaded.map(|loaded| (loaded, find_link(loaded, target))) {
+        Some((loaded, Ok(_))) if loaded.inventory.synthetic => {
+            Err(Message::OnceSynthetic { inventory: loaded.inventory.name.clone() })
+        }
+        Some((loaded, Ok(link))) if !link.points.is_empty() => {
+            let deciding = loaded.contract.measuring_point(link.kind);
+            let subject = |(number, point): (PointIndex, &crate::inventory::Point)| Subject {
+                role: Some(point.role.as_str()),
+                deciding: point.role == deciding,
+                ..Subject::new(point.target.clone(), &loaded.measures[number.at()])
+            };
+            Ok(link.numbered_points().map(subject).collect())
+        }
+        Some((_, Ok(link))) => Err(Message::OnceNoPoints { link: link.id.to_string() }),
+        Some((_, Err(unknown))) if !is_host(target) => Err(unknown),
+        _ => Ok(vec![Subject::bare(Target::Name(target.to_owned()), loaded)]),
+    }
+}
+
+/// Whether `target` can only be an address or a name of the network: those have dots or colons, or are of this host.
+fn is_host(target: &str) -> bool {
+    target.contains(['.', ':']) || target == "localhost"
+}
+
+impl Subject {
+    fn new(target: Target, measure: &Measure) -> Self {
+        let confirm = Confirm { probes: 0, ..measure.confirm };
+        Self {
+            role: None,
+            target,
+            deciding: true,
+            measure: Arc::new(Measure { interval: SPACING, confirm, ..measure.clone() }),
+            address: None,
+            resolved: None,
+            source: None,
+            outcomes: vec![],
+        }
+    }
+
+    fn bare(target: Target, loaded: Option<&Loaded>) -> Self {
+        let mut measure = loaded.map(|loaded| Measure::clone(&loaded.machine)).unwrap_or_default();
+        if let Target::Address(address) = target {
+            measure.source = measure.source.filter(|source| source.is_ipv4() == address.is_ipv4());
+        }
+        Self::new(target, &measure)
+    }
+
+    /// Finds its address, and the address of ours that the route would choose.
+    fn resolve(&mut self) {
+        self.address = match &self.target {
+            Target::Address(address) => Some(*address),
+            Target::Name(name) => {
+                let begun = monotonic_nanos();
+                let found = look_up(name);
+                let took = Duration::from_nanos(monotonic_nanos() - begun);
+                self.resolved = Some(found.as_ref().map(|_| took).map_err(Clone::clone));
+                found.ok()
+            }
+        };
+        self.source = self.measure.source.or_else(|| self.address.and_then(route_source));
+    }
+
+    fn verdict(&self) -> Verdict {
+        let mut ended = self.outcomes.iter();
+        match () {
+            () if ended.clone().any(|outcome| matches!(outcome, Outcome::Answered(_))) => Verdict::Answered,
+            () if ended.any(|outcome| matches!(outcome, Outcome::Failed(_))) => Verdict::NotAnswered,
+            () => Verdict::NotMeasured,
+        }
+    }
+}
+
+fn look_up(name: &str) -> Result<IpAddr, String> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let answer = runtime.block_on(async {
+        let resolver = Resolver::system().map_err(|error| error.to_string())?;
+        Ok::<_, String>(resolver.lookup(name).await)
+    })?;
+    match answer {
+        Answer::Addresses(found, _) => found.into_iter().next().ok_or_else(|| "no address".to_owned()),
+        Answer::NoSuchName => Err("no such name".to_owned()),
+        Answer::Failed(error) => Err(error),
+    }
+}
+
+/// Connecting a UDP socket asks the routing table and sends nothing.
+fn route_source(to: IpAddr) -> Option<IpAddr> {
+    let any: SocketAddr = if to.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0_u16; 8], 0).into() };
+    let socket = UdpSocket::bind(any).ok()?;
+    socket.connect((to, 9)).ok()?;
+    socket.local_addr().ok().map(|local| local.ip())
+}
+
+/// Sends `count` probes to each subject that has an address; `told` hears of each as it ends.
+fn measure(subjects: &mut [Subject], count: u32, told: impl Fn(&Subject)) {
+    let plan = plan(subjects);
+    let wanted = plan.points.iter().filter(|point| point.address.is_some()).count() * count as usize;
+    let begun = monotonic_nanos();
+    // All points have the same seed and interval, and so the same turns.
+    let first = first_turn(&plan, begun).unwrap_or(begun);
+    let last_turn = first + nanos(SPACING) * u64::from(count) - nanos(SPACING) / 2;
+    let longest = subjects.iter().map(|subject| nanos(subject.measure.timeout)).max().unwrap_or(0);
+    let (sender, blocks) = sync_channel(256);
+    let points = plan.points.len() as u32;
+    let clock = Arc::new(SystemClock::start());
+    let mut engine = Box::new(Engine::start(Arc::new(plan), Options::default(), clock, Box::new(HostOpener), sender));
+    let mut ended = listen(subjects, &blocks, last_turn, &told);
+    // No further turns; what is in flight goes on.
+    (0..points).for_each(|point| engine.resolved(0, PointIndex(point), None));
+    let deadline = last_turn + longest + nanos(SPACING);
+    while ended < wanted && monotonic_nanos() < deadline {
+        ended += listen(subjects, &blocks, monotonic_nanos() + nanos(SPACING) / 10, &told);
+    }
+    engine.stop();
+}
+
+/// Points with the same phase, chosen so that the first turn comes soon but not before the engine is there.
+fn plan(subjects: &[Subject]) -> Plan {
+    let with_seed = |seed: u64| {
+        let point = |subject: &Subject| PlannedPoint {
+            address: subject.address,
+            expected: false,
+            measure: subject.measure.clone(),
+            carrier: 0,
+            phase_seed: seed,
+            kept: None,
+        };
+        let limits = Limits { per_target: 100, ..Limits::default() };
+        Plan { points: subjects.iter().map(point).collect(), limits, ..Plan::default() }
+    };
+    let now = monotonic_nanos();
+    let comes_soon =
+        |plan: &Plan| first_turn(plan, now).is_some_and(|due| (50_000_000..100_000_000).contains(&(due - now)));
+    (0..1_000).map(with_seed).find(comes_soon).unwrap_or_else(|| with_seed(0))
+}
+
+/// When the first turn of `plan` after `now` is due.
+fn first_turn(plan: &Plan, now: u64) -> Option<u64> {
+    let mut wheel = Wheel::new(plan, now, &Wheel::default());
+    wheel.open(now, nanos(SPACING));
+    wheel.peek(now + nanos(SPACING) - 1).map(|turn| turn.due)
+}
+
+/// Hears how probes end until `deadline`; returns how many did.
+fn listen(subjects: &mut [Subject], blocks: &Receiver<Block>, deadline: u64, told: &impl Fn(&Subject)) -> usize {
+    let mut ended = 0;
+    while let Some(left) = deadline.checked_sub(monotonic_nanos()).filter(|left| *left > 0) {
+        let Ok(block) = blocks.recv_timeout(Duration::from_nanos(left)) else { break };
+        for sample in block.samples {
+            if let Event::Ended(outcome) = sample.event {
+                let subject = &mut subjects[sample.point.at()];
+                subject.outcomes.push(outcome);
+                told(subject);
+                ended += 1;
+            }
+        }
+    }
+    ended
 }

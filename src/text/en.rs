@@ -2,7 +2,7 @@
 
 use std::fmt::{Formatter, Result};
 
-use super::{AddressFault, Expected, Language, Message, Message::*, mark, milliseconds, some};
+use super::{AddressFault, Clocks, Expected, HostFault, Language, Message, Message::*, mark, milliseconds, some};
 use crate::units::duration_text;
 
 pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
@@ -271,7 +271,60 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             kind => write!(out, "{kind} {name}"),
         },
         // ---- once
-        RoundTrip(rtt) => write!(out, "round-trip time {}", milliseconds(*rtt)),
+        OnceSynthetic { inventory } => {
+            write!(
+                out,
+                "the inventory {inventory} is synthetic: its addresses are invented, and only `demo` measures them"
+            )
+        }
+        OnceNoPoints { link } => write!(out, "{link} has no measuring point: nothing of it can be probed"),
+        OnceResolved { name, took } => write!(out, "{name} resolved in {}", milliseconds(*took)),
+        OnceUnresolved { name, cause } => write!(out, "{name} cannot be resolved: {cause}"),
+        OncePoint { role, address, source, interface, size, dscp, hop_limit, dont_fragment } => {
+            role.map_or(Ok(()), |role| write!(out, "{role} "))?;
+            write!(out, "{address}")?;
+            source.map_or(Ok(()), |source| write!(out, " from {source}"))?;
+            interface.as_ref().map_or(Ok(()), |interface| write!(out, " through {interface}"))?;
+            write!(out, ": {size} bytes, DSCP {dscp}, hop limit {hop_limit}")?;
+            if *dont_fragment { write!(out, ", don't fragment") } else { Ok(()) }
+        }
+        OnceAnswered { rtt, hop_limit, clocks } => {
+            write!(out, "{}  hop limit {hop_limit}  ", milliseconds(*rtt))?;
+            out.write_str(match clocks {
+                Clocks::Kernel => "kernel timestamps",
+                Clocks::KernelReceive => "kernel receive timestamp only",
+                Clocks::User => "user-space clock",
+            })
+        }
+        OnceLost { after, explanation } => {
+            write!(out, "no answer within {}", milliseconds(*after))?;
+            explanation.as_ref().map_or(Ok(()), |explanation| write!(out, " ({explanation})"))
+        }
+        OnceUnmeasured(fault) => {
+            write!(out, "not measured: ")?;
+            match fault {
+                HostFault::NoRawSocketRight => {
+                    write!(out, "no right to open a raw socket (grant CAP_NET_RAW, or open net.ipv4.ping_group_range)")
+                }
+                HostFault::NoAddress => write!(out, "no address"),
+                HostFault::SendRefused(cause) => write!(out, "this host refused to send ({cause})"),
+                HostFault::InterfaceGone => write!(out, "the interface or source address is not there"),
+                HostFault::ReceiveOverflow => write!(out, "the receive buffer overflowed"),
+                HostFault::NextHopSilent => write!(out, "the next hop from here is silent"),
+                HostFault::NoTime => write!(out, "this host came too late to send it"),
+            }
+        }
+        OnceSummary { role, answered, lost, unmeasured, rtt } => {
+            role.map_or(Ok(()), |role| write!(out, "{role}: "))?;
+            write!(out, "{answered} answered, {lost} lost, {unmeasured} not measured")?;
+            rtt.map_or(Ok(()), |[least, mean, most]| {
+                let [least, mean, most] = [least, mean, most].map(milliseconds);
+                write!(out, "; round-trip time least {least}, mean {mean}, most {most}")
+            })
+        }
+        OnceAnswers => write!(out, "verdict: answers"),
+        OnceSilent => write!(out, "verdict: does not answer"),
+        OnceNotMeasured => write!(out, "verdict: could not be measured from here; says nothing about the link"),
         // ---- page
         AcknowledgedBy => write!(out, "acknowledged by"),
         AllLinks => write!(out, "all links"),

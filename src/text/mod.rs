@@ -388,7 +388,52 @@ pub enum Message {
         name: String,
     },
     // ---- once
-    RoundTrip(Rtt),
+    OnceSynthetic {
+        inventory: String,
+    },
+    OnceNoPoints {
+        link: String,
+    },
+    OnceResolved {
+        name: String,
+        took: Rtt,
+    },
+    OnceUnresolved {
+        name: String,
+        cause: String,
+    },
+    OncePoint {
+        role: Option<&'static str>,
+        address: IpAddr,
+        source: Option<IpAddr>,
+        interface: Option<String>,
+        size: u16,
+        dscp: u8,
+        hop_limit: u8,
+        dont_fragment: bool,
+    },
+    OnceAnswered {
+        rtt: Rtt,
+        hop_limit: u8,
+        clocks: Clocks,
+    },
+    OnceLost {
+        after: Rtt,
+        /// What an ICMP error said about it.
+        explanation: Option<String>,
+    },
+    OnceUnmeasured(HostFault),
+    /// `rtt`: least, mean, most.
+    OnceSummary {
+        role: Option<&'static str>,
+        answered: usize,
+        lost: usize,
+        unmeasured: usize,
+        rtt: Option<[Rtt; 3]>,
+    },
+    OnceAnswers,
+    OnceSilent,
+    OnceNotMeasured,
     // ---- page
     AcknowledgedBy,
     AllLinks,
@@ -581,6 +626,27 @@ pub enum AddressFault {
     LinkLocal,
     /// `::ffff:198.18.0.1`: probed as IPv4, so to be written as IPv4.
     Mapped,
+}
+
+/// Which clocks timed an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clocks {
+    Kernel,
+    KernelReceive,
+    User,
+}
+
+/// Why this host could not probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostFault {
+    NoRawSocketRight,
+    NoAddress,
+    /// The kernel's own words.
+    SendRefused(String),
+    InterfaceGone,
+    ReceiveOverflow,
+    NextHopSilent,
+    NoTime,
 }
 
 impl Message {

@@ -2,7 +2,7 @@
 
 use std::fmt::{Formatter, Result};
 
-use super::{AddressFault, Expected, Language, Message, Message::*, mark, milliseconds, some};
+use super::{AddressFault, Clocks, Expected, HostFault, Language, Message, Message::*, mark, milliseconds, some};
 use crate::units::duration_text;
 
 pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
@@ -233,7 +233,57 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             other => write!(out, "{other} {name}"),
         },
         // ---- once
-        RoundTrip(rtt) => write!(out, "往返时延 {}", milliseconds(*rtt)),
+        OnceSynthetic { inventory } => {
+            write!(out, "台账 {inventory} 是虚构的：其中的地址均为杜撰，只有 `demo` 会测量它们")
+        }
+        OnceNoPoints { link } => write!(out, "{link} 没有测量点，无法探测"),
+        OnceResolved { name, took } => write!(out, "{name} 解析用时 {}", milliseconds(*took)),
+        OnceUnresolved { name, cause } => write!(out, "{name} 无法解析：{cause}"),
+        OncePoint { role, address, source, interface, size, dscp, hop_limit, dont_fragment } => {
+            role.map_or(Ok(()), |role| write!(out, "{role} "))?;
+            write!(out, "{address}")?;
+            source.map_or(Ok(()), |source| write!(out, "，源地址 {source}"))?;
+            interface.as_ref().map_or(Ok(()), |interface| write!(out, "，接口 {interface}"))?;
+            write!(out, "：{size} 字节，DSCP {dscp}，跳数限制 {hop_limit}")?;
+            if *dont_fragment { write!(out, "，禁止分片") } else { Ok(()) }
+        }
+        OnceAnswered { rtt, hop_limit, clocks } => {
+            write!(out, "往返时延 {}  跳数 {hop_limit}  ", milliseconds(*rtt))?;
+            out.write_str(match clocks {
+                Clocks::Kernel => "内核时间戳",
+                Clocks::KernelReceive => "仅接收有内核时间戳",
+                Clocks::User => "用户态时钟",
+            })
+        }
+        OnceLost { after, explanation } => {
+            write!(out, "{} 内无应答", milliseconds(*after))?;
+            explanation.as_ref().map_or(Ok(()), |explanation| write!(out, "（{explanation}）"))
+        }
+        OnceUnmeasured(fault) => {
+            write!(out, "未测量：")?;
+            match fault {
+                HostFault::NoRawSocketRight => {
+                    write!(out, "无权打开原始套接字（请授予 CAP_NET_RAW，或放开 net.ipv4.ping_group_range）")
+                }
+                HostFault::NoAddress => write!(out, "没有地址"),
+                HostFault::SendRefused(cause) => write!(out, "本机拒绝发送（{cause}）"),
+                HostFault::InterfaceGone => write!(out, "接口或源地址不存在"),
+                HostFault::ReceiveOverflow => write!(out, "接收缓冲区溢出"),
+                HostFault::NextHopSilent => write!(out, "本机的下一跳无应答"),
+                HostFault::NoTime => write!(out, "本机未能按时发送"),
+            }
+        }
+        OnceSummary { role, answered, lost, unmeasured, rtt } => {
+            role.map_or(Ok(()), |role| write!(out, "{role}："))?;
+            write!(out, "应答 {answered}，丢失 {lost}，未测量 {unmeasured}")?;
+            rtt.map_or(Ok(()), |[least, mean, most]| {
+                let [least, mean, most] = [least, mean, most].map(milliseconds);
+                write!(out, "；往返时延 最小 {least}，平均 {mean}，最大 {most}")
+            })
+        }
+        OnceAnswers => write!(out, "结论：有应答"),
+        OnceSilent => write!(out, "结论：无应答"),
+        OnceNotMeasured => write!(out, "结论：本机未能测量，不能说明线路状况"),
         // ---- page
         AcknowledgedBy => write!(out, "已响应"),
         AllLinks => write!(out, "全部线路"),

@@ -3,5 +3,6 @@
 mod harness;
 mod s01_check;
 mod s02_serve;
+mod s03_once;
 mod s06_demo;
 mod site;

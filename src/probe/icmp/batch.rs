@@ -154,10 +154,6 @@ impl Outbox {
         Self { headers, places, names, control, data, stride, numbers: Vec::with_capacity(BATCH) }
     }
 
-    pub fn longest(&self) -> usize {
-        self.stride
-    }
-
     /// Adds a packet of `length` bytes, which `write` fills. Only while not full.
     pub fn push(
         &mut self,

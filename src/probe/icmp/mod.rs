@@ -16,6 +16,7 @@ mod books;
 mod class;
 mod confirm;
 mod counters;
+mod doors;
 mod errands;
 mod filter;
 mod flight;

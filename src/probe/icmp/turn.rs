@@ -3,21 +3,18 @@
 //! Hearing comes first, so that a thread that was kept from running never calls a probe lost whose answer lies in the
 //! socket. The error queue comes before the answers: it holds the send stamps, and shares its room with them.
 
-use std::{
-    io,
-    os::fd::AsRawFd,
-    sync::{
-        Arc,
-        mpsc::{Receiver, SyncSender, TrySendError},
-    },
+use std::sync::{
+    Arc,
+    mpsc::{Receiver, SyncSender, TrySendError},
 };
 
 use super::{
     Command, Opener, Options,
-    batch::{Inbox, Outbox, Received},
-    books::{Attempt, Books, Lane, Tick},
-    class::{Family, Kind, OpenedSocket, SocketClass},
-    counters::{BLOCKS_OVERFLOW, Counters, EngineMode, TURNS_UNNAMED},
+    batch::{Inbox, Received},
+    books::{Attempt, Books, Tick},
+    class::{Family, Kind},
+    counters::{BLOCKS_OVERFLOW, Counters, TURNS_UNNAMED},
+    doors::{Door, DoorState, fault_of_send, gone},
     errands::{Errand, Request},
     lag::Lag,
     next_hop::NextHops,
@@ -34,50 +31,25 @@ use crate::{
 /// Everything that the engine's thread owns.
 pub struct Worker {
     clock: Arc<dyn Clock>,
-    opener: Box<dyn Opener>,
-    options: Options,
-    counters: Arc<Counters>,
+    pub(super) opener: Box<dyn Opener>,
+    pub(super) options: Options,
+    pub(super) counters: Arc<Counters>,
     commands: Receiver<Command>,
     blocks: SyncSender<Block>,
-    books: Books,
+    pub(super) books: Books,
     wheel: Wheel,
     governor: Governor,
-    doors: Vec<Door>,
-    inbox: Inbox,
+    pub(super) doors: Vec<Door>,
+    /// Longest message that the buffers hold.
+    pub(super) longest: usize,
+    pub(super) inbox: Inbox,
     errors: Inbox,
-    next_hops: NextHops,
+    pub(super) next_hops: NextHops,
     lag: Lag,
     /// The last tick ended because the total limit was used up: turns missed since then were held back, not overslept.
     throttled: bool,
 }
 
-/// The socket of one class.
-struct Door {
-    class: SocketClass,
-    state: DoorState,
-    outbox: Outbox,
-    /// Where our requests stand in looped-back frames.
-    hint: usize,
-}
-
-enum DoorState {
-    Open {
-        opened: OpenedSocket,
-        drops: u32,
-        buffer: usize,
-        /// Index of its device, where the next hop can be asked about.
-        route_device: Option<u32>,
-    },
-    /// To be tried again at `retry` on the steady clock, then after twice `wait`.
-    Closed { retry: u64, wait: u64 },
-    /// No point of the plan uses it.
-    Idle,
-}
-
-/// First wait before a class that cannot be opened is tried again.
-const FIRST_WAIT: u64 = 500_000_000;
-/// Longest wait: a device that comes back is noticed this late at most.
-const LONGEST_WAIT: u64 = 8_000_000_000;
 /// Most bytes kept of a looped-back frame: link, IPv6 and ICMP headers and our mark, twice over.
 const FRAME: usize = 192;
 /// Most receive calls on one socket in a row: a flood must not keep us from sending.
@@ -106,6 +78,7 @@ impl Worker {
             wheel: Wheel::default(),
             governor,
             doors: vec![],
+            longest: 0,
             inbox: Inbox::new(FRAME),
             errors: Inbox::new(FRAME),
             next_hops: NextHops::open(),
@@ -113,6 +86,7 @@ impl Worker {
             throttled: false,
         };
         worker.adopt(plan);
+        worker.furnish(clock::monotonic_nanos());
         worker
     }
 
@@ -147,20 +121,25 @@ impl Worker {
 
     /// `false`: stop.
     fn obey(&mut self, at: &Tick) -> bool {
+        let mut furnish = false;
         while let Ok(command) = self.commands.try_recv() {
             match command {
                 Command::Replace(plan) => {
                     self.flush_samples(at);
                     self.adopt(plan);
+                    furnish = true;
                 }
                 Command::Resolved { generation, point, address } => {
                     if generation == self.books.roster.plan.generation {
                         self.books.roster.readdress(point, address);
-                        self.furnish();
+                        furnish = true;
                     }
                 }
                 Command::Stop => return false,
             }
+        }
+        if furnish {
+            self.furnish(at.now);
         }
         true
     }
@@ -169,110 +148,13 @@ impl Worker {
         self.books.adopt(plan.clone());
         self.governor = Governor::new(plan.limits, self.books.roster.carriers, plan.points.len(), self.options.tick);
         self.wheel = Wheel::new(&plan, clock::monotonic_nanos(), &self.wheel);
-        self.furnish();
-    }
-
-    /// Gives every class that the plan uses a socket, and takes it from those that it does not use.
-    fn furnish(&mut self) {
-        let longest = self.books.roster.longest();
-        if self.doors.first().is_none_or(|door| door.outbox.longest() < longest) {
-            // 60: the longest IPv4 header.
-            self.inbox = Inbox::new(longest + 60);
-            self.doors.iter_mut().for_each(|door| door.outbox = Outbox::new(longest, wire::pad));
-        }
-        for class in &self.books.roster.classes[self.doors.len()..] {
-            let outbox = Outbox::new(longest, wire::pad);
-            self.doors.push(Door { class: class.clone(), state: DoorState::Idle, outbox, hint: 0 });
-        }
-        self.books.lanes.resize(self.doors.len(), Lane::default());
-        for lane in 0..self.doors.len() {
-            match (self.books.roster.uses(lane), &self.doors[lane].state) {
-                (true, DoorState::Idle) => self.open(lane, FIRST_WAIT),
-                (false, DoorState::Open { .. } | DoorState::Closed { .. }) => {
-                    self.close(lane, LocalFault::NoAddress, DoorState::Idle);
-                }
-                _ => {}
-            }
-        }
-        self.report_sockets();
-    }
-
-    fn open(&mut self, lane: usize, wait: u64) {
-        let door = &mut self.doors[lane];
-        let opened = self.opener.open(&door.class).and_then(|opened| {
-            let (identifier, buffer) = opened.configure(&door.class, self.options.receive_buffer)?;
-            Ok((opened, identifier, buffer))
-        });
-        let known = &mut self.books.lanes[lane];
-        match opened {
-            Ok((opened, identifier, buffer)) => {
-                (known.identifier, known.fault) = (identifier, None);
-                if buffer < self.options.receive_buffer {
-                    tracing::warn!(
-                        buffer,
-                        wanted = self.options.receive_buffer,
-                        "receive buffer is smaller than asked for: raise it with `sysctl -w net.core.rmem_max={}`",
-                        self.options.receive_buffer
-                    );
-                }
-                tracing::info!(class = ?door.class, kind = ?opened.kind, buffer, "probe socket is open");
-                let drops = opened.drops().unwrap_or(0);
-                let route_device = self.next_hops.covers(&opened.socket).then(|| opened.device_index());
-                door.state = DoorState::Open { opened, drops, buffer, route_device };
-            }
-            Err(error) => {
-                let fault = fault_of_open(&error);
-                if known.fault != Some(fault) {
-                    tracing::warn!(class = ?door.class, %error, "cannot open a probe socket; its probes are unmeasured");
-                }
-                known.fault = Some(fault);
-                let retry = clock::monotonic_nanos() + wait;
-                door.state = DoorState::Closed { retry, wait: (wait * 2).min(LONGEST_WAIT) };
-            }
-        }
-    }
-
-    /// What was in flight through this socket can no longer be answered.
-    fn close(&mut self, lane: usize, fault: LocalFault, state: DoorState) {
-        self.doors[lane].state = state;
-        let known = &mut self.books.lanes[lane];
-        known.fault = Some(fault);
-        known.blind = Some((clock::monotonic_nanos(), fault));
-    }
-
-    fn report_sockets(&self) {
-        let mut mode = EngineMode::Raw;
-        let mut smallest = usize::MAX;
-        for (door, lane) in self.doors.iter().zip(&self.books.lanes) {
-            match &door.state {
-                DoorState::Open { opened, buffer, .. } => {
-                    smallest = smallest.min(*buffer);
-                    if opened.kind == Kind::Ping && mode == EngineMode::Raw {
-                        mode = EngineMode::Ping;
-                    }
-                }
-                DoorState::Closed { .. } if lane.fault == Some(LocalFault::NoRawSocketRight) => {
-                    mode = EngineMode::NoRight
-                }
-                DoorState::Closed { .. } | DoorState::Idle => {}
-            }
-        }
-        self.counters.sockets(mode, if smallest == usize::MAX { 0 } else { smallest });
     }
 
     fn turn(&mut self, at: &Tick) {
         for lane in 0..self.doors.len() {
-            match self.doors[lane].state {
-                DoorState::Closed { retry, wait } if retry <= at.now => {
-                    self.open(lane, wait);
-                    self.report_sockets();
-                }
-                DoorState::Open { .. } => {
-                    self.hear(lane, at);
-                    self.note_drops(lane, at);
-                }
-                DoorState::Closed { .. } | DoorState::Idle => {}
-            }
+            self.tend(lane, at.now);
+            self.hear(lane, at);
+            self.note_drops(lane, at);
         }
         let (next_hops, doors) = (&mut self.next_hops, &self.doors);
         self.books.expire(at, |flight| match doors[usize::from(flight.lane)].state {
@@ -285,15 +167,6 @@ impl Worker {
         self.throttled = !self.send_due(at);
         for lane in 0..self.doors.len() {
             self.flush(lane, at);
-        }
-    }
-
-    /// When the kernel dropped packets, nobody knows whose.
-    fn note_drops(&mut self, lane: usize, at: &Tick) {
-        let DoorState::Open { opened, drops, .. } = &mut self.doors[lane].state else { return };
-        if let Some(now) = opened.drops().filter(|now| now != drops) {
-            *drops = now;
-            self.books.lanes[lane].blind = Some((at.now, LocalFault::ReceiveOverflow));
         }
     }
 
@@ -358,11 +231,10 @@ impl Worker {
 
     /// Sends what waits in the outbox of a class.
     fn flush(&mut self, lane: usize, at: &Tick) {
-        let DoorState::Open { opened, .. } = &self.doors[lane].state else {
+        let Some((fd, _)) = self.doors[lane].socket() else {
             self.refuse_from(lane, 0, self.books.lanes[lane].fault.unwrap_or(LocalFault::InterfaceGone), at);
             return;
         };
-        let fd = opened.socket.as_raw_fd();
         let total = self.doors[lane].outbox.numbers().len();
         if total == 0 {
             return;
@@ -386,7 +258,7 @@ impl Worker {
                     let fault = fault_of_send(&error);
                     if gone(&error) && self.doors[lane].class.device.is_some() {
                         self.refuse_from(lane, first, fault, at);
-                        self.close(lane, fault, DoorState::Closed { retry: now + FIRST_WAIT, wait: FIRST_WAIT });
+                        self.lose(lane, fault);
                         return;
                     }
                     let number = self.doors[lane].outbox.numbers()[first];
@@ -408,8 +280,7 @@ impl Worker {
 
     /// Takes everything that a socket holds.
     fn hear(&mut self, lane: usize, at: &Tick) {
-        let DoorState::Open { opened, .. } = &self.doors[lane].state else { return };
-        let (fd, kind) = (opened.socket.as_raw_fd(), opened.kind);
+        let Some((fd, kind)) = self.doors[lane].socket() else { return };
         self.drain_errors(lane, fd);
         for _ in 0..MOST_CALLS {
             match self.inbox.receive(fd, 0) {
@@ -510,27 +381,4 @@ fn read_packet(packet: &Received<'_>, family: Family, kind: Kind) -> (u8, Result
         _ => (packet.control.hop_limit.unwrap_or(0), packet.bytes),
     };
     (hop_limit, wire::read(message, family))
-}
-
-/// The device under the socket is no more; a new one of the same name needs a new socket.
-fn gone(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ENODEV | libc::ENXIO))
-}
-
-fn fault_of_open(error: &io::Error) -> LocalFault {
-    match error.raw_os_error() {
-        Some(libc::EPERM | libc::EACCES) => LocalFault::NoRawSocketRight,
-        Some(libc::ENODEV | libc::ENXIO) => LocalFault::InterfaceGone,
-        code => LocalFault::SendRefused(code.unwrap_or(0)),
-    }
-}
-
-/// EINVAL and EADDRNOTAVAIL: the source address that the probe asks for is not ours (any more).
-fn fault_of_send(error: &io::Error) -> LocalFault {
-    match error.raw_os_error() {
-        Some(libc::ENODEV | libc::ENXIO | libc::ENETDOWN | libc::EADDRNOTAVAIL | libc::EINVAL) => {
-            LocalFault::InterfaceGone
-        }
-        code => LocalFault::SendRefused(code.unwrap_or(0)),
-    }
 }
