@@ -300,6 +300,7 @@ impl Checks<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostic::Source;
 
     #[test]
     fn the_shipped_example_says_just_the_defaults() {
@@ -315,5 +316,22 @@ mod tests {
         let config = Config::default().beside(Path::new("/etc/linkpatrol"));
         assert_eq!(config.probes, Path::new("/etc/linkpatrol/probes"));
         assert_eq!(config.data_dir, Path::new("/var/lib/linkpatrol"));
+    }
+
+    proptest::proptest! {
+        /// Somebody's cat walks over the example: what is found lies inside the file.
+        #[test]
+        fn a_damaged_example_gives_findings_inside_it(at in 0usize..2500, by in "[ \n:,{}\\[\\]\"a-]{0,3}", cut in 0usize..4) {
+            let mut text: Vec<char> = include_str!("../deploy/linkpatrol.yaml").chars().collect();
+            let at = at.min(text.len() - cut);
+            text.splice(at..at + cut, by.chars());
+            let text: String = text.into_iter().collect();
+            let lines = u32::try_from(text.lines().count()).unwrap() + 1;
+            let mut findings = Findings::default();
+            yaml::decode::<Config>(&Source { file: Path::new("f").into(), bytes: text.into_bytes() }, &mut findings);
+            for finding in findings.into_sorted() {
+                proptest::prop_assert!((1..=lines).contains(&finding.place.line), "{}", finding.print(Language::En));
+            }
+        }
     }
 }

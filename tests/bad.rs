@@ -51,6 +51,22 @@ fn people_read_chinese_by_default() {
     insta::assert_snapshot!(Found::in_case("wrong-values", "icmp.yaml").print(Language::default()));
 }
 
+#[test]
+fn the_page_of_codes_explains_each_code_with_a_text_that_is_printed() {
+    let page = fs::read_to_string(folder().join("../../docs/diagnostics.md")).unwrap();
+    let explained: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("### ")?.split_once(':')).map(|(code, _)| code).collect();
+    let all: Vec<String> = Code::ALL.iter().map(Code::to_string).collect();
+    assert_eq!(explained, all, "docs/diagnostics.md against src/diagnostic/code.rs");
+    let texts = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let texts = texts.filter(|file| file.extension().is_some_and(|extension| extension == "txt"));
+    let printed: String = texts.map(|file| fs::read_to_string(file).unwrap()).collect();
+    // The first example shows the form of a finding; the others are real.
+    for example in page.split("```text\n").skip(2).filter_map(|rest| rest.split("```").next()) {
+        assert!(printed.contains(example), "tests/bad prints no such text:\n{example}");
+    }
+}
+
 /// Name of the case and of the file that it replaces.
 fn cases() -> Vec<(String, String)> {
     let names = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());

@@ -14,8 +14,6 @@ mod ledger;
 mod read;
 mod reconcile;
 mod sheet;
-#[cfg(test)]
-mod tests;
 
 pub use read::usable_dscp;
 pub use reconcile::Reconciled;

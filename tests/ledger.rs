@@ -1,11 +1,15 @@
 //! Ledgers as people save them: encodings, headings of other books, damage.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop at what should not happen")]
+
 use std::{fmt::Write as _, time::Duration};
 
+use linkpatrol::{
+    diagnostic::Findings,
+    inventory::{CarrierIndex, Inventory, Kind, Link, PointIndex, Responder, Role, Status, UnitIndex},
+    text::Language,
+};
 use proptest::prelude::*;
-
-use super::*;
-use crate::{diagnostic::Findings, text::Language};
 
 const HEADINGS: &str = "id,cid,kind,carrier,unit,bandwidth,far_address";
 
