@@ -321,6 +321,16 @@ def measure_scrapes(tool_class, scrapes):
             tool.stop()
 
 
+def measure_floor():
+    """What bare sockets cost (benches/floor.rs), by tick length; empty when it was not built."""
+    program = os.environ.get("LINKPATROL_FLOOR")
+    if not program:
+        return {}
+    done = subprocess.run([program, "5"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, cwd=ROOT)
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return {line["tick_ms"]: line["cpu_micros_per_probe"] for line in lines}
+
+
 def measure_start():
     """Seconds from the start of the process until every link has been measured once."""
     with tempfile.TemporaryDirectory(prefix="lp-bench-") as folder:
@@ -423,7 +433,7 @@ def city_table(cities):
     return f"{note}\n\n{table(head, rows)}"
 
 
-def report(arguments, results, scrapes, starts, cities):
+def report(arguments, results, floors, scrapes, starts, cities):
     """The measured part of docs/performance.md."""
     ours = statistics.median(row["cpu_micros_per_probe"] for row in results[Linkpatrol])
     rows = []
@@ -452,6 +462,12 @@ def report(arguments, results, scrapes, starts, cities):
         parts.append(
             "Ours by stage, from `linkpatrol_cpu_seconds_total`: "
             + ", ".join(f"{name} {100 * seconds / whole:.0f} %" for name, seconds in shares.items())
+            + "."
+        )
+    if any(floors):
+        parts.append(
+            "Floor, bare sockets with both kernel timestamps and nothing else (`cargo bench --bench floor`), µs per probe: "
+            + ", ".join(f"{spread([floor[tick] for floor in floors])} at {tick} ms ticks" for tick in floors[0])
             + "."
         )
     if scrapes:
@@ -500,7 +516,7 @@ def main():
 
     tools = [tool for tool in TOOLS if shutil.which(tool.program) and (arguments.only or "") in tool.name]
     results = {tool: [] for tool in tools}
-    scrapes, starts, cities = {}, [], {}
+    floors, scrapes, starts, cities = [], {}, [], {}
     for number in range(1, arguments.rounds + 1):
         for tool in tools:
             row = measure(tool, arguments.seconds, arguments.warm_up)
@@ -512,6 +528,7 @@ def main():
                 flush=True,
             )
         if Linkpatrol in tools:
+            floors.append(measure_floor())
             starts.append(measure_start())
             print(f"round {number} all links measured once after {starts[-1]:.2f} s", flush=True)
         for tool in (tool for tool in tools if arguments.scrapes and tool.scrapes):
@@ -522,7 +539,7 @@ def main():
             print(f"round {number} city, {name}: {cities[name][-1]}", flush=True)
     if Linkpatrol not in tools:
         return
-    text = report(arguments, results, scrapes, starts, cities)
+    text = report(arguments, results, floors, scrapes, starts, cities)
     print(f"\n{text}")
     if arguments.write or (arguments.seconds >= 60 and arguments.rounds >= 5 and not arguments.only):
         write_document(text)

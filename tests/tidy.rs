@@ -101,7 +101,7 @@ fn modules_name_only_what_stands_before_them() {
             ));
             continue;
         };
-        for (line, code) in file.code_lines() {
+        for (line, code) in numbered(&file.code) {
             if code.contains("super::super") {
                 findings
                     .push(format!("{}:{line}: `super::super` hides the module's name: write `crate::…`", file.name));
@@ -127,9 +127,9 @@ fn pure_stages_touch_nothing_outside() {
             continue;
         }
         let reader = READERS.contains(&file.name.as_str());
-        for (line, code) in file.product_lines() {
+        for (line, code) in numbered(file.product()) {
             for (word, instead) in OUTSIDE.iter().filter(|(word, _)| !(reader && word.contains("fs"))) {
-                if has_word(&code, word) {
+                if has_word(code, word) {
                     findings.push(format!("{}:{line}: `{word}` in a pure stage: {instead}", file.name));
                 }
             }
@@ -142,7 +142,7 @@ fn pure_stages_touch_nothing_outside() {
 fn files_open_with_what_they_are_for_and_stay_readable() {
     let mut findings = vec![];
     for file in ["src", "tests", "benches"].into_iter().flat_map(rust_files) {
-        if !file.text.starts_with("//!") {
+        if !file.text.starts_with("//!") && !file.is_tests() {
             findings.push(format!("{}:1: starts without a `//!` header: say what it is for", file.name));
         }
         let lines = file.text.lines().count();
@@ -159,7 +159,7 @@ fn nothing_unfinished_or_silenced_lands() {
     let unfinished = ["todo", "unimplemented", "dbg"].map(|name| format!("{name}!("));
     let mut findings = vec![];
     for file in ["src", "tests", "benches"].into_iter().flat_map(rust_files) {
-        for (line, code) in file.code_lines() {
+        for (line, code) in numbered(&file.code) {
             for word in unfinished.iter().filter(|word| code.contains(word.as_str())) {
                 findings.push(format!("{}:{line}: `{word}…)` must not land", file.name));
             }
@@ -193,6 +193,24 @@ fn links_in_the_documents_lead_somewhere() {
     report(findings);
 }
 
+#[test]
+fn metrics_named_in_the_documents_exist() {
+    let sources: String = rust_files("src").into_iter().map(|file| file.text).collect();
+    let mut findings = vec![];
+    for document in documents() {
+        let text = fs::read_to_string(&document).expect("a document that was just listed");
+        for (start, prefix) in text.match_indices("linkpatrol_") {
+            let name = identifier(&text[start..]);
+            let family =
+                ["_bucket", "_sum", "_count"].into_iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+            if name != prefix && !sources.contains(&format!("\"{family}")) && !sources.contains(&format!("\"{name}")) {
+                findings.push(format!("{}: no metric {name}", shown(&document)));
+            }
+        }
+    }
+    report(findings);
+}
+
 /// One source file, with its name from the root of the repository.
 struct Source {
     name: String,
@@ -209,21 +227,24 @@ impl Source {
         (!["lib", "main"].contains(&first)).then(|| first.to_owned())
     }
 
-    fn code_lines(&self) -> impl Iterator<Item = (usize, String)> {
-        self.code.lines().enumerate().map(|(index, line)| (index + 1, line.to_owned()))
+    /// Code without the unit tests, which stand last or in a `tests.rs`, and may use any stage, files and threads.
+    fn product(&self) -> &str {
+        if self.is_tests() {
+            return "";
+        }
+        self.code.split("#[cfg(test)]\nmod tests").next().unwrap_or_default()
     }
 
-    /// Code before the unit tests, which stand last and may use files and threads.
-    fn product_lines(&self) -> impl Iterator<Item = (usize, String)> {
-        self.code_lines().take_while(|(_, line)| line.trim() != "#[cfg(test)]")
+    fn is_tests(&self) -> bool {
+        self.name.starts_with("src/") && self.name.ends_with("/tests.rs")
     }
 
     /// Every top-level module that a `crate::` path names, in `use` or inline, with its line.
     fn named_modules(&self) -> Vec<(usize, String)> {
-        let mut named = vec![];
-        for (start, path) in self.code.match_indices("crate::") {
-            let line = self.code[..start].matches('\n').count() + 1;
-            let rest = &self.code[start + path.len()..];
+        let (code, mut named) = (self.product(), vec![]);
+        for (start, path) in code.match_indices("crate::") {
+            let line = code[..start].matches('\n').count() + 1;
+            let rest = &code[start + path.len()..];
             match rest.strip_prefix('{') {
                 Some(group) => named.extend(group_heads(group).into_iter().map(|(down, head)| (line + down, head))),
                 None => named.push((line, identifier(rest).to_owned())),
@@ -231,6 +252,11 @@ impl Source {
         }
         named
     }
+}
+
+/// Lines as editors count them.
+fn numbered(code: &str) -> impl Iterator<Item = (usize, &str)> {
+    code.lines().enumerate().map(|(index, line)| (index + 1, line))
 }
 
 /// First names inside `use crate::{…}`, with how many lines below the brace each stands.
