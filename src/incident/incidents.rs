@@ -231,8 +231,11 @@ impl Incidents {
 
     fn link_down(&mut self, id: LinkId, since: Timestamp, now: Now, world: &World<'_>) {
         if let Some(isolation) = &mut self.isolation {
-            isolation.held.entry(id).or_insert(since);
-            return;
+            if isolation.ended.is_none() {
+                isolation.held.entry(id).or_insert(since);
+                return;
+            }
+            isolation.held.remove(&id);
         }
         let known = self.by_link.get(&id).copied();
         let Some((number, case)) = known.and_then(|number| Some((number, self.cases.get_mut(&number)?))) else {
@@ -339,14 +342,17 @@ impl Incidents {
         self.isolation.is_some()
     }
 
-    /// The isolation is over for good: what still does not answer is down, from its first loss.
+    /// The isolation is over for good: what failed meanwhile and still is down, is down from its first loss.
     fn release(&mut self, now: Now, world: &World<'_>) {
         let over = |isolation: &Isolation| isolation.ended.is_some_and(|ended| now.mono.since(ended) >= SETTLE);
         if self.isolation.as_ref().is_some_and(over)
             && let Some(isolation) = self.isolation.take()
         {
             for (link, since) in isolation.held {
-                self.link_down(link, since, now, world);
+                let index = world.scopes.link(&link);
+                if index.is_some_and(|index| world.states.get(index.at()) == Some(&LinkState::Down)) {
+                    self.link_down(link, since, now, world);
+                }
             }
         }
     }

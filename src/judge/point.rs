@@ -272,6 +272,21 @@ impl PointJudge {
         was_known.then(|| PointChange::Unknown { since: sent.plus(measure.interval) })
     }
 
+    /// Our witnesses are silent since `since`: nothing that this point said from then on counts, and until there is new
+    /// evidence it is unknown. An outage that began before stays. The shell gives what ends meanwhile as unmeasured.
+    pub fn doubt(&mut self, since: Mono) -> Option<PointChange> {
+        let outage = self.outage().filter(|outage| *outage < since);
+        match self.state {
+            State::NeverVerified => return None,
+            State::Suspected(_) => self.settle_lost_as_loss(),
+            State::Recovering(_) => self.settle_answered_as_down(),
+            State::Up | State::Down { .. } | State::Unknown { .. } => {}
+        }
+        let was_known = matches!(self.verdict(), PointVerdict::Up | PointVerdict::Down);
+        self.state = State::Unknown { outage };
+        was_known.then_some(PointChange::Unknown { since })
+    }
+
     fn saw(&mut self, sent: Mono, took: Duration) {
         self.evidence = (sent.max(self.evidence.0), sent.plus(took).max(self.evidence.1));
     }

@@ -26,6 +26,13 @@ impl PointWatch {
         change
     }
 
+    /// Our witnesses are silent since then: see [`PointJudge::doubt`].
+    pub fn doubt(&mut self, since: Mono) -> Option<PointChange> {
+        let change = self.judge.doubt(since);
+        self.book();
+        change
+    }
+
     fn book(&mut self) {
         if let Some(losses) = self.judge.settled_losses() {
             self.window.settle(losses);

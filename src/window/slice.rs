@@ -3,6 +3,8 @@
 //! The running slice is filled in place. A finished one becomes a few dozen bytes (LEB128 numbers, buckets as
 //! distances), because a point keeps 23 of them: one short slice with ten answers packs into about 30 bytes.
 
+use std::ops::Range;
+
 use super::{Summary, buckets};
 use crate::units::Counts;
 
@@ -86,11 +88,13 @@ impl Slice {
 pub(super) struct Sum {
     pub figures: Figures,
     histogram: [u32; buckets::BUCKETS],
+    /// Buckets in use lie here: a few dozen of a thousand, so that nothing walks the whole table.
+    used: Range<usize>,
 }
 
 impl Sum {
     pub fn new() -> Self {
-        Self { figures: Figures::default(), histogram: [0; buckets::BUCKETS] }
+        Self { figures: Figures::default(), histogram: [0; buckets::BUCKETS], used: 0..0 }
     }
 
     pub fn summary(&self) -> Summary {
@@ -109,6 +113,20 @@ impl Sum {
         }
     }
 
+    /// Filled buckets, rising.
+    fn filled(&self) -> impl Iterator<Item = (u16, u32)> + '_ {
+        let counts = self.histogram.get(self.used.clone()).unwrap_or_default();
+        (self.used.start as u16..).zip(counts.iter().copied()).filter(|(_, count)| *count > 0)
+    }
+
+    fn fill(&mut self, bucket: usize, count: u32) {
+        if let Some(place) = self.histogram.get_mut(bucket) {
+            *place = place.saturating_add(count);
+            let start = if self.used.is_empty() { bucket } else { self.used.start.min(bucket) };
+            self.used = start..self.used.end.max(bucket + 1);
+        }
+    }
+
     /// Nearest-rank quantiles at these rising percentages, held between the exact minimum and maximum.
     fn quantiles<const N: usize>(&self, percent: [u64; N]) -> [u64; N] {
         let figures = &self.figures;
@@ -117,8 +135,8 @@ impl Sum {
             return found;
         }
         let (mut seen, mut next) = (0, 0);
-        for (bucket, count) in (0_u16..).zip(&self.histogram).filter(|(_, count)| **count > 0) {
-            seen += u64::from(*count);
+        for (bucket, count) in self.filled() {
+            seen += u64::from(count);
             while next < N && seen * 100 >= percent[next] * figures.answered {
                 found[next] = buckets::middle(bucket).clamp(figures.rtt_min, figures.rtt_max);
                 next += 1;
@@ -143,8 +161,7 @@ impl Past {
 
     /// As [`Past::push`], for what was added up from shorter slices.
     pub fn push_sum(&mut self, sum: &Sum, most: usize) {
-        let filled = (0_u16..).zip(sum.histogram).filter(|(_, count)| *count > 0);
-        self.pack(&sum.figures, filled, most);
+        self.pack(&sum.figures, sum.filled(), most);
     }
 
     /// Adds the newest `slices` to `sum`.
@@ -215,9 +232,7 @@ fn unpack(rest: &mut &[u8], sum: &mut Sum) {
     while !packed.is_empty() {
         bucket += usize::try_from(number(&mut packed)).unwrap_or(0);
         let count = u32::try_from(number(&mut packed)).unwrap_or(u32::MAX);
-        if let Some(place) = sum.histogram.get_mut(bucket) {
-            *place = place.saturating_add(count);
-        }
+        sum.fill(bucket, count);
     }
 }
 
@@ -269,7 +284,7 @@ mod tests {
                 slice.figures.lost = *lost;
                 slice.figures.unmeasured = *unmeasured;
                 direct.figures.add(&slice.figures);
-                slice.histogram.iter().for_each(|(bucket, count)| direct.histogram[usize::from(*bucket)] += count);
+                slice.histogram.iter().for_each(|(bucket, count)| direct.fill(usize::from(*bucket), *count));
             }
             let mut unpacked = Sum::new();
             past.add_newest(4, &mut unpacked);

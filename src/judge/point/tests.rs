@@ -225,6 +225,21 @@ fn a_restart_of_a_good_line_needs_one_answer() {
     assert_eq!(line.said, [PointChange::Up { since: since(1_000) }]);
 }
 
+#[test]
+fn a_loss_of_sight_takes_back_what_it_looked_like() {
+    let mut line = Line::up_until(9_000);
+    line.cut(10_000);
+    assert_eq!(line.judge.doubt(since(9_500)), Some(PointChange::Unknown { since: since(9_500) }));
+    assert_eq!(line.judge.verdict(), PointVerdict::Unknown { was_down: false });
+    line.scheduled(60_000, answer());
+    assert_eq!(line.said[1..], [PointChange::Up { since: since(60_000) }]);
+
+    let mut line = Line::up_until(9_000);
+    line.cut(10_000);
+    line.judge.doubt(since(30_000));
+    assert_eq!(line.judge.outage(), Some(since(10_000)), "an outage that began before stays");
+}
+
 fn outcomes() -> impl Strategy<Value = Vec<(u8, bool)>> {
     proptest::collection::vec((0_u8..4, any::<bool>()), 1..200)
 }
