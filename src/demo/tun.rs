@@ -33,7 +33,8 @@ pub fn create() -> io::Result<OwnedFd> {
     let v4 = socket(libc::AF_INET)?;
     let mut length = request(NAME);
     length.ifr_ifru.ifru_metric = QUEUE; // ifr_qlen is the same place of the union
-    set(&v4, libc::SIOCSIFTXQLEN, &mut length)?;
+    // Only the machine's own root may; the usual 500 do for a city without floods.
+    let _ = set(&v4, libc::SIOCSIFTXQLEN, &mut length);
     set(&v4, libc::SIOCSIFADDR, &mut with_address(OWN_V4.0))?;
     set(&v4, libc::SIOCSIFNETMASK, &mut with_address(Ipv4Addr::from_bits(!0 << (32 - OWN_V4.1))))?;
     bring_up(&v4, NAME)?;

@@ -2,8 +2,9 @@
 //! that no story knows of is found all the same.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
     net::{Ipv4Addr, SocketAddr},
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Output},
     time::Duration,
@@ -114,6 +115,44 @@ fn without_a_right_the_same_story_is_played_without_packets_but_only_when_allowe
     let counts = ["links", "measured", "cuts", "missed_cuts", "false_alarms"].map(|key| summary[key].as_u64().unwrap());
     assert_eq!(counts, [300, 300, 4, 0, 0], "{summary:#}");
     assert_same_score(&summary, folder.path());
+}
+
+/// Root lends a world-writable TUN device, as most machines have it, in a mount namespace; the demo runs as nobody.
+const AS_NOBODY: &str = "mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200 &&
+    exec setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all \"$@\"";
+
+#[test]
+fn a_user_without_rights_has_a_city_of_real_packets_too() {
+    if !is_root() {
+        return skip("becoming another user needs root");
+    }
+    let (Some(unshare), folder) = (peer("unshare"), tempfile::tempdir().unwrap()) else { return };
+    // Where nobody may read it, wherever the repository lies.
+    let (program, state) = (folder.path().join("linkpatrol"), folder.path().join("state"));
+    fs::copy(env!("CARGO_BIN_EXE_linkpatrol"), &program).unwrap();
+    fs::create_dir(&state).unwrap();
+    for (path, mode) in [(folder.path(), 0o755), (&state, 0o777)] {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+    let demo = demo("short.yaml", 60, &state, address());
+    let as_nobody = |program: &std::ffi::OsStr, arguments: &mut dyn Iterator<Item = &std::ffi::OsStr>| {
+        let mut command = Command::new(&unshare);
+        command.args(["--mount", "sh", "-c", AS_NOBODY, "sh"]).arg(program).args(arguments).output().unwrap()
+    };
+    let ledger = root().join("inventories/xuchang/links.csv");
+    if !as_nobody("test".as_ref(), &mut ["-r".as_ref(), ledger.as_os_str()].into_iter()).status.success() {
+        return skip(
+            "this machine lends no TUN device in a mount namespace, or the repository is not readable by others",
+        );
+    }
+    let limit = ["--time-limit", "12s", "--summary", "json"].map(std::ffi::OsStr::new);
+    let output = as_nobody(program.as_os_str(), &mut demo.get_args().chain(limit));
+    if lacks_a_right(&output) {
+        return;
+    }
+    let summary = summary(&output);
+    assert_eq!(output.status.code(), Some(0), "{summary:#}");
+    assert_eq!([&summary["mode"], &summary["measured"]], [&Value::from("raw"), &Value::from(60)]);
 }
 
 /// The far end of LL-0001 in the shipped ledger.
