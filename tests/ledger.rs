@@ -63,6 +63,15 @@ fn an_export_of_netbox_is_read() {
 }
 
 #[test]
+fn an_empty_cell_is_reported_in_whichever_column_the_ledger_has() {
+    let (inventory, told) =
+        read("id,cid,kind,carrier,unit_name,commit_rate\nLL-0001,C-1,private,carrier-a,,\n".as_bytes());
+    assert_eq!(inventory.links, []);
+    assert!(told[0].starts_with("links.csv:2:31: error LP1306: `unit_name` is empty"), "{told:?}");
+    assert!(told[1].starts_with("links.csv:2:32: error LP1306: `commit_rate` is empty"), "{told:?}");
+}
+
+#[test]
 fn cells_are_found_behind_quotes_line_breaks_and_chinese() {
     let ledger = format!(
         "{HEADINGS},a_end\n\nLL-0001,\"A,1\",private,carrier-a,U01,1G,198.18.0.1,\"上\n下\"\n 5\" x,A-2,private,carrier-a,U01,1G,0.0.0.0,中\n"

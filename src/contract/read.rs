@@ -281,3 +281,39 @@ fn figures(file: &Document<Written>) -> Vec<Figure> {
     };
     keys.filter_map(figure).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::Kind;
+
+    #[test]
+    fn the_shipped_contract_says_what_its_clauses_say() {
+        let mut findings = Findings::default();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("inventories/xuchang");
+        let contract = Contract::load(&folder, &mut findings).unwrap();
+        assert_eq!(findings.into_sorted(), []);
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+        let Objectives { availability, rtt, loss, clause } = &contract.objectives;
+        assert_eq!((availability.0, rtt.0, *loss), (999_000, Duration::from_millis(50), Limit::AtMost(Ppm(1_000))));
+        assert_eq!(clause, "001 L101");
+        let LinkTiers { network, partial, network_share } = &contract.tiers;
+        assert_eq!((network.response, network.restore), (minutes(15), minutes(120)));
+        assert_eq!((partial.response, partial.restore), (minutes(30), minutes(240)));
+        assert_eq!((network.clause.as_str(), partial.clause.as_str()), ("001 L132", "001 L133"));
+        assert_eq!(network_share.0, 800_000);
+        assert_eq!(contract.measuring_point(Kind::Internet), Role::CarrierGateway);
+        assert_eq!(contract.measuring_point(Kind::Private), Role::Far);
+        assert_eq!(contract.time_zone, chrono_tz::Asia::Shanghai);
+    }
+
+    #[test]
+    fn every_figure_is_shown_with_its_clause_or_as_a_default() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("inventories/xuchang");
+        let contract = Contract::load(&folder, &mut Findings::default()).unwrap();
+        let figure = |key: &str| contract.figures.iter().find(|figure| figure.key == key).unwrap();
+        let share = figure("whole_network.share");
+        assert_eq!((share.value.as_str(), share.clause.as_str()), ("80 %", NOT_FROM_CONTRACT));
+        assert_eq!((figure("tiers.partial.restore").value.as_str(), figure("objectives.rtt").place.line), ("4h", 8));
+    }
+}

@@ -103,7 +103,7 @@ impl<'a> Ledger<'a> {
         let id = self.id(row);
         let carrier = self.carrier(row);
         let cid = self.circuit(row, carrier);
-        let kind = self.required(row, Column::Kind).and_then(|cell| self.word(&cell));
+        let kind = self.required(row, &[Column::Kind]).and_then(|cell| self.word(&cell));
         let unit = self.unit(row);
         let bandwidth = self.bandwidth(row);
         let priority = self.optional_word::<Priority>(row, Column::Priority);
@@ -137,7 +137,7 @@ impl<'a> Ledger<'a> {
     }
 
     fn id(&mut self, row: &Row<'_>) -> Option<(LinkId, Place)> {
-        let cell = self.required(row, Column::Id)?;
+        let cell = self.required(row, &[Column::Id])?;
         let Some(id) = LinkId::parse(cell.text) else {
             let message = Message::BadId { id: cell.shortened() };
             self.findings.error(cell.place, Code::BAD_LINK_ID, message, Message::BadIdHelp);
@@ -157,7 +157,7 @@ impl<'a> Ledger<'a> {
     }
 
     fn carrier(&mut self, row: &Row<'_>) -> Option<CarrierIndex> {
-        let cell = self.required(row, Column::Carrier)?;
+        let cell = self.required(row, &[Column::Carrier])?;
         let found = self.carriers.get(cell.text).copied();
         if found.is_none() {
             self.unknown(&cell, Column::Carrier, self.carriers.keys().copied().collect());
@@ -167,11 +167,7 @@ impl<'a> Ledger<'a> {
 
     /// By its code; by its name where the ledger has no code.
     fn unit(&mut self, row: &Row<'_>) -> Option<UnitIndex> {
-        let by_name = row.cell(Column::UnitName);
-        let cell = match (row.cell(Column::Unit), by_name) {
-            (None, Some(name)) => name,
-            (code, _) => code.or_else(|| self.required(row, Column::Unit))?,
-        };
+        let cell = self.required(row, &[Column::Unit, Column::UnitName])?;
         let found = self.units.get(cell.text).copied();
         if found.is_none() {
             self.unknown(&cell, Column::Unit, self.units.keys().copied().collect());
@@ -181,7 +177,7 @@ impl<'a> Ledger<'a> {
 
     /// The circuit id, which no other link of the same carrier has.
     fn circuit(&mut self, row: &Row<'_>, carrier: Option<CarrierIndex>) -> Option<String> {
-        let cell = self.required(row, Column::Cid)?;
+        let cell = self.required(row, &[Column::Cid])?;
         let key = (carrier?, cell.text.to_owned());
         if let Some(first) = self.circuits.get(&key) {
             let message = Message::DuplicateCircuit { cid: cell.shortened(), first: first.clone() };
@@ -207,25 +203,19 @@ impl<'a> Ledger<'a> {
                 None
             }
             (Some(set), _) | (None, Some(set)) => Some(set.value),
-            (None, None) => self.required(row, Column::Bandwidth).and(None),
+            (None, None) => self.required(row, &[Column::Bandwidth, Column::CommitRate]).and(None),
         }
     }
 
     fn segments(&mut self, row: &Row<'_>) -> Option<Vec<SegmentIndex>> {
         let Some(cell) = row.cell(Column::Segments) else { return Some(vec![]) };
-        let mut found = vec![];
-        let names = cell.text.split([' ', ';', '；', '、']).filter(|name| !name.is_empty());
-        for name in names {
-            match self.segments.get(name) {
-                Some(segment) => found.push(*segment),
-                None => {
-                    let cell = Cell { text: name, place: cell.place.clone() };
-                    self.unknown(&cell, Column::Segments, self.segments.keys().copied().collect());
-                }
-            }
+        let names = cell.text.split([' ', ';', '；', '、']).filter(|name| !name.is_empty()).collect::<Vec<_>>();
+        let found: Vec<SegmentIndex> = names.iter().filter_map(|name| self.segments.get(name).copied()).collect();
+        for name in names.iter().filter(|name| !self.segments.contains_key(*name)).collect::<Vec<_>>() {
+            let cell = Cell { text: name, place: cell.place.clone() };
+            self.unknown(&cell, Column::Segments, self.segments.keys().copied().collect());
         }
-        (found.len() == cell.text.split([' ', ';', '；', '、']).filter(|name| !name.is_empty()).count())
-            .then_some(found)
+        (found.len() == names.len()).then_some(found)
     }
 
     /// In role order; `Some` of none when the row has no address at all.
@@ -313,10 +303,11 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// The cell, or a finding that it is empty. Says nothing when the whole column is missing: that was said once.
-    fn required<'r>(&mut self, row: &Row<'r>, column: Column) -> Option<Cell<'r>> {
-        let cell = row.cell(column);
-        if let (None, Some(place)) = (&cell, row.place(column)) {
+    /// The first of these cells that is not empty, or a finding. A ledger has one of the columns: `Sheet` sees to it.
+    fn required<'r>(&mut self, row: &Row<'r>, columns: &[Column]) -> Option<Cell<'r>> {
+        let cell = columns.iter().find_map(|column| row.cell(*column));
+        let empty = columns.iter().find_map(|column| Some((column, row.place(*column)?)));
+        if let (None, Some((column, place))) = (&cell, empty) {
             let message = Message::MissingField { column: column.heading() };
             self.findings.error(place, Code::MISSING_FIELD, message, Message::MissingFieldHelp);
         }

@@ -102,7 +102,7 @@ pub struct Inventory {
     pub segments: Vec<Segment>,
     /// In ledger order; `LinkIndex` counts here.
     pub links: Vec<Link>,
-    /// SHA-256 free fingerprint of the file contents: changes when any byte of the folder's files does.
+    /// Of the contents of these files (not the contract's): changes when any byte of them does.
     pub fingerprint: u64,
 }
 

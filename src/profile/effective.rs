@@ -212,24 +212,65 @@ mod tests {
 
     use super::*;
 
+    fn shipped(findings: &mut Findings) -> (Inventory, Profiles) {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let inventory = Inventory::load(&root.join("inventories/xuchang"), findings).unwrap();
+        (inventory, Profiles::load(&root.join("probes"), findings))
+    }
+
+    fn set<T>(value: T, line: u32) -> Option<Set<T>> {
+        Some(Set { value, place: Place { line, ..Place::whole(Path::new("by")) } })
+    }
+
     #[test]
-    fn the_shipped_inventory_has_no_findings_and_few_distinct_measures() {
-        let (mut findings, root) = (Findings::default(), Path::new(env!("CARGO_MANIFEST_DIR")));
-        let inventory = Inventory::load(&root.join("inventories/xuchang"), &mut findings).unwrap();
-        let contract = crate::contract::Contract::load(&inventory.folder, &mut findings);
-        let profiles = Profiles::load(&root.join("probes"), &mut findings);
+    fn the_shipped_files_have_no_findings_and_few_distinct_measures() {
+        let mut findings = Findings::default();
+        let (inventory, profiles) = shipped(&mut findings);
         let measures = effective(&inventory, &profiles, &Measure::default(), &mut findings);
-        assert_eq!(
-            findings.into_sorted().iter().map(|finding| finding.print(Default::default())).collect::<Vec<_>>(),
-            Vec::<String>::new()
-        );
+        assert_eq!(findings.into_sorted(), []);
         assert_eq!((inventory.links.len(), measures.len()), (1631, 2111));
         let distinct: HashSet<_> = measures.iter().map(Arc::as_ptr).collect();
         assert_eq!(distinct.len(), 2);
-        let contract = contract.unwrap();
-        for link in &inventory.links {
-            let deciding = contract.measuring_point(link.kind);
-            assert!(link.points.iter().any(|point| point.role == deciding), "{}", link.id);
-        }
+    }
+
+    #[test]
+    fn the_nearest_who_speaks_wins_and_its_place_is_known() {
+        let (mut inventory, profiles) = shipped(&mut Findings::default());
+        let (unit, carrier) = (inventory.links[0].unit, inventory.links[0].carrier);
+        let second = std::time::Duration::from_secs;
+        inventory.links[0].overrides.interval = set(second(2), 1);
+        inventory.units[unit.at()].overrides.interval = set(second(3), 2);
+        inventory.units[unit.at()].overrides.timeout = set(second(4), 2);
+        inventory.carriers[carrier.at()].overrides.timeout = set(second(5), 3);
+        inventory.carriers[carrier.at()].overrides.dscp = set(46, 3);
+        let link = &inventory.links[0];
+        let of =
+            of_point(&inventory, &profiles, &Measure { hop_limit: 9, ..Measure::default() }, link, &link.points[1]);
+        let Measure { interval, timeout, dscp, hop_limit, .. } = of.measure;
+        assert_eq!((interval, timeout, dscp, hop_limit), (second(2), second(4), 46, 9));
+        let line = |key| of.place(key).map(|place| place.line);
+        assert_eq!([line("interval"), line("timeout"), line("dscp")], [Some(1), Some(2), Some(3)]);
+        assert_eq!((line("size"), line("hop_limit")), (Some(7), None));
+        assert_eq!(of.profile.unwrap().name, "dark-fibre-far");
+    }
+
+    #[test]
+    fn a_named_profile_replaces_the_one_that_serves() {
+        let (mut inventory, profiles) = shipped(&mut Findings::default());
+        inventory.links[0].overrides.profile = set("internet-public".to_owned(), 1);
+        let link = &inventory.links[0];
+        let of = of_point(&inventory, &profiles, &Measure::default(), link, &link.points[0]);
+        assert_eq!(of.measure.interval, std::time::Duration::from_secs(5));
+    }
+
+    #[test]
+    fn the_source_of_the_machine_serves_its_own_family_only() {
+        let (inventory, profiles) = shipped(&mut Findings::default());
+        let machine = Measure { source: Some([198, 18, 255, 1].into()), ..Measure::default() };
+        let of = |link: usize| {
+            let link = &inventory.links[link];
+            of_point(&inventory, &profiles, &machine, link, &link.points[0]).measure.source
+        };
+        assert_eq!((of(0), of(6)), (machine.source, None));
     }
 }
