@@ -3,6 +3,7 @@
 //! In: a [`Message`] with typed arguments. Out: its text in one [`Language`]. One exhaustive `match` per language, so a
 //! missing text does not compile. Logs, metrics and JSON keys are English and do not come from here.
 
+mod argument;
 mod en;
 mod zh_cn;
 
@@ -12,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+pub use self::argument::{AddressFault, Clocks, Expected, HostFault};
 use crate::{
     diagnostic::Place,
     units::{BitRate, Rtt},
@@ -587,66 +589,6 @@ pub enum Message {
     SyntheticRefused {
         folder: String,
     },
-}
-
-/// What belongs in a field of a file.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Expected {
-    Text,
-    TrueOrFalse,
-    WholeNumber {
-        most: u64,
-    },
-    List,
-    Map,
-    Duration,
-    Percent,
-    BitRate,
-    Date,
-    Address,
-    SocketAddress,
-    TimeZone,
-    /// In the decoder's words, English only.
-    Other(String),
-}
-
-/// Why a text cannot be measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AddressFault {
-    /// Neither an IP address nor a host name.
-    Malformed,
-    /// `198.18.0.1/24`: an address with its prefix length, as IPAM writes it.
-    Prefix,
-    Unspecified,
-    Multicast,
-    Broadcast,
-    /// 240.0.0.0/4 and 0.0.0.0/8.
-    Reserved,
-    /// Without an interface, fe80::/10 names no single host.
-    LinkLocal,
-    /// `::ffff:198.18.0.1`: probed as IPv4, so to be written as IPv4.
-    Mapped,
-}
-
-/// Which clocks timed an exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clocks {
-    Kernel,
-    KernelReceive,
-    User,
-}
-
-/// Why this host could not probe.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HostFault {
-    NoRawSocketRight,
-    NoAddress,
-    /// The kernel's own words.
-    SendRefused(String),
-    InterfaceGone,
-    ReceiveOverflow,
-    NextHopSilent,
-    NoTime,
 }
 
 impl Message {

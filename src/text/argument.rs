@@ -1,0 +1,61 @@
+//! Arguments of messages that are words of their own: each language has its own for them.
+
+/// What belongs in a field of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expected {
+    Text,
+    TrueOrFalse,
+    WholeNumber {
+        most: u64,
+    },
+    List,
+    Map,
+    Duration,
+    Percent,
+    BitRate,
+    Date,
+    Address,
+    SocketAddress,
+    TimeZone,
+    /// In the decoder's words, English only.
+    Other(String),
+}
+
+/// Why a text cannot be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressFault {
+    /// Neither an IP address nor a host name.
+    Malformed,
+    /// `198.18.0.1/24`: an address with its prefix length, as IPAM writes it.
+    Prefix,
+    Unspecified,
+    Multicast,
+    Broadcast,
+    /// 240.0.0.0/4 and 0.0.0.0/8.
+    Reserved,
+    /// Without an interface, fe80::/10 names no single host.
+    LinkLocal,
+    /// `::ffff:198.18.0.1`: probed as IPv4, so to be written as IPv4.
+    Mapped,
+}
+
+/// Which clocks timed an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clocks {
+    Kernel,
+    KernelReceive,
+    User,
+}
+
+/// Why this host could not probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostFault {
+    NoRawSocketRight,
+    NoAddress,
+    /// The kernel's own words.
+    SendRefused(String),
+    InterfaceGone,
+    ReceiveOverflow,
+    NextHopSilent,
+    NoTime,
+}
