@@ -250,3 +250,116 @@ fn owners(loaded: &Loaded) -> Vec<LinkIndex> {
     let links = loaded.inventory.links.iter().enumerate();
     links.flat_map(|(number, link)| std::iter::repeat_n(LinkIndex(number as u32), link.points.len())).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, time::Duration};
+
+    use super::*;
+    use crate::{
+        config::{Config, Witness},
+        diagnostic::Findings,
+        patrol::load,
+        sample::{Event, Failure, Outcome, Purpose, Reply, Sample, Stamps},
+        units::Rtt,
+    };
+
+    /// The shipped city with one witness, every point answered once at second 0.
+    fn city() -> Field {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let witness = Witness { name: "gateway".into(), address: [198, 19, 255, 1].into() };
+        let config = Config {
+            inventory: root.join("inventories/xuchang"),
+            probes: root.join("probes"),
+            witnesses: vec![witness],
+            ..Config::default()
+        };
+        let (loaded, findings) = load::load(config, Findings::default());
+        let loaded = loaded.unwrap_or_else(|| panic!("{findings:?}"));
+        let plan = Arc::new(loaded.plan(None));
+        let mut field = Field::new(Arc::new(loaded), plan, Now::default());
+        for number in 0..field.points.len() {
+            probe(&mut field, number, 0, true);
+        }
+        field.judge(Now::default());
+        field
+    }
+
+    /// One scheduled probe of a point at this second; a lost one brings its three confirms.
+    fn probe(field: &mut Field, number: usize, second: i64, answered: bool) {
+        let reply = Reply { rtt: Rtt(Duration::from_millis(2)), hop_limit: 64, stamps: Stamps::Kernel };
+        let outcome = if answered { Outcome::Answered(reply) } else { Outcome::Failed(Failure::Timeout(None)) };
+        let sample = |purpose, after: i64| Sample {
+            point: PointIndex(number as u32),
+            purpose,
+            sent: Mono(second * 1_000 + after),
+            event: Event::Ended(outcome),
+        };
+        let mut samples = vec![sample(Purpose::Scheduled, 0)];
+        if !answered {
+            samples.extend([100, 200, 300].map(|after| sample(Purpose::Confirm, after)));
+        }
+        field.take(&Block { generation: field.plan.generation, at: Mono(second * 1_000 + 1_300), samples });
+    }
+
+    fn at(second: i64) -> Now {
+        Now { mono: Mono(second * 1_000), utc: Timestamp(second * 1_000) }
+    }
+
+    /// Place of the point that decides link `number`.
+    fn deciding(field: &Field, number: usize) -> usize {
+        let link = &field.loaded.inventory.links[number];
+        let role = field.loaded.contract.measuring_point(link.kind);
+        link.first_point.at() + judge::deciding_point(&link.points, role).unwrap()
+    }
+
+    #[test]
+    fn a_cut_link_is_down_from_its_first_lost_probe() {
+        let mut field = city();
+        let point = deciding(&field, 7);
+        probe(&mut field, point, 5, false);
+        let changes = field.judge(at(7));
+        let expected = LinkChange { link: LinkIndex(7), state: LinkState::Down, since: Timestamp(5_000) };
+        assert_eq!(changes, [expected]);
+    }
+
+    #[test]
+    fn while_every_witness_is_silent_no_link_is_called_down() {
+        let mut field = city();
+        let (point, witness) = (deciding(&field, 7), field.points.len() - 1);
+        probe(&mut field, witness, 4, false);
+        probe(&mut field, point, 5, false);
+        field.judge(at(7));
+        assert_eq!(field.isolated(), Some(Mono(4_000)));
+        assert_eq!(field.states[7], LinkState::Unknown(Unknown::NotMeasured), "its silence may be ours");
+
+        (8..=13).for_each(|second| probe(&mut field, witness, second, true));
+        let changes = field.judge(at(14));
+        assert_eq!(
+            changes.iter().map(|change| (change.link, change.state)).collect::<Vec<_>>(),
+            [(LinkIndex(7), LinkState::Down)]
+        );
+        assert_eq!(changes[0].since, Timestamp(5_000), "dated from the first lost probe all the same");
+    }
+
+    #[test]
+    fn samples_of_the_plan_before_reach_the_points_under_their_new_numbers() {
+        let mut field = city();
+        let (old, before) = (Arc::clone(&field.plan), Arc::clone(&field.loaded));
+        let plan = Arc::new(before.plan(Some((&before, &old))));
+        field.replan(Arc::clone(&before), plan, at(2));
+        let counted = field.points[3].window.counts().answered;
+        let late = Sample {
+            point: PointIndex(3),
+            purpose: Purpose::Scheduled,
+            sent: Mono(1_500),
+            event: Event::Ended(Outcome::Answered(Reply {
+                rtt: Rtt(Duration::from_millis(2)),
+                hop_limit: 64,
+                stamps: Stamps::Kernel,
+            })),
+        };
+        field.take(&Block { generation: old.generation, at: Mono(2_100), samples: vec![late] });
+        assert_eq!(field.points[3].window.counts().answered, counted + 1);
+    }
+}
