@@ -45,6 +45,8 @@ pub struct Config {
     pub closed_incidents_leave_after: Duration,
     /// Certificate authorities of https receivers, PEM; without it those of the system.
     pub trusted_roots: Option<PathBuf>,
+    /// Who is asked for the addresses of named targets; without it as `/etc/resolv.conf` says.
+    pub name_server: Option<SocketAddr>,
 }
 
 /// How the ICMP engine runs.
@@ -135,6 +137,7 @@ impl Default for Config {
             webhooks: vec![],
             closed_incidents_leave_after: Duration::from_secs(24 * 3600),
             trusted_roots: None,
+            name_server: None,
         }
     }
 }

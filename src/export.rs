@@ -137,6 +137,7 @@ fn write_ourselves(snapshot: &Snapshot, out: &mut String) {
     labelled(out, &TIMESTAMPS, "source", stamps.iter().map(counted));
     labelled(out, &DROPS, "reason", engine.local_drops.iter().map(counted));
     labelled(out, &REJECTED, "reason", engine.rejected.iter().map(counted));
+    alone(out, &NAMES_FAILING, Value::Whole(engine.names_failing as u64));
     alone(out, &BUFFER, Value::Whole(engine.socket_buffer_bytes));
     labelled(out, &CPU, "stage", engine.cpu_seconds.iter().map(|&(stage, seconds)| (stage, Value::Float(seconds))));
     alone(out, &SNAPSHOT_AT, Value::Millis(snapshot.at.utc.0));

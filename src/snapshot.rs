@@ -154,6 +154,8 @@ pub struct EngineView {
     /// By witness: up.
     pub witnesses: Vec<(String, bool)>,
     pub vantage_up: bool,
+    /// Named targets whose last lookup failed.
+    pub names_failing: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize)]

@@ -69,6 +69,7 @@ families! {
     TIMESTAMPS = Counter "linkpatrol_timestamps_total" "Answers by the clock that timed them: kernel, kernel_receive (send stamp lost) or user.";
     DROPS = Counter "linkpatrol_local_drops_total" "What this host itself could not measure or keep, by reason.";
     REJECTED = Counter "linkpatrol_rejected_packets_total" "Packets that were answers in form only, by reason.";
+    NAMES_FAILING = Gauge "linkpatrol_names_failing" "Names of targets whose last lookup failed.";
     BUFFER = Gauge "linkpatrol_socket_buffer_bytes" "Receive buffer that the kernel granted.";
     CPU = Counter "linkpatrol_cpu_seconds_total" "Processor time by stage.";
     SNAPSHOT_AT = Gauge "linkpatrol_snapshot_timestamp_seconds" "When the figures of this scrape were put together.";

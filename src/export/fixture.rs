@@ -43,6 +43,7 @@ pub(crate) fn snapshot(links: usize) -> Snapshot {
             local_drops: vec![("send_enobufs", 3)],
             witnesses: vec![("核心 \"A\"".into(), true)],
             vantage_up: true,
+            names_failing: 0,
             cpu_seconds: vec![("engine", 1.5)],
             ..EngineView::default()
         },

@@ -12,13 +12,14 @@
 mod civil;
 pub mod field;
 pub mod load;
+mod naming;
 mod publish;
 mod recover;
 mod turn;
 mod watch;
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     sync::{
         Arc,
@@ -44,9 +45,10 @@ use crate::{
         civil::CivilClock,
         field::Field,
         load::Loaded,
+        naming::Naming,
         turn::{Keeping, Loop},
     },
-    probe::Prober,
+    probe::{Prober, resolve::Resolver},
     sample::Block,
     schedule::Plan,
     snapshot::{Feed, ReloadView},
@@ -130,6 +132,10 @@ enum Control {
     Reloaded {
         result: Result<Box<Loaded>, Vec<Diagnostic>>,
         reply: Option<oneshot::Sender<Reply>>,
+    },
+    Resolved {
+        name: Arc<str>,
+        address: Option<IpAddr>,
     },
     Stop,
 }
@@ -231,6 +237,7 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         next_second: now.mono,
         seconds: 0,
         was_isolated: false,
+        naming: None,
     };
     let feed = Feed::new(state.picture(&[], now));
     let language = loaded.config.language;
@@ -243,6 +250,7 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         let outbox = channels::start(&setup, state.world(), Arc::clone(&clock), &registry, outcomes)?;
         state.keeping = Some(Keeping::new(store, recovered, outbox, setup.channels(), &loaded, now));
     }
+    state.naming = naming(&loaded, runtime.handle(), &itself);
     let (commands, asked) = Commands::channel();
     let api = Arc::new(Api::new(feed.clone(), commands, clock, registry, language)?);
     let (shutdown, told) = oneshot::channel();
@@ -256,6 +264,19 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         .spawn(move || state.run(published, &blocks, &controls, asked, delivered))?;
     let watcher = watch_files(watched, &loader, &itself);
     Ok(Running { feed, listening, controls: itself, loader, loop_thread, runtime, shutdown, server, _watcher: watcher })
+}
+
+/// Without a usable resolver configuration the daemon starts all the same: named points have no address then.
+fn naming(loaded: &Loaded, runtime: &tokio::runtime::Handle, itself: &SyncSender<Control>) -> Option<Naming> {
+    let _entered = runtime.enter();
+    let resolver = match loaded.config.name_server {
+        Some(server) => Resolver::asking(server),
+        None => Resolver::system(),
+    };
+    resolver
+        .inspect_err(|error| tracing::error!(%error, "names cannot be looked up: their points have no address"))
+        .ok()
+        .map(|resolver| Naming::start(runtime.clone(), resolver, itself.clone(), loaded))
 }
 
 /// The channels of linkpatrol.yaml. They are set up once: a change of them needs a restart.

@@ -9,6 +9,7 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
+    net::IpAddr,
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError, SyncSender},
@@ -24,6 +25,7 @@ use super::{
     civil::{CivilClock, Step},
     field::{Field, kept_links},
     load::Loaded,
+    naming::Naming,
     publish,
 };
 use crate::{
@@ -172,6 +174,8 @@ pub(super) struct Loop {
     pub seconds: usize,
     pub facts_dropped: u64,
     pub was_isolated: bool,
+    /// `None`: names cannot be looked up on this machine.
+    pub naming: Option<Naming>,
 }
 
 impl Loop {
@@ -204,6 +208,7 @@ impl Loop {
             for control in controls.try_iter() {
                 match control {
                     Control::Reloaded { result, reply } => self.reloaded(result, reply, now),
+                    Control::Resolved { name, address } => self.resolved(&name, address),
                     Control::Stop => return self.stop(&feed, now),
                 }
             }
@@ -357,9 +362,22 @@ impl Loop {
         self.prober.replace(Arc::clone(&plan));
         self.scopes = Scopes::of(&loaded.inventory);
         self.labels = export::labels(&loaded.inventory);
+        if let Some(naming) = &mut self.naming {
+            naming.replan(&loaded);
+        }
         self.field.replan(loaded, plan, now);
         self.judge(now);
         self.tell(Input::Reloaded, now);
+    }
+
+    fn resolved(&mut self, name: &str, address: Option<IpAddr>) {
+        let points = self.naming.as_ref().map_or(&[][..], |naming| naming.points(name));
+        let plan = Arc::make_mut(&mut self.field.plan);
+        for point in points {
+            plan.points[point.at()].address = address;
+            self.prober.resolved(plan.generation, *point, address);
+        }
+        tracing::info!(name, ?address, "resolved");
     }
 
     fn each_second(&mut self, feed: &Feed, now: Now) {
@@ -467,6 +485,7 @@ impl Loop {
             cpu_seconds: vec![("engine", status.cpu.as_secs_f64()), ("loop", thread_cpu().as_secs_f64())],
             vantage_up: self.field.isolated().is_none(),
             witnesses,
+            names_failing: self.naming.as_ref().map_or(0, Naming::failing),
         }
     }
 

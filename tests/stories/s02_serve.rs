@@ -5,7 +5,7 @@ use std::{io::Write, process::Command, time::Duration};
 use serde_json::json;
 
 use crate::{
-    harness::words,
+    harness::{Running, peer, words},
     site::{Site, name},
 };
 
@@ -109,6 +109,44 @@ fn an_exporter_only_keeps_no_incidents_and_writes_no_state() {
     site.cut(3);
     site.wait("the link is down", |site| (site.state(3) == "down").then_some(()));
     assert!(site.incidents().is_empty() && !site.path("state").exists());
+}
+
+#[test]
+fn a_name_is_looked_up_without_holding_up_the_start_and_followed_when_it_moves() {
+    let Some(mut site) = Site::make(3) else { return };
+    let Some(unbound) = peer("unbound") else { return };
+    site.write("linkpatrol.yaml", &(site.read("linkpatrol.yaml") + "name_server: 127.0.0.1:5353\n"));
+    site.write("site/links.csv", &site.read("site/links.csv").replace("127.10.0.2", "far.test"));
+    site.start(&[]);
+    site.wait("the others are up", |site| (site.state(1) == "up" && site.state(3) == "up").then_some(()));
+    assert_eq!(site.state(2), "unknown", "nobody knows the name yet");
+    site.wait("the name server's silence shows", |site| {
+        (site.metric("linkpatrol_names_failing") == Some(1.0)).then_some(())
+    });
+    let unmeasured = "linkpatrol_link_probes_total{link=\"LL-0002\",outcome=\"unmeasured\"}";
+    assert!(site.metric(unmeasured) > Some(0.0), "its turns are counted, as unmeasured");
+
+    let serve_name = |site: &Site, address: &str| {
+        let settings = format!(
+            "server:\n  interface: 127.0.0.1@5353\n  chroot: \"\"\n  username: \"\"\n  pidfile: \"\"\n  use-syslog: no\n  \
+             local-zone: \"test.\" static\n  local-data: \"far.test. 5 IN A {address}\"\n"
+        );
+        site.write("unbound.conf", &settings);
+        let mut command = site.namespace.command(&[&unbound.to_string_lossy(), "-d", "-c"]);
+        Running::start("unbound", site.folder.path(), command.arg(site.path("unbound.conf")))
+    };
+    let first = serve_name(&site, "127.10.0.2");
+    site.wait("it is up under its name", |site| (site.state(2) == "up").then_some(()));
+    drop(first);
+    site.cut(2);
+    let _second = serve_name(&site, "127.10.0.77");
+    site.wait("it is up at its new address", |site| {
+        let far = &site.get("/api/v1/links/LL-0002").json()["points"][0];
+        (site.state(2) == "up"
+            && far["consecutive_losses"] == 0
+            && site.metric("linkpatrol_names_failing") == Some(0.0))
+        .then_some(())
+    });
 }
 
 /// A disk of 16 MB at `state`, unmounted when dropped.

@@ -57,6 +57,10 @@ impl Site {
         fs::write(self.path(name), text).expect("a file of the site");
     }
 
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).expect("a file of the site")
+    }
+
     /// The ledger with these links only.
     pub fn write_links(&self, numbers: &[u8]) {
         let row = |n: &u8| {
