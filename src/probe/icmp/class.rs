@@ -111,7 +111,7 @@ impl OpenedSocket {
     }
 
     /// Sets every option, and returns the identifier that its probes carry and the receive buffer that took effect.
-    pub(super) fn configure(&self, class: &SocketClass, receive_buffer: usize) -> io::Result<(u16, usize)> {
+    pub fn configure(&self, class: &SocketClass, receive_buffer: usize) -> io::Result<(u16, usize)> {
         let buffer = self.grow_buffer(receive_buffer)?;
         self.set_timestamps()?;
         self.set_family_options(class)?;

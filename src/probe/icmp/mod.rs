@@ -11,7 +11,7 @@
 //!              books ── samples ──▶ blocks
 //! ```
 
-mod batch;
+pub mod batch;
 mod books;
 mod class;
 mod confirm;
