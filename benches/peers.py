@@ -140,7 +140,10 @@ class Linkpatrol(Tool):
 
     def stages(self):
         pattern = r'^linkpatrol_cpu_seconds_total\{stage="(\w+)"\} (\S+)'
-        return {stage: float(seconds) for stage, seconds in re.findall(pattern, get(self.metrics), re.M)}
+        stages = {stage: float(seconds) for stage, seconds in re.findall(pattern, get(self.metrics), re.M)}
+        # API, store and channels, and the start.
+        stages["the rest"] = max(cpu_seconds(self.pids()) - sum(stages.values()), 0)
+        return stages
 
 
 class Fping(Tool):

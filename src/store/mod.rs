@@ -137,5 +137,9 @@ impl Drop for Store {
             // A writer that panicked has nothing left to write.
             let _ = writer.join();
         }
+        let StoreStatus { pending, error, .. } = self.status();
+        if pending > 0 {
+            tracing::error!(pending, error, "ended with rows that could not be stored");
+        }
     }
 }

@@ -118,6 +118,9 @@ impl Shared {
             self.work.wait_timeout_while(self.lock(), most, idle).unwrap_or_else(PoisonError::into_inner);
         let &Pending { ticket, log_number, .. } = &state.incoming;
         let taken = std::mem::replace(&mut state.incoming, Pending { ticket, log_number, ..Pending::default() });
+        // Until the writer says what became of it, what it has in hand waits.
+        state.status.pending += taken.rows();
+        state.status.lost += taken.lost;
         (taken, state.stopping)
     }
 }
@@ -169,6 +172,9 @@ impl Writer {
         // Before the thread: the first status that a caller sees is true.
         writer.turn();
         writer.publish();
+        if !matches!(writer.health, Health::Healthy) {
+            writer.say();
+        }
         std::thread::Builder::new().name("store".into()).spawn(move || writer.run())
     }
 
@@ -181,7 +187,11 @@ impl Writer {
             };
             let (incoming, last) = self.shared.next(most, awaits_work);
             self.unwritten.absorb(incoming);
+            let before = std::mem::discriminant(&self.health);
             self.turn();
+            if std::mem::discriminant(&self.health) != before {
+                self.say();
+            }
             if last {
                 self.shared.lock().ended = true;
             }
@@ -255,6 +265,18 @@ impl Writer {
             self.reserve.release();
             self.journal.shrink_log();
             self.series.shrink_log();
+        }
+    }
+
+    fn say(&self) {
+        match &self.health {
+            Health::Healthy => tracing::info!("the state is stored again"),
+            Health::Short { error, .. } => {
+                tracing::error!(error, "incidents and notices are stored, accounts wait in memory");
+            }
+            Health::Refusing { error, .. } => {
+                tracing::error!(error, "the state cannot be stored; it waits in memory");
+            }
         }
     }
 
