@@ -28,7 +28,7 @@ pub struct Demo {
     /// Where the pages, the API and the metrics are served. Loopback only.
     #[arg(long, default_value = "127.0.0.1:9815", value_name = "ADDRESS")]
     listen: SocketAddr,
-    /// What happens in the city; tests/cities has examples, src/demo/story.rs the format.
+    /// What happens in the city; docs/demo.md has the format, tests/cities examples.
     #[arg(long, value_name = "FILE")]
     story: Option<PathBuf>,
     /// Of everything random in the city: the same seed gives the same delays, losses and places.

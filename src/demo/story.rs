@@ -3,31 +3,7 @@
 //! In: the text of a `tests/cities/*.yaml`. Out: a [`Story`]. Places are still names or `random` here; [`super::cast`]
 //! finds them in an inventory.
 //!
-//! ```yaml
-//! name: 管道中断
-//! loss: 0.01 %                       # everywhere and always; default 0
-//! events:                            # in any order
-//!   - at: 5s                         # from the city's first second
-//!     for: 8s
-//!     where: { duct: random }        # everything · { links: 20 } · { link | duct | segment | carrier | unit: <id> | random }
-//!     what: cut
-//! ```
-//!
-//! | `what` | the city then |
-//! |---|---|
-//! | `cut` | gives no answer from there: a line, a duct, a carrier, a unit without power |
-//! | `isolate` | gives no answer at all, the witnesses beside us included (`where` is left out) |
-//! | `{ flap: 6s }` | is cut for the first half of each period |
-//! | `{ loss: 2 % }` | loses answers at random |
-//! | `{ burst: { every: 2s, lasting: 60ms, lose: 60 % } }` | has a bad state that begins and ends at random (Gilbert-Elliott) and loses only then |
-//! | `{ delay: { by: 30ms, jitter: 5ms } }` | answers later, by a random amount more |
-//! | `{ duplicate: 5 % }` | answers twice |
-//! | `{ reorder: { share: 20 %, by: 1200ms } }` | holds answers back until later ones have passed |
-//! | `{ late: { share: 5 %, by: 1500ms } }` | answers after the time-out |
-//! | `{ corrupt: 5 % }` | changes a byte of the payload, with a good checksum |
-//! | `{ wrong_source: 5 % }` | answers from another address |
-//! | `{ hops: 3 }` | answers over a longer way: the TTL that arrives is lower |
-//! | `{ answers_per_second: 40 }` | has a control plane that answers so many a second, for all places of the event together |
+//! docs/demo.md has the format for those who write one.
 
 use std::{path::Path, time::Duration};
 
@@ -112,7 +88,7 @@ impl<'de> Deserialize<'de> for Pick {
     }
 }
 
-/// What goes wrong. The table at the head of this file says what each does.
+/// What goes wrong. The table in docs/demo.md says what each does.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
