@@ -141,6 +141,8 @@ impl Incidents {
             self.keys.pop_front();
         }
         self.keys.push_back((command.key.clone(), reply.clone()));
+        // A command moves what happens next: the coming tick works it out.
+        self.due = now.mono;
         (reply, std::mem::take(&mut self.effects))
     }
 

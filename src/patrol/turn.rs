@@ -4,7 +4,7 @@
 //! each turn:  now = clock.read()
 //!             blocks ▶ field ▶ link changes ▶ accounts, incidents
 //!             effects ▶ store, channels, facts
-//!             publish at most once a second
+//!             publish once a second, and before a command is answered
 //! ```
 
 use std::{
@@ -102,7 +102,7 @@ impl Keeping {
 
     /// Writes what people are told about an effect into the outbox, and hands it to the channels.
     fn send(&mut self, incident: &Incident, kind: &EffectKind, now: Now) {
-        let Some(kind) = told_as(kind, incident) else { return };
+        let Some(kind) = NoticeKind::of(kind) else { return };
         for notice in notify::route(incident, kind, &self.channels, now.utc) {
             self.batch.notices.push(notice.clone());
             self.waiting.push_back(notice);
@@ -125,23 +125,6 @@ impl Keeping {
                 self.waiting.push_back(*notice);
             }
         }
-    }
-}
-
-/// What a notice about this effect is called; `None`: nobody is told. Before an incident is announced only it and its
-/// store know.
-fn told_as(kind: &EffectKind, incident: &Incident) -> Option<NoticeKind> {
-    incident.announced?;
-    match kind {
-        EffectKind::Announced => Some(NoticeKind::Opened),
-        EffectKind::Changed | EffectKind::TierRaised | EffectKind::Relapsed | EffectKind::Merged { .. } => {
-            Some(NoticeKind::Changed)
-        }
-        EffectKind::Acknowledged => Some(NoticeKind::Acknowledged),
-        EffectKind::Overdue { .. } => Some(NoticeKind::Overdue),
-        EffectKind::Restored => Some(NoticeKind::Restored),
-        EffectKind::Closed => Some(NoticeKind::Closed),
-        EffectKind::Opened | EffectKind::Left => None,
     }
 }
 
@@ -200,14 +183,14 @@ impl Loop {
             self.field.look_around(now.mono);
             self.judge(now);
             while let Ok(Asked { command, reply }) = commands.try_recv() {
-                self.obey(command, reply, now);
+                self.obey(command, reply, &feed, now);
             }
             while let Ok(outcome) = outcomes.try_recv() {
                 self.keep(|keeping| keeping.batch.deliveries.push(delivery(outcome, now)));
             }
             for control in controls.try_iter() {
                 match control {
-                    Control::Reloaded { result, reply } => self.reloaded(result, reply, now),
+                    Control::Reloaded { result, reply } => self.reloaded(result, reply, &feed, now),
                     Control::Resolved { name, address } => self.resolved(&name, address),
                     Control::Stop => return self.stop(&feed, now),
                 }
@@ -293,7 +276,7 @@ impl Loop {
         }
     }
 
-    fn obey(&mut self, command: Command, reply: oneshot::Sender<Reply>, now: Now) {
+    fn obey(&mut self, command: Command, reply: oneshot::Sender<Reply>, feed: &Feed, now: Now) {
         if command.action == Action::Reload {
             return self.start_reload(Some(reply));
         }
@@ -306,6 +289,12 @@ impl Loop {
                 answer
             }
         };
+        self.answer(reply, answer, feed, now);
+    }
+
+    /// Published first, so that whoever asked sees what it did.
+    fn answer(&mut self, reply: oneshot::Sender<Reply>, answer: Reply, feed: &Feed, now: Now) {
+        self.publish(feed, now);
         // Whoever asked may have gone.
         let _ = reply.send(answer);
     }
@@ -319,6 +308,7 @@ impl Loop {
         &mut self,
         result: Result<Box<Loaded>, Vec<Diagnostic>>,
         reply: Option<oneshot::Sender<Reply>>,
+        feed: &Feed,
         now: Now,
     ) {
         let answer = match result {
@@ -341,8 +331,7 @@ impl Loop {
             }
         };
         if let Some(reply) = reply {
-            // Whoever asked may have gone.
-            let _ = reply.send(answer);
+            self.answer(reply, answer, feed, now);
         }
     }
 

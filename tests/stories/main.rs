@@ -4,5 +4,7 @@ mod harness;
 mod s01_check;
 mod s02_serve;
 mod s03_once;
+mod s04_alertmanager;
+mod s05_showing;
 mod s06_demo;
 mod site;

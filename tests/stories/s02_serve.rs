@@ -9,19 +9,11 @@ use crate::{
     site::{Site, name},
 };
 
-fn all_up(site: &Site, links: u8) {
-    site.wait("all links are up", |site| {
-        (site.metric("linkpatrol_coverage_links{status=\"measured\"}") == Some(f64::from(links))
-            && (1..=links).all(|number| site.state(number) == "up"))
-        .then_some(())
-    });
-}
-
 #[test]
 fn a_reload_takes_all_or_nothing_and_keeps_the_history_of_unchanged_links() {
     let Some(mut site) = Site::make(20) else { return };
     site.start(&[]);
-    all_up(&site, 20);
+    site.all_up(20);
     let answered = |site: &Site, number| {
         site.metric(&format!("linkpatrol_link_probes_total{{link=\"{}\",outcome=\"answered\"}}", name(number)))
     };
@@ -57,7 +49,7 @@ fn a_reload_takes_all_or_nothing_and_keeps_the_history_of_unchanged_links() {
 fn an_outage_that_began_before_a_kill_keeps_its_incident_its_start_and_its_deadlines() {
     let Some(mut site) = Site::make(20) else { return };
     site.start(&[]);
-    all_up(&site, 20);
+    site.all_up(20);
     site.cut(7);
     let open = |site: &Site| {
         let open = site.incidents().into_iter().find(|incident| incident["phase"] == "open")?;
@@ -105,7 +97,7 @@ fn a_second_daemon_on_the_same_state_is_refused_and_the_first_ends_in_order() {
 fn an_exporter_only_keeps_no_incidents_and_writes_no_state() {
     let Some(mut site) = Site::make(5) else { return };
     site.start(&["--exporter-only"]);
-    all_up(&site, 5);
+    site.all_up(5);
     site.cut(3);
     site.wait("the link is down", |site| (site.state(3) == "down").then_some(()));
     assert!(site.incidents().is_empty() && !site.path("state").exists());
@@ -184,7 +176,7 @@ fn a_full_disk_stops_neither_measuring_nor_alarms_and_is_an_incident_of_our_own(
     let Some(mut site) = Site::make(10) else { return };
     let disk = SmallDisk::mount(&site);
     site.start(&[]);
-    all_up(&site, 10);
+    site.all_up(10);
     disk.fill();
     let own = |site: &Site, phase: &str| {
         let is = |incident: &serde_json::Value| incident["kind"] == "own" && incident["phase"] == phase;

@@ -135,6 +135,15 @@ impl Site {
         listed["incidents"].as_array().cloned().unwrap_or_default()
     }
 
+    /// Waits until links 1 to `links` are up: a link that never answered has no outage.
+    pub fn all_up(&self, links: u8) {
+        self.wait("all links are up", |site| {
+            (site.metric("linkpatrol_coverage_links{status=\"measured\"}") == Some(f64::from(links))
+                && (1..=links).all(|number| site.state(number) == "up"))
+            .then_some(())
+        });
+    }
+
     /// Waits up to 30 s: ten times what the product promises, for a machine that compiles beside it.
     pub fn wait<T>(&self, what: &str, mut check: impl FnMut(&Self) -> Option<T>) -> T {
         wait_for(what, Duration::from_secs(30), || check(self))

@@ -147,8 +147,9 @@ impl Worker {
             world.incidents.iter().filter(ours).map(|incident| (incident.id.clone(), incident.clone())).collect();
         for (id, told) in &self.told {
             let newest = known.entry(id.clone()).or_insert_with(|| told.clone());
-            // The picture may be a second older than the notice.
-            if told.steps() > newest.steps() {
+            // The picture may be a second older than the notice. To be announced is a change without an entry.
+            let age = |incident: &Incident| (incident.steps(), incident.announced);
+            if age(told) > age(newest) {
                 *newest = told.clone();
             }
         }

@@ -202,6 +202,20 @@ async fn an_alertmanager_that_is_away_hears_the_end_when_it_is_back() {
     assert_eq!(last[0]["endsAt"], "2026-01-01T07:59:50.000+08:00");
 }
 
+#[tokio::test]
+async fn a_notice_is_newer_than_the_picture_of_a_second_ago() {
+    let (receiver, address) = Receiver::start(&[]).await;
+    let grouping = Incident { announced: None, ..fixture::incident() };
+    let mut patrol =
+        Loop::start(&alertmanager(format!("http://{address}")), world(std::slice::from_ref(&grouping)), at_rest());
+    for notice in route(&fixture::incident(), NoticeKind::Opened, &patrol.channels, grouping.opened) {
+        patrol.outbox.give(notice).unwrap();
+    }
+    assert_eq!(patrol.outcome().await, Delivery::Delivered);
+    let (_, alerts) = receiver.taken().pop().unwrap();
+    assert_eq!(alerts[0]["endsAt"], "2026-01-02T08:00:00.000+08:00", "it fires");
+}
+
 /// Ends its process and removes its folder when it goes.
 struct RealAlertmanager {
     process: Child,
