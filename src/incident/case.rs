@@ -127,20 +127,10 @@ impl Case {
     }
 
     /// Takes the scope and the links that explain it. `true`: something changed.
-    pub fn explain(
-        &mut self,
-        explanation: &Explanation,
-        links: Vec<(LinkId, bool)>,
-        began: Timestamp,
-        now: Now,
-    ) -> bool {
+    pub fn explain(&mut self, explanation: &Explanation, links: Vec<(LinkId, bool)>, began: Timestamp) -> bool {
         let before = (&self.incident.scope, &self.incident.links, self.incident.began);
         if before == (&explanation.scope, &links, began) {
             return false;
-        }
-        if self.incident.scope != explanation.scope {
-            let scope = &explanation.scope;
-            self.note(now.utc, "grouped", OURSELVES, format!("{} {}", scope.kind, scope.id).trim_end());
         }
         let record = self.record();
         record.scope = explanation.scope.clone();

@@ -29,6 +29,13 @@ pub(super) struct Explanation {
     pub unit_power_suspected: bool,
 }
 
+impl Explanation {
+    /// The whole network fails.
+    pub fn of_network(links: Vec<LinkIndex>) -> Self {
+        Self { scope: ScopeKind::Network.scope(""), links, unit_power_suspected: false }
+    }
+}
+
 /// What correlation looks at.
 #[derive(Clone, Copy)]
 pub(super) struct Picture<'a> {

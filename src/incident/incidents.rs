@@ -239,6 +239,9 @@ impl Incidents {
             }
             isolation.held.remove(&id);
         }
+        if let Some(storm) = &mut self.storm {
+            storm.relapses(&id);
+        }
         let known = self.by_link.get(&id).copied();
         let Some((number, case)) = known.and_then(|number| Some((number, self.cases.get_mut(&number)?))) else {
             self.fails(id, since, now, world);
@@ -272,24 +275,28 @@ impl Incidents {
         if let Some(isolation) = &mut self.isolation {
             isolation.held.remove(id);
         }
+        let grouping = self.storm.as_mut().is_some_and(|storm| storm.recovers(id, since));
         let Some(number) = self.by_link.get(id).copied() else { return };
         let Some(case) = self.cases.get_mut(&number).filter(|case| case.is_down(id) == Some(true)) else {
             return;
         };
-        if !case.recover(id, since) {
+        let last = case.recover(id, since);
+        if last && !grouping {
+            self.end(number, now);
+        } else {
             self.tell(number, EffectKind::Changed);
-            return;
         }
+    }
+
+    /// The last link of an incident is up again.
+    pub(super) fn end(&mut self, number: u64, now: Now) {
+        let Some(case) = self.cases.get_mut(&number) else { return };
         if let Some(calm) = self.calm.take_if(|calm| calm.case == number) {
             case.stop_tier(calm.at);
         }
         case.end(now);
-        let links = case.incident.links.clone();
         self.announce(number, now);
         self.tell(number, EffectKind::Restored);
-        if let Some(storm) = &mut self.storm {
-            storm.forget(number, &links);
-        }
     }
 
     fn link_unknown(&mut self, id: &LinkId, since: Timestamp) {
@@ -322,11 +329,13 @@ impl Incidents {
         self.tell(number, EffectKind::Opened);
         self.announce(number, now);
         // What failed in the last seconds may be the same loss of sight.
-        let (held, parts) = self.storm.take().map(Storm::failing).unwrap_or_default();
+        let (held, part) = self.storm.take().map(Storm::into_parts).unwrap_or_default();
         held.keys().for_each(|link| {
             self.by_link.remove(link);
         });
-        parts.into_iter().for_each(|part| self.merge(part, number, now));
+        if let Some(part) = part {
+            self.merge(part, number, now);
+        }
         self.isolation = Some(Isolation { case: number, held, ended: None });
     }
 

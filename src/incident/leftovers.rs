@@ -83,7 +83,7 @@ impl Incidents {
             });
             let whole = self.cases[&number].incident.id.clone();
             if let Some(case) = self.cases.get_mut(&part) {
-                case.explain(&group, links, began, now);
+                case.explain(&group, links, began);
                 // Whoever took on the whole took on its parts.
                 case.record().acknowledged = acknowledged.clone();
                 case.set_tier(&world.contract.tiers.partial, began, now);

@@ -1,8 +1,10 @@
 //! The grace of new failures: what fails together becomes one incident.
 //!
-//! An incident opens at once with the first failing link. Until the grace ends (3 s, longer while failures arrive, 15 s
-//! at most) the failing set is explained anew: incidents merge into the oldest, split, and change their scope. Then
-//! they are announced, and stay what they are.
+//! An incident opens at once with the first failing link, and holds whatever else fails until the grace ends (3 s,
+//! longer while failures arrive, 15 s at most): a whole network that falls silent over a second must not open a thousand
+//! incidents on the way. Meanwhile it bears the best explanation so far. When the grace ends the failing set is
+//! explained for good: the group of the first link keeps the incident, the others get their own, and what belongs to
+//! an incident told of before joins it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +18,7 @@ use crate::{
     units::{Mono, Now, Timestamp},
 };
 
-/// A storm of failures is regrouped this often at most, milliseconds: often enough for the eye, and a whole network
-/// that fails over 15 s costs 60 regroupings at most.
+/// A storm of failures is explained this often at most, milliseconds: often enough for the eye.
 const REGROUP_MILLIS: i64 = 250;
 
 /// Failures that are still being grouped.
@@ -25,13 +26,15 @@ const REGROUP_MILLIS: i64 = 250;
 pub(super) struct Storm {
     began: Mono,
     ends: Mono,
-    /// When to regroup next; `None`: nothing new.
+    /// When to explain it next; `None`: nothing new.
     regroup: Option<Mono>,
     regrouped: Mono,
-    /// Links that failed in it, from when.
+    /// Links that failed in it, from when; and those of them that are up again, from when.
     failing: BTreeMap<LinkId, Timestamp>,
-    /// Its incidents, oldest first, each with the link that it opened for.
-    anchors: Vec<(u64, LinkId)>,
+    recovered: BTreeMap<LinkId, Timestamp>,
+    /// Its incident, and the link that it opened for.
+    case: Option<(u64, LinkId)>,
+    /// Incidents that only wait for their announcement.
     held: Vec<u64>,
 }
 
@@ -43,17 +46,32 @@ impl Storm {
             regroup: None,
             regrouped: Mono(i64::MIN),
             failing: BTreeMap::new(),
-            anchors: vec![],
+            recovered: BTreeMap::new(),
+            case: None,
             held: vec![],
         }
     }
 
     pub fn fails(&mut self, link: LinkId, since: Timestamp, now: Mono, world: &World<'_>) {
         let grouping = world.contract.grouping;
-        self.failing.insert(link, since);
+        self.failing.entry(link).or_insert(since);
         self.ends = now.plus(grouping.grace).min(self.began.plus(grouping.grace_most));
         let soon = Mono(self.regrouped.0.saturating_add(REGROUP_MILLIS));
         self.regroup.get_or_insert(soon.max(now));
+    }
+
+    /// A link is up again. `true`: it is one of the storm's, which books it when it ends.
+    pub fn recovers(&mut self, link: &LinkId, since: Timestamp) -> bool {
+        let ours = self.failing.contains_key(link);
+        if ours {
+            self.recovered.insert(link.clone(), since);
+        }
+        ours
+    }
+
+    /// A link that was up again fails again within the grace.
+    pub fn relapses(&mut self, link: &LinkId) {
+        self.recovered.remove(link);
     }
 
     /// Incidents that are announced when the storm ends, and not regrouped.
@@ -61,52 +79,125 @@ impl Storm {
         self.held.extend(cases);
     }
 
-    /// The incident and its links are no longer regrouped.
-    pub fn forget(&mut self, case: u64, links: &[(LinkId, bool)]) {
-        self.anchors.retain(|(anchored, _)| *anchored != case);
-        links.iter().for_each(|(link, _)| {
-            self.failing.remove(link);
-        });
-    }
-
-    pub fn failing(self) -> (BTreeMap<LinkId, Timestamp>, Vec<u64>) {
-        (self.failing, self.anchors.into_iter().map(|(case, _)| case).collect())
+    /// Its links and its incident.
+    pub fn into_parts(self) -> (BTreeMap<LinkId, Timestamp>, Option<u64>) {
+        (self.failing, self.case.map(|(case, _)| case))
     }
 
     /// When it has work next.
     pub fn due(&self) -> Mono {
         self.regroup.map_or(self.ends, |regroup| regroup.min(self.ends))
     }
+
+    fn links(&self, world: &World<'_>) -> BTreeMap<LinkIndex, Timestamp> {
+        self.failing.iter().filter_map(|(link, since)| Some((world.scopes.link(link)?, *since))).collect()
+    }
 }
 
 impl Incidents {
-    /// Regroups the storm when it is time, and ends it when its grace is over.
+    /// Explains the storm when it is time, and ends it when its grace is over.
     pub(super) fn weather(&mut self, now: Now, world: &World<'_>) {
-        let Some(storm) = &self.storm else { return };
-        let over = storm.ends <= now.mono;
-        if storm.regroup.is_some_and(|regroup| over || regroup <= now.mono) {
-            self.regroup(now, world);
+        let Some(mut storm) = self.storm.take() else { return };
+        if storm.ends <= now.mono {
+            self.settle(storm, now, world);
+            return;
         }
-        if over && let Some(storm) = self.storm.take() {
-            storm.anchors.iter().map(|(case, _)| case).chain(&storm.held).for_each(|case| self.announce(*case, now));
+        if storm.regroup.is_some_and(|regroup| regroup <= now.mono) {
+            self.look(&mut storm, now, world);
+        }
+        self.storm = Some(storm);
+    }
+
+    /// One incident holds the whole storm, under the best explanation so far.
+    fn look(&mut self, storm: &mut Storm, now: Now, world: &World<'_>) {
+        (storm.regroup, storm.regrouped) = (None, now.mono);
+        let failing = storm.links(world);
+        let links: BTreeSet<LinkIndex> = failing.keys().copied().collect();
+        let explained = match whole_network(&failing, world) {
+            Some(_) => Some(Explanation::of_network(vec![])),
+            None => explain(&links, picture(world)).into_iter().next(),
+        };
+        if let Some(best) = explained {
+            let group = Explanation { links: links.into_iter().collect(), ..best };
+            self.give(storm, group, &failing, now, world);
         }
     }
 
-    fn regroup(&mut self, now: Now, world: &World<'_>) {
-        let Some(mut storm) = self.storm.take() else { return };
-        (storm.regroup, storm.regrouped) = (None, now.mono);
-        let failing: BTreeMap<LinkIndex, Timestamp> =
-            storm.failing.iter().filter_map(|(link, since)| Some((world.scopes.link(link)?, *since))).collect();
+    /// The grace is over: every group gets its incident, and is told of.
+    fn settle(&mut self, mut storm: Storm, now: Now, world: &World<'_>) {
+        let failing = storm.links(world);
         let links: BTreeSet<LinkIndex> = failing.keys().copied().collect();
-        let groups = match whole_network(&failing, world) {
+        let mut groups = match whole_network(&failing, world) {
             Some(since) => self.rise(&mut storm, links, since, now, world),
             None => {
                 let rest = self.join_open(&mut storm, links, now, world);
                 explain(&rest, picture(world))
             }
         };
-        self.assign(&mut storm, groups, &failing, now, world);
-        self.storm = Some(storm);
+        // The group of the first link keeps the incident: it goes first.
+        let anchor = storm.case.as_ref().and_then(|(_, anchor)| world.scopes.link(anchor));
+        groups.sort_by_key(|group| anchor.is_none_or(|anchor| group.links.binary_search(&anchor).is_err()));
+        let mut told = std::mem::take(&mut storm.held);
+        for group in groups {
+            let scope = group.scope.clone();
+            if let Some(number) = self.give(&mut storm, group, &failing, now, world) {
+                if scope.kind != ScopeKind::Link.as_str()
+                    && let Some(case) = self.cases.get_mut(&number)
+                {
+                    case.note(now.utc, "grouped", OURSELVES, format!("{} {}", scope.kind, scope.id).trim_end());
+                }
+                told.push(number);
+            }
+            storm.case = None;
+        }
+        for number in told {
+            self.announce(number, now);
+            if self.cases.get(&number).is_some_and(|case| case.is_open_outage() && !case.has_down()) {
+                self.end(number, now);
+            }
+        }
+    }
+
+    /// Writes a group into the storm's incident, or into a new one, and tells when that changed something.
+    fn give(
+        &mut self,
+        storm: &mut Storm,
+        group: Explanation,
+        failing: &BTreeMap<LinkIndex, Timestamp>,
+        now: Now,
+        world: &World<'_>,
+    ) -> Option<u64> {
+        let first = group.links.iter().min_by_key(|link| (failing[*link], **link)).copied()?;
+        let began = failing[&first];
+        let id = |link: LinkIndex| &world.inventory.links[link.at()].id;
+        let owner = storm.case.as_ref().map(|(number, _)| *number);
+        let number = owner.unwrap_or_else(|| {
+            let number = self.open(IncidentKind::Outage, group.scope.clone(), began, now);
+            storm.case = Some((number, id(first).clone()));
+            number
+        });
+        let mut links: Vec<(LinkId, bool)> = vec![];
+        for link in group.links.iter().map(|link| id(*link)) {
+            if self.by_link.get(link) != Some(&number) {
+                self.by_link.insert(link.clone(), number);
+            }
+            links.push((link.clone(), !storm.recovered.contains_key(link)));
+        }
+        links.sort_unstable();
+        let tiers = &world.contract.tiers;
+        let tier = if group.scope.kind == ScopeKind::Network.as_str() { &tiers.network } else { &tiers.partial };
+        let case = self.cases.get_mut(&number)?;
+        let changed = case.explain(&group, links, began);
+        if changed || owner.is_none() {
+            case.set_tier(tier, began, now);
+            for link in group.links.iter().map(|link| id(*link)) {
+                if let Some(since) = storm.recovered.get(link) {
+                    case.recover(link, *since);
+                }
+            }
+            self.tell(number, if owner.is_some() { EffectKind::Changed } else { EffectKind::Opened });
+        }
+        Some(number)
     }
 
     /// Links that fail within the scope of an incident told of before, while that scope fails: they join it. Returns
@@ -118,11 +209,11 @@ impl Incidents {
         now: Now,
         world: &World<'_>,
     ) -> BTreeSet<LinkIndex> {
-        let of_storm: BTreeSet<u64> = storm.anchors.iter().map(|(case, _)| *case).collect();
+        let of_storm = storm.case.as_ref().map(|(number, _)| *number);
         let mut joined: Vec<(u64, Vec<LinkIndex>)> = vec![];
         for (number, case) in &self.cases {
             let incident = &case.incident;
-            if !case.is_live_outage() || of_storm.contains(number) {
+            if !case.is_live_outage() || of_storm == Some(*number) {
                 continue;
             }
             let members = world.scopes.members(&incident.scope);
@@ -144,11 +235,8 @@ impl Incidents {
     /// Moves links of the storm, and the incidents that opened for them, into an incident told of before.
     fn take_over(&mut self, storm: &mut Storm, into: u64, links: &[LinkIndex], now: Now, world: &World<'_>) {
         let ids: Vec<LinkId> = links.iter().map(|link| world.inventory.links[link.at()].id.clone()).collect();
-        for (number, anchor) in storm.anchors.clone() {
-            if ids.contains(&anchor) {
-                self.merge(number, into, now);
-                storm.anchors.retain(|(anchored, _)| *anchored != number);
-            }
+        if let Some((number, _)) = storm.case.take_if(|(_, anchor)| ids.contains(anchor)) {
+            self.merge(number, into, now);
         }
         for link in &ids {
             storm.failing.remove(link);
@@ -159,7 +247,13 @@ impl Incidents {
             if relapsed {
                 case.relapse(now.utc, "");
             }
+            let recovered = ids.iter().filter_map(|link| Some((link.clone(), *storm.recovered.get(link)?)));
+            let recovered: Vec<_> = recovered.collect();
             case.join(ids);
+            recovered.iter().for_each(|(link, since)| {
+                case.recover(link, *since);
+            });
+            storm.held.push(into);
             self.tell(into, if relapsed { EffectKind::Relapsed } else { EffectKind::Changed });
         }
     }
@@ -174,18 +268,17 @@ impl Incidents {
         world: &World<'_>,
     ) -> Vec<Explanation> {
         let network = &world.contract.tiers.network;
-        let of_storm: BTreeSet<u64> = storm.anchors.iter().map(|(case, _)| *case).collect();
+        let of_storm = storm.case.as_ref().map(|(number, _)| *number);
         // Older outages have causes of their own, and are known.
         let recent = Timestamp(since.0 - i64::try_from(network.response.as_millis()).unwrap_or(i64::MAX));
         let told = |(number, case): (&u64, &Case)| {
             let whole = case.is_live_outage() && case.incident.scope.kind == ScopeKind::Network.as_str();
             let part = case.is_open_outage() && case.incident.began >= recent;
-            ((whole || part) && !of_storm.contains(number)).then_some(*number)
+            ((whole || part) && of_storm != Some(*number)).then_some(*number)
         };
         let mut told = self.cases.iter().filter_map(told).collect::<Vec<_>>().into_iter();
         let Some(oldest) = told.next() else {
-            let links = links.into_iter().collect();
-            return vec![Explanation { scope: ScopeKind::Network.scope(""), links, unit_power_suspected: false }];
+            return vec![Explanation::of_network(links.into_iter().collect())];
         };
         for part in told {
             let links: Vec<LinkId> = self.cases[&part].down().cloned().collect();
@@ -208,74 +301,6 @@ impl Incidents {
             self.tell(oldest, EffectKind::TierRaised);
         }
         vec![]
-    }
-
-    /// Gives every group its incident: the oldest of those that opened for one of its links, or a new one.
-    fn assign(
-        &mut self,
-        storm: &mut Storm,
-        groups: Vec<Explanation>,
-        failing: &BTreeMap<LinkIndex, Timestamp>,
-        now: Now,
-        world: &World<'_>,
-    ) {
-        let mut owners: Vec<Option<u64>> = vec![None; groups.len()];
-        let group_of: BTreeMap<LinkIndex, usize> = groups
-            .iter()
-            .enumerate()
-            .flat_map(|(group, found)| found.links.iter().map(move |link| (*link, group)))
-            .collect();
-        for (number, anchor) in std::mem::take(&mut storm.anchors) {
-            let Some(group) = world.scopes.link(&anchor).and_then(|link| group_of.get(&link)) else {
-                continue;
-            };
-            match owners[*group] {
-                Some(oldest) => self.merge(number, oldest, now),
-                None => {
-                    owners[*group] = Some(number);
-                    storm.anchors.push((number, anchor));
-                }
-            }
-        }
-        for (group, owner) in groups.into_iter().zip(owners) {
-            let first = group.links.iter().min_by_key(|link| (failing[*link], **link)).copied();
-            let Some(first) = first else { continue };
-            let began = failing[&first];
-            let number = owner.unwrap_or_else(|| {
-                let number = self.open(IncidentKind::Outage, group.scope.clone(), began, now);
-                storm.anchors.push((number, world.inventory.links[first.at()].id.clone()));
-                number
-            });
-            self.regrouped(number, &group, began, owner.is_none(), now, world);
-        }
-    }
-
-    /// Writes a group into its incident, and tells when that changed it.
-    fn regrouped(
-        &mut self,
-        number: u64,
-        group: &Explanation,
-        began: Timestamp,
-        new: bool,
-        now: Now,
-        world: &World<'_>,
-    ) {
-        let mut links = Vec::with_capacity(group.links.len());
-        for link in &group.links {
-            let id = &world.inventory.links[link.at()].id;
-            let before = self.by_link.insert(id.clone(), number).and_then(|case| self.cases.get(&case));
-            links.push((id.clone(), before.and_then(|case| case.is_down(id)).unwrap_or(true)));
-        }
-        links.sort_unstable();
-        let tiers = &world.contract.tiers;
-        let whole = group.scope.kind == ScopeKind::Network.as_str();
-        let tier = if whole { &tiers.network } else { &tiers.partial };
-        let Some(case) = self.cases.get_mut(&number) else { return };
-        let changed = case.explain(group, links, began, now);
-        if changed || new {
-            case.set_tier(tier, began, now);
-            self.tell(number, if new { EffectKind::Opened } else { EffectKind::Changed });
-        }
     }
 }
 

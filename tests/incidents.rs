@@ -1,0 +1,239 @@
+//! Incidents met from outside: commands, bounds, cost.
+
+#![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
+
+use std::{path::Path, time::Duration};
+
+use linkpatrol::{
+    clock,
+    command::{Action, Command, Refusal, Reply},
+    contract::Contract,
+    diagnostic::Findings,
+    incident::{Effect, EffectKind, Incident, IncidentPhase, Incidents, Input, LinkChange, Scopes, World},
+    inventory::{Inventory, LinkId, LinkIndex},
+    judge::LinkState,
+    units::{Mono, Now, Timestamp},
+};
+
+/// The shipped city, all up.
+struct City {
+    inventory: Inventory,
+    contract: Contract,
+    scopes: Scopes,
+    states: Vec<LinkState>,
+    incidents: Incidents,
+}
+
+fn now(millis: i64) -> Now {
+    Now { mono: Mono(millis), utc: Timestamp(1_795_190_400_000 + millis) }
+}
+
+impl City {
+    fn new() -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("inventories/xuchang");
+        let mut findings = Findings::default();
+        let inventory = Inventory::load(&folder, &mut findings).unwrap();
+        Self::of(inventory, Contract::load(&folder, &mut findings).unwrap())
+    }
+
+    fn of(inventory: Inventory, contract: Contract) -> Self {
+        Self {
+            scopes: Scopes::of(&inventory),
+            states: vec![LinkState::Up; inventory.links.len()],
+            incidents: Incidents::new(7, Duration::from_secs(3_600)),
+            inventory,
+            contract,
+        }
+    }
+
+    fn step(&mut self, input: Input, at: i64) -> Vec<Effect> {
+        let world =
+            World { inventory: &self.inventory, contract: &self.contract, scopes: &self.scopes, states: &self.states };
+        self.incidents.step(input, now(at), &world)
+    }
+
+    /// These links are in this state from `at` on, understood 1.3 s later.
+    fn set(&mut self, links: impl IntoIterator<Item = u32>, state: LinkState, at: i64) -> Vec<Effect> {
+        let since = now(at).utc;
+        let change = |link| LinkChange { link: LinkIndex(link), state, since };
+        let changes: Vec<_> = links.into_iter().map(change).collect();
+        changes.iter().for_each(|change| self.states[change.link.at()] = state);
+        self.step(Input::Links(changes), at + 1_300)
+    }
+
+    fn only(&self) -> Incident {
+        let list = self.incidents.list();
+        assert_eq!(list.len(), 1, "{list:#?}");
+        Incident::clone(&list[0])
+    }
+
+    fn ask(&mut self, key: &str, action: Action, at: i64) -> Reply {
+        let command = Command { actor: "王工".into(), key: key.into(), action };
+        self.incidents.obey(&command, now(at)).0
+    }
+}
+
+fn acknowledge(incident: &str) -> Action {
+    Action::Acknowledge { incident: incident.into(), note: "on it".into() }
+}
+
+fn close(incident: &str) -> Action {
+    Action::Close { incident: incident.into(), note: String::new() }
+}
+
+#[test]
+fn an_incident_opens_at_once_and_is_announced_after_the_grace() {
+    let mut city = City::new();
+    let kinds = |effects: Vec<Effect>| effects.into_iter().map(|effect| effect.kind).collect::<Vec<_>>();
+    assert_eq!(kinds(city.set([5], LinkState::Down, 10_000)), [EffectKind::Opened]);
+    let incident = city.only();
+    assert_eq!((incident.began, incident.opened), (now(10_000).utc, now(11_300).utc));
+    let deadlines: Vec<_> =
+        incident.clocks.iter().map(|clock| clock.deadline.since(incident.began).as_secs()).collect();
+    assert_eq!((incident.tier, deadlines), (2, vec![1_800, 14_400]));
+    assert_eq!(kinds(city.step(Input::Tick, 14_299)), []);
+    assert_eq!(kinds(city.step(Input::Tick, 14_300)), [EffectKind::Announced]);
+}
+
+#[test]
+fn a_command_is_obeyed_once_and_refused_with_a_reason() {
+    let mut city = City::new();
+    city.set([5], LinkState::Down, 0);
+    let id = city.only().id;
+    assert_eq!(city.ask("k0", acknowledge("nope"), 1), Reply::Refused(Refusal::NoSuchIncident));
+    assert_eq!(city.ask("k1", close(&id), 2), Reply::Refused(Refusal::NotRestored));
+    let done = city.ask("k2", acknowledge(&id), 60_000);
+    assert_eq!(done, Reply::Done { at: now(60_000).utc });
+    assert_eq!(city.ask("k2", acknowledge(&id), 90_000), done, "the same key is answered like the first time");
+    let by = "王工".to_owned();
+    assert_eq!(city.ask("k3", acknowledge(&id), 95_000), Reply::Refused(Refusal::AlreadyAcknowledged { by }));
+    let response = &city.only().clocks[0];
+    assert_eq!((response.clock.as_str(), response.stopped), ("response", Some(now(60_000).utc)));
+    assert_eq!(city.only().timeline.iter().filter(|entry| entry.event == "acknowledged").count(), 1);
+
+    city.set([5], LinkState::Up, 120_000);
+    assert_eq!(city.only().phase, IncidentPhase::Restored);
+    assert_eq!(city.ask("k4", close(&id), 130_000), Reply::Done { at: now(130_000).utc });
+    assert_eq!(city.ask("k5", close(&id), 131_000), Reply::Refused(Refusal::AlreadyClosed));
+    let nobody = Command { actor: "  ".into(), key: "k6".into(), action: close(&id) };
+    assert_eq!(city.incidents.obey(&nobody, now(1)).0, Reply::Refused(Refusal::NoActor));
+    assert!(city.step(Input::Tick, 130_000 + 3_600_000).iter().any(|effect| effect.kind == EffectKind::Left));
+    assert!(city.incidents.list().is_empty());
+}
+
+/// An incident that was shown for a second and became part of another can still be spoken of.
+#[test]
+fn an_id_that_was_merged_in_the_grace_means_the_incident_that_it_became() {
+    let mut city = City::new();
+    let duct = city.inventory.links[0].segments[0];
+    let members: Vec<u32> = (0..city.inventory.links.len() as u32)
+        .filter(|link| city.inventory.links[*link as usize].segments.contains(&duct))
+        .collect();
+    let (last, others) = members.split_last().unwrap();
+    city.set(others.iter().copied(), LinkState::Down, 0);
+    city.step(Input::Tick, 20_000);
+    let opened = city.set([*last], LinkState::Down, 60_000);
+    assert_eq!(opened[0].kind, EffectKind::Opened);
+    let second = opened[0].incident.clone();
+    city.step(Input::Tick, 80_000);
+    city.step(Input::Tick, 80_001);
+    let whole = city.only();
+    assert_eq!((whole.scope.kind.as_str(), whole.links.len()), ("segment", members.len()));
+    assert_eq!(city.ask("k", acknowledge(&second), 90_000), Reply::Done { at: now(90_000).utc });
+    assert!(city.only().acknowledged.is_some());
+}
+
+#[test]
+fn a_link_that_never_answered_opens_nothing() {
+    let mut city = City::new();
+    let never = LinkState::Unknown(linkpatrol::judge::Unknown::NeverVerified);
+    assert_eq!(city.set(0..1_631, never, 0), []);
+}
+
+/// A link that flaps all night fills neither the record nor the list.
+#[test]
+fn a_timeline_has_a_bound_and_says_what_it_left_out() {
+    let mut city = City::new();
+    for minute in 0..200 {
+        city.set([5], LinkState::Down, minute * 60_000);
+        city.set([5], LinkState::Up, minute * 60_000 + 30_000);
+    }
+    let incident = city.only();
+    assert_eq!(incident.timeline.len(), 128);
+    assert_eq!(incident.timeline[0].event, "occurred");
+    let response_overdue = 1;
+    let all = 2 + 200 * 2 - 1 + response_overdue;
+    assert_eq!(incident.timeline.len() + incident.timeline_dropped as usize, all);
+}
+
+/// A link that leaves the inventory while it is down ends its incident.
+#[test]
+fn a_link_that_is_gone_after_a_reload_leaves_its_incident() {
+    let mut city = City::new();
+    city.set([5, 900], LinkState::Down, 0);
+    city.step(Input::Tick, 20_000);
+    city.inventory.links[5].status = linkpatrol::inventory::Status::Decommissioned;
+    city.scopes = Scopes::of(&city.inventory);
+    let effects = city.step(Input::Reloaded, 60_000);
+    assert_eq!(effects.len(), 1, "{effects:?}");
+    assert_eq!(effects[0].kind, EffectKind::Restored);
+}
+
+#[test]
+fn what_was_stored_goes_on_with_its_deadlines() {
+    let mut city = City::new();
+    city.set([5], LinkState::Down, 0);
+    city.step(Input::Tick, 20_000);
+    let stored: Vec<Incident> = vec![serde_json::from_str(&serde_json::to_string(&city.only()).unwrap()).unwrap()];
+    let before = city.only();
+    // A new process, whose steady clock starts at zero an hour and a half later.
+    let later = Now { mono: Mono(0), utc: now(5_400_000).utc };
+    city.incidents = Incidents::restore(stored, 8, Duration::from_secs(3_600), later);
+    assert_eq!(city.only(), before);
+    let world =
+        World { inventory: &city.inventory, contract: &city.contract, scopes: &city.scopes, states: &city.states };
+    let told = city.incidents.step(Input::Tick, later, &world);
+    let kinds: Vec<_> = told.into_iter().map(|effect| effect.kind).collect();
+    assert_eq!(kinds, [EffectKind::Overdue { clock: "response".into(), tier: 2 }], "and not the restore clock yet");
+}
+
+/// Processor milliseconds of a cut of everything that arrives over one second in turns of 20 ms, until it is announced.
+fn whole_cut(city: &mut City) -> u128 {
+    let all = city.inventory.links.len() as u32;
+    let started = clock::thread_cpu();
+    for turn in 0..50 {
+        city.set((0..all).filter(|link| link % 50 == turn), LinkState::Down, i64::from(turn) * 20);
+    }
+    for turn in 0..200 {
+        city.step(Input::Tick, 2_300 + turn * 20);
+    }
+    let spent = clock::thread_cpu() - started;
+    let incident = city.only();
+    assert_eq!((incident.scope.kind.as_str(), incident.tier, incident.links.len()), ("network", 1, all as usize));
+    spent.as_millis()
+}
+
+/// 50 ms in a release build; a build without optimisation has ten times that.
+#[test]
+fn a_cut_of_the_whole_city_is_cheap() {
+    let budget = if cfg!(debug_assertions) { 500 } else { 50 };
+    let spent = whole_cut(&mut City::new());
+    println!("1631 links down within a second: {spent} ms");
+    assert!(spent < budget, "{spent} ms");
+}
+
+#[test]
+fn a_hundred_thousand_links_do_not_explode() {
+    let City { mut inventory, contract, .. } = City::new();
+    let shipped = inventory.links.clone();
+    while inventory.links.len() < 100_000 {
+        let number = inventory.links.len();
+        let like = &shipped[number % shipped.len()];
+        let id = LinkId::parse(&format!("X-{number}")).unwrap();
+        inventory.links.push(linkpatrol::inventory::Link { id, ..like.clone() });
+    }
+    let budget = if cfg!(debug_assertions) { 30_000 } else { 3_000 };
+    let spent = whole_cut(&mut City::of(inventory, contract));
+    println!("100 000 links down within a second: {spent} ms");
+    assert!(spent < budget, "{spent} ms");
+}
