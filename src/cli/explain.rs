@@ -155,7 +155,7 @@ fn print_text(link: &Link, parts: &[Part], language: Language) {
         for Value { key, value, place, clause } in &part.values {
             let place = place.as_ref().map_or(Message::ByDefault.say(language).to_string(), Place::to_string);
             let clause = clause.as_ref().map_or(String::new(), |clause| format!("  [{clause}]"));
-            anstream::println!("  {key:<28} {value:<20} {place}{clause}");
+            anstream::println!("  {key:<34} {value:<24} {place}{clause}");
         }
     }
 }
