@@ -99,10 +99,13 @@ fn of_link(loaded: &Loaded, link: &Link) -> Vec<Value> {
         Value::at("kind", link.kind.as_str(), &link.place),
         Value::at("carrier", format!("{} {}", carrier.id, carrier.name), &carrier.place),
         Value::at("unit", format!("{} {}", unit.id, unit.name), &unit.place),
+        Value::at("a_end", &link.a_end, &link.place),
+        Value::at("z_end", &link.z_end, &link.place),
         Value::at("bandwidth", link.bandwidth, &link.place),
         Value::at("priority", link.priority.as_str(), &link.place),
         Value::at("status", link.status.as_str(), &link.place),
     ];
+    values.extend(link.installed.iter().map(|date| Value::at("install_date", date, &link.place)));
     values.extend(link.group.iter().map(|group| Value::at("group", group, &link.place)));
     values.extend(
         segments.map(|segment| Value::at("segment", format!("{} {}", segment.id, segment.name), &segment.place)),

@@ -109,6 +109,7 @@ impl<'a> Ledger<'a> {
         let priority = self.optional_word::<Priority>(row, Column::Priority);
         let status = self.optional_word::<Status>(row, Column::Status);
         let installed = self.parsed(row, Column::Installed, Expected::Date, |text| text.parse().ok());
+        let group = self.group(row);
         let segments = self.segments(row);
         let points = self.points(row);
         let overrides = self.overrides(row);
@@ -126,7 +127,7 @@ impl<'a> Ledger<'a> {
             priority: priority?,
             status: status?,
             installed: installed?.map(|set| set.value),
-            group: self.group(row),
+            group,
             segments: segments?,
             points: points?,
             first_point: PointIndex(0),
