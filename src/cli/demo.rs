@@ -4,7 +4,7 @@ use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode, tim
 
 use clap::ValueEnum;
 
-use super::{Global, print_findings};
+use super::{Global, Output, print_findings};
 use crate::{
     config::Config,
     demo::{
@@ -80,7 +80,7 @@ impl Demo {
             Ok(folder) => folder,
             Err(error) => return could_not_run(&format!("--data-dir: {error}")),
         };
-        let json = self.summary == Some(SummaryForm::Json);
+        let json = self.summary == Some(SummaryForm::Json) || global.output == Output::Json;
         let options = Options {
             config,
             listen: self.listen,
