@@ -39,7 +39,7 @@ fn a_month_of_random_loss_raises_no_false_alarm() {
 /// What makes the month above cheap is sound: skipping answered probes changes nothing that the judge says.
 #[test]
 fn skipping_answers_is_the_same_as_playing_them() {
-    for seed in seeds(20) {
+    for seed in seeds(8) {
         let (skipped, played) = (losses::play(seed, 3, 4_000, 0.4), losses::play_each(seed, 3, 4_000, 0.4));
         assert!(skipped.changes.len() > 20, "seed {seed}: {} changes", skipped.changes.len());
         assert_eq!((&skipped.changes, skipped.lost), (&played.changes, played.lost), "seed {seed}");
@@ -48,7 +48,7 @@ fn skipping_answers_is_the_same_as_playing_them() {
 
 #[test]
 fn days_with_cuts_clock_steps_and_restarts_add_up() {
-    for seed in seeds(3) {
+    for seed in seeds(2) {
         let mut day = Day::new(seed);
         day.play(24);
         day.check();
@@ -59,12 +59,12 @@ fn days_with_cuts_clock_steps_and_restarts_add_up() {
 fn the_same_seed_gives_the_same_effects() {
     let run = |seed| {
         let mut day = Day::new(seed);
-        day.play(12);
+        day.play(8);
         day.told
     };
     for seed in seeds(1) {
         let told = run(seed);
-        assert!(told.len() > 20, "seed {seed}: {} effects", told.len());
+        assert!(told.len() > 10, "seed {seed}: {} effects", told.len());
         assert_eq!(told, run(seed), "seed {seed}");
     }
 }

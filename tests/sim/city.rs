@@ -19,7 +19,7 @@ use linkpatrol::{
 };
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
-const LINKS: usize = 60;
+const LINKS: usize = 40;
 const INTERVAL: i64 = 10_000;
 const DAY: i64 = 86_400_000;
 /// What was sent a second and a half ago has ended: how far the pipeline is behind the truth here.
