@@ -127,18 +127,23 @@ impl Roster {
                 shape,
                 carrier,
                 cell: index as usize,
-                chain: kept.map(|kept| old[kept.at()].chain).unwrap_or_default(),
+                chain: Chain::default(),
             });
             self.readdress(PointIndex(index), planned.address);
+            if let Some(kept) = kept.map(|kept| &old[kept.at()]).filter(|kept| kept.address == planned.address) {
+                self.points[index as usize].chain = kept.chain;
+            }
         }
         (self.plan, self.carriers) = (plan, carriers.len().max(1));
         moved
     }
 
-    /// The point is probed at `address` from now on.
+    /// The point is probed at `address` from now on. What was being confirmed at another one says nothing about it.
     pub fn readdress(&mut self, point: PointIndex, address: Option<IpAddr>) {
         let Some(entry) = self.points.get_mut(point.at()) else { return };
-        entry.address = address;
+        if entry.address != address {
+            (entry.address, entry.chain) = (address, Chain::default());
+        }
         let Some(address) = address else { return };
         let class = self.shapes[entry.shape as usize].class(Family::of(address), self.mode);
         let lane = self.classes.iter().position(|known| *known == class).unwrap_or_else(|| {

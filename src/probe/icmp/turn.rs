@@ -10,7 +10,7 @@ use std::sync::{
 
 use super::{
     Command, Opener, Options,
-    batch::{Inbox, Received},
+    batch::{BATCH, Inbox, Received},
     books::{Attempt, Books, Tick},
     class::{Family, Kind},
     counters::{BLOCKS_OVERFLOW, Counters, TURNS_UNNAMED},
@@ -284,8 +284,13 @@ impl Worker {
         self.drain_errors(lane, fd);
         for _ in 0..MOST_CALLS {
             match self.inbox.receive(fd, 0) {
-                Ok(0) => return,
-                Ok(count) => self.take(lane, fd, kind, count, at),
+                Ok(count) => {
+                    self.take(lane, fd, kind, count, at);
+                    // What comes in meanwhile can wait for the next tick.
+                    if count < BATCH {
+                        return;
+                    }
+                }
                 // An ICMP error waits on the error queue.
                 Err(_) => self.drain_errors(lane, fd),
             }
@@ -328,7 +333,10 @@ impl Worker {
     fn flush_samples(&mut self, at: &Tick) -> bool {
         let generation = self.books.roster.plan.generation;
         while !self.books.samples.is_empty() {
-            let rest = self.books.samples.split_off(self.books.samples.len().min(BLOCK));
+            let rest = match self.books.samples.len() {
+                many if many > BLOCK => self.books.samples.split_off(BLOCK),
+                few => Vec::with_capacity(few),
+            };
             let samples = std::mem::replace(&mut self.books.samples, rest);
             match self.blocks.try_send(Block { generation, at: at.mono, samples }) {
                 Ok(()) => {}
@@ -365,7 +373,7 @@ fn drain(errors: &mut Inbox, books: &mut Books, door: &mut Door, lane: usize, fd
                 _ => {}
             }
         }
-        if count == 0 {
+        if count < BATCH {
             return;
         }
     }
