@@ -214,7 +214,11 @@ impl LinkRow {
             carrier: inventory.carriers[link.carrier.at()].name.clone(),
             kind: frame.say(kind(link.kind)),
             lifeline: link.priority == Priority::Lifeline,
-            rtt: point.and_then(|point| point.last_rtt).map_or("–".into(), milliseconds),
+            // The last answer of a link that is down is not how it is now.
+            rtt: point
+                .filter(|_| view.state != LinkState::Down)
+                .and_then(|point| point.last_rtt)
+                .map_or("–".into(), milliseconds),
             loss: percent((minute.lost, minute.lost + minute.answered)),
             availability: percent(view.month.known()),
         }
