@@ -60,7 +60,10 @@ fn the_page_of_codes_explains_each_code_with_a_text_that_is_printed() {
     assert_eq!(explained, all, "docs/diagnostics.md against src/diagnostic/code.rs");
     let texts = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
     let texts = texts.filter(|file| file.extension().is_some_and(|extension| extension == "txt"));
-    let printed: String = texts.map(|file| fs::read_to_string(file).unwrap()).collect();
+    // Stories of the simulated city are wrong in a test of their own.
+    let story =
+        folder().join("../../src/demo/snapshots/linkpatrol__demo__story__tests__a_wrong_story_names_every_place.snap");
+    let printed: String = texts.chain([story]).map(|file| fs::read_to_string(file).unwrap()).collect();
     // The first example shows the form of a finding; the others are real.
     for example in page.split("```text\n").skip(2).filter_map(|rest| rest.split("```").next()) {
         assert!(printed.contains(example), "tests/bad prints no such text:\n{example}");
