@@ -18,11 +18,12 @@ use super::{
     ActedBy, Effect, EffectKind, Incident, IncidentKind, IncidentPhase, Input, LinkChange, OwnFault, Scope, ScopeKind,
     World,
     case::{Case, OURSELVES},
+    isolation::Isolation,
     leftovers::Calm,
     storm::Storm,
 };
 use crate::{
-    command::{Action, Command, Refusal, Reply},
+    command::Reply,
     inventory::LinkId,
     judge::LinkState,
     units::{Mono, Now, Timestamp},
@@ -30,11 +31,6 @@ use crate::{
 
 /// Closed incidents kept in the list; the oldest leaves when there are more.
 const MOST_CLOSED: usize = 1_000;
-/// Commands whose answer is remembered: a repeat of the same key is answered like the first.
-const MOST_KEYS: usize = 1_024;
-/// After an isolation, links have this long to answer again before they are called down: the proof of recovery.
-const SETTLE: Duration = Duration::from_secs(10);
-
 /// Every incident that is not over and gone.
 #[derive(Debug)]
 pub struct Incidents {
@@ -44,27 +40,18 @@ pub struct Incidents {
     pub(super) by_link: HashMap<LinkId, u64>,
     pub(super) storm: Option<Storm>,
     /// Ids of incidents in the list, and of those that became part of one before anybody was told of them.
-    ids: HashMap<String, u64>,
+    pub(super) ids: HashMap<String, u64>,
     /// A whole-network outage whose condition has ended, and may have ended for good.
     pub(super) calm: Option<Calm>,
-    isolation: Option<Isolation>,
-    effects: Vec<Effect>,
-    keys: VecDeque<(String, Reply)>,
+    pub(super) isolation: Option<Isolation>,
+    pub(super) effects: Vec<Effect>,
+    /// Answers to the last commands, by key.
+    pub(super) keys: VecDeque<(String, Reply)>,
     opened: u64,
     seed: u64,
     closed_leave_after: Duration,
     /// Nothing happens by itself before.
-    due: Mono,
-}
-
-/// Our witnesses are silent, or were until a moment ago.
-#[derive(Debug)]
-struct Isolation {
-    case: u64,
-    /// Links that failed meanwhile: they may be down, or it was us.
-    held: BTreeMap<LinkId, Timestamp>,
-    /// When a witness answered again.
-    ended: Option<Mono>,
+    pub(super) due: Mono,
 }
 
 impl Incidents {
@@ -98,7 +85,7 @@ impl Incidents {
                 });
             }
             if incident.phase == IncidentPhase::Open && incident.kind == IncidentKind::Isolation {
-                incidents.isolation = Some(Isolation { case: number, held: BTreeMap::new(), ended: None });
+                incidents.isolation = Some(Isolation::new(number, BTreeMap::new()));
             }
             incidents.cases.insert(number, Case::restore(incident, now));
         }
@@ -126,24 +113,6 @@ impl Incidents {
         }
         self.pass(now, world);
         std::mem::take(&mut self.effects)
-    }
-
-    /// Carries out what a person asked for.
-    pub fn obey(&mut self, command: &Command, now: Now) -> (Reply, Vec<Effect>) {
-        if let Some((_, reply)) = self.keys.iter().find(|(key, _)| *key == command.key) {
-            return (reply.clone(), vec![]);
-        }
-        let reply = match self.act(command, now) {
-            Ok(()) => Reply::Done { at: now.utc },
-            Err(refusal) => Reply::Refused(refusal),
-        };
-        if self.keys.len() == MOST_KEYS {
-            self.keys.pop_front();
-        }
-        self.keys.push_back((command.key.clone(), reply.clone()));
-        // A command moves what happens next: the coming tick works it out.
-        self.due = now.mono;
-        (reply, std::mem::take(&mut self.effects))
     }
 
     pub fn get(&self, id: &str) -> Option<&Arc<Incident>> {
@@ -231,13 +200,9 @@ impl Incidents {
         }
     }
 
-    fn link_down(&mut self, id: LinkId, since: Timestamp, now: Now, world: &World<'_>) {
-        if let Some(isolation) = &mut self.isolation {
-            if isolation.ended.is_none() {
-                isolation.held.entry(id).or_insert(since);
-                return;
-            }
-            isolation.held.remove(&id);
+    pub(super) fn link_down(&mut self, id: LinkId, since: Timestamp, now: Now, world: &World<'_>) {
+        if self.isolation.as_mut().is_some_and(|isolation| isolation.holds(&id, since)) {
+            return;
         }
         if let Some(storm) = &mut self.storm {
             storm.relapses(&id);
@@ -273,7 +238,7 @@ impl Incidents {
 
     fn link_up(&mut self, id: &LinkId, since: Timestamp, now: Now) {
         if let Some(isolation) = &mut self.isolation {
-            isolation.held.remove(id);
+            isolation.forget(id);
         }
         let grouping = self.storm.as_mut().is_some_and(|storm| storm.recovers(id, since));
         let Some(number) = self.by_link.get(id).copied() else { return };
@@ -308,63 +273,6 @@ impl Incidents {
         if case.incident.timeline.last().is_none_or(|entry| entry.event != "unknown") {
             case.note(since, "unknown", OURSELVES, id.as_str());
             self.tell(number, EffectKind::Changed);
-        }
-    }
-
-    fn isolated(&mut self, since: Timestamp, now: Now, world: &World<'_>) {
-        if let Some(isolation) = &mut self.isolation {
-            if isolation.ended.take().is_some()
-                && let Some(case) = self.cases.get_mut(&isolation.case)
-            {
-                let number = isolation.case;
-                case.relapse(since, "");
-                self.tell(number, EffectKind::Relapsed);
-            }
-            return;
-        }
-        let number = self.open(IncidentKind::Isolation, ScopeKind::Network.scope(""), since, now);
-        if let Some(case) = self.cases.get_mut(&number) {
-            case.set_tier(&world.contract.tiers.network, since, now);
-        }
-        self.tell(number, EffectKind::Opened);
-        self.announce(number, now);
-        // What failed in the last seconds may be the same loss of sight.
-        let (held, part) = self.storm.take().map(Storm::into_parts).unwrap_or_default();
-        held.keys().for_each(|link| {
-            self.by_link.remove(link);
-        });
-        if let Some(part) = part {
-            self.merge(part, number, now);
-        }
-        self.isolation = Some(Isolation { case: number, held, ended: None });
-    }
-
-    fn reconnected(&mut self, since: Timestamp, now: Now) {
-        let Some(isolation) = self.isolation.as_mut().filter(|isolation| isolation.ended.is_none()) else { return };
-        isolation.ended = Some(now.mono);
-        let number = isolation.case;
-        if let Some(case) = self.cases.get_mut(&number) {
-            case.end_at(since, now);
-            self.tell(number, EffectKind::Restored);
-        }
-    }
-
-    pub(super) fn isolation_holds(&self) -> bool {
-        self.isolation.is_some()
-    }
-
-    /// The isolation is over for good: what failed meanwhile and still is down, is down from its first loss.
-    fn release(&mut self, now: Now, world: &World<'_>) {
-        let over = |isolation: &Isolation| isolation.ended.is_some_and(|ended| now.mono.since(ended) >= SETTLE);
-        if self.isolation.as_ref().is_some_and(over)
-            && let Some(isolation) = self.isolation.take()
-        {
-            for (link, since) in isolation.held {
-                let index = world.scopes.link(&link);
-                if index.is_some_and(|index| world.states.get(index.at()) == Some(&LinkState::Down)) {
-                    self.link_down(link, since, now, world);
-                }
-            }
         }
     }
 
@@ -414,50 +322,7 @@ impl Incidents {
         gone.iter().for_each(|link| self.link_up(link, now.utc, now));
     }
 
-    fn act(&mut self, command: &Command, now: Now) -> Result<(), Refusal> {
-        let actor = command.actor.trim();
-        if actor.is_empty() || actor.chars().count() > 64 {
-            return Err(Refusal::NoActor);
-        }
-        let acted = |note: &str| ActedBy { actor: actor.to_owned(), at: now.utc, note: note.to_owned() };
-        match &command.action {
-            Action::Acknowledge { incident, note } => {
-                let number = self.meant(incident).ok_or(Refusal::NoSuchIncident)?;
-                let case = self.cases.get_mut(&number).ok_or(Refusal::NoSuchIncident)?;
-                match &case.incident.acknowledged {
-                    _ if case.incident.phase == IncidentPhase::Closed => return Err(Refusal::AlreadyClosed),
-                    Some(by) if !case.wants_acknowledgement() => {
-                        return Err(Refusal::AlreadyAcknowledged { by: by.actor.clone() });
-                    }
-                    _ => case.acknowledge(acted(note)),
-                }
-                self.tell(number, EffectKind::Acknowledged);
-            }
-            Action::Close { incident, note } => {
-                let number = self.meant(incident).ok_or(Refusal::NoSuchIncident)?;
-                let phase = self.cases.get(&number).map(|case| case.incident.phase);
-                match phase.ok_or(Refusal::NoSuchIncident)? {
-                    IncidentPhase::Open => return Err(Refusal::NotRestored),
-                    IncidentPhase::Closed => return Err(Refusal::AlreadyClosed),
-                    IncidentPhase::Restored => self.close(number, Some(acted(note)), now),
-                }
-            }
-            // Not about incidents: the shell's own work.
-            Action::Reload => return Err(Refusal::NoSuchIncident),
-        }
-        Ok(())
-    }
-
-    /// The incident with this id, or the one it was merged into.
-    fn meant(&self, id: &str) -> Option<u64> {
-        let mut number = *self.ids.get(id)?;
-        while let Some(into) = self.cases.get(&number)?.incident.merged_into.as_ref() {
-            number = *self.ids.get(into)?;
-        }
-        Some(number)
-    }
-
-    fn close(&mut self, number: u64, by: Option<ActedBy>, now: Now) {
+    pub(super) fn close(&mut self, number: u64, by: Option<ActedBy>, now: Now) {
         let Some(case) = self.cases.get_mut(&number) else { return };
         let note = by.as_ref().map(|acted| acted.note.clone()).unwrap_or_default();
         case.close(by, &note, now);
@@ -526,7 +391,7 @@ impl Incidents {
             let closes = case.restored.filter(|_| case.closed.is_none()).map(|at| at.plus(close_after));
             [leaves, closes, case.next_overdue()].into_iter().flatten().min()
         };
-        let isolation = self.isolation.as_ref().and_then(|isolation| isolation.ended).map(|ended| ended.plus(SETTLE));
+        let isolation = self.isolation.as_ref().and_then(Isolation::due);
         let storm = self.storm.as_ref().map(Storm::due);
         let calm = self.calm.map(|calm| calm.settles());
         self.cases

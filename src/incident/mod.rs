@@ -18,7 +18,9 @@ mod correlate;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod incidents;
+mod isolation;
 mod leftovers;
+mod people;
 mod scopes;
 mod storm;
 mod view;
