@@ -253,27 +253,38 @@ impl Loop {
         self.carry_out(effects, now);
     }
 
+    /// An incident is stored and told of once, as it is after all of its effects: a thousand links that come back in one
+    /// turn are a thousand effects of one incident that holds a thousand links.
     fn carry_out(&mut self, effects: Vec<Effect>, now: Now) {
+        let mut changed: Vec<(String, bool)> = vec![];
         for Effect { incident, kind } in effects {
             let Some(keeping) = &mut self.keeping else { return };
-            let Some(record) = keeping.incidents.get(&incident) else { continue };
-            let record = Arc::clone(record);
+            let Some(record) = keeping.incidents.get(&incident).map(Arc::clone) else { continue };
             tracing::info!(incident = record.id, ?kind, tier = record.tier, scope = record.scope.kind, "incident");
-            keeping.batch.incidents.retain(|waiting| waiting.id != record.id);
-            keeping.batch.incidents.push((*record).clone());
             keeping.send(&record, &kind, now);
-            let links = || record.links.iter().filter(|(_, down)| *down).map(|(link, _)| link.clone()).collect();
-            match kind {
-                EffectKind::Opened => self.fact(Fact::IncidentOpened {
-                    id: record.id.clone(),
-                    kind: record.kind,
-                    began: record.began,
-                    at: now.utc,
-                    links: links(),
-                }),
-                _ => self.fact(Fact::IncidentChanged { id: record.id.clone(), at: now.utc, links: links() }),
+            let opened = matches!(kind, EffectKind::Opened);
+            match changed.iter_mut().find(|(id, _)| *id == incident) {
+                Some((_, known)) => *known |= opened,
+                None => changed.push((incident, opened)),
             }
         }
+        for (incident, opened) in changed {
+            let Some(keeping) = &mut self.keeping else { return };
+            let Some(record) = keeping.incidents.get(&incident).map(Arc::clone) else { continue };
+            keeping.batch.incidents.retain(|waiting| waiting.id != record.id);
+            keeping.batch.incidents.push((*record).clone());
+            self.tell_of(&record, opened, now);
+        }
+    }
+
+    fn tell_of(&mut self, record: &Incident, opened: bool, now: Now) {
+        let links = record.links.iter().filter(|(_, down)| *down).map(|(link, _)| link.clone()).collect();
+        let (id, kind, began, at) = (record.id.clone(), record.kind, record.began, now.utc);
+        self.fact(if opened {
+            Fact::IncidentOpened { id, kind, began, at, links }
+        } else {
+            Fact::IncidentChanged { id, at, links }
+        });
     }
 
     fn obey(&mut self, command: Command, reply: oneshot::Sender<Reply>, feed: &Feed, now: Now) {
