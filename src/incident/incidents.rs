@@ -201,7 +201,8 @@ impl Incidents {
     }
 
     pub(super) fn link_down(&mut self, id: LinkId, since: Timestamp, now: Now, world: &World<'_>) {
-        if self.isolation.as_mut().is_some_and(|isolation| isolation.holds(&id, since)) {
+        if let Some(isolation) = &mut self.isolation {
+            isolation.hold(id, since);
             return;
         }
         if let Some(storm) = &mut self.storm {

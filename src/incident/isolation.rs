@@ -31,14 +31,14 @@ impl Isolation {
         Self { case, held, ended: None }
     }
 
-    /// A link fails. `true`: nobody can tell, and it is held.
-    pub fn holds(&mut self, link: &LinkId, since: Timestamp) -> bool {
-        if self.ended.is_none() {
-            self.held.entry(link.clone()).or_insert(since);
-        } else {
-            self.held.remove(link);
+    /// A link fails. Nobody can tell yet whether it is the link: while witnesses are silent, and for as long after as a
+    /// good link needs to prove itself.
+    pub fn hold(&mut self, link: LinkId, since: Timestamp) {
+        let known = self.held.entry(link).or_insert(since);
+        if self.ended.is_some() {
+            // Newer evidence than what was seen while we were cut off.
+            *known = since;
         }
-        self.ended.is_none()
     }
 
     /// A link answers.

@@ -8,6 +8,7 @@ use crate::{
 
 /// Commands whose answer is remembered: a repeat of the same key is answered like the first.
 const MOST_KEYS: usize = 1_024;
+
 impl Incidents {
     /// Carries out what a person asked for.
     pub fn obey(&mut self, command: &Command, now: Now) -> (Reply, Vec<Effect>) {
