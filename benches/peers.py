@@ -196,28 +196,17 @@ class SmokepingProber(Tool):
     name = "smokeping_prober (ping sockets)"
     scrapes = True
     program = "prometheus-smokeping-prober"
-    targets = TARGETS
 
     def start(self):
         port = free_port()
         self.metrics = f"http://127.0.0.1:{port}/metrics"
-        config = self.folder / "smokeping.yml"
-        hosts = "".join(f"  - {target}\n" for target in self.targets)
-        config.write_text(f"targets:\n- hosts:\n{hosts}  interval: 1s\n  network: ip4\n  protocol: icmp\n  size: 56\n")
-        listen = f"--web.listen-address=127.0.0.1:{port}"
-        self.spawn(self.program, "--no-privileged", "--log.level=error", f"--config.file={config}", listen)
+        self.spawn(
+            self.program, "--no-privileged", "--log.level=error", f"--web.listen-address=127.0.0.1:{port}", *TARGETS
+        )
 
     def counts(self):
         text = get(self.metrics)
         return total(text, "smokeping_response_duration_seconds_count"), total(text, "smokeping_requests_total")
-
-
-class SmokepingFew(SmokepingProber):
-    """What it costs before it is overloaded."""
-
-    name = "smokeping_prober (ping sockets, 300 targets only)"
-    targets = TARGETS[:300]
-    scrapes = False
 
 
 class Blackbox(Tool):
@@ -262,7 +251,7 @@ class Blackbox(Tool):
         return ask("sum(sum_over_time(probe_success[1h]))"), ask("sum(count_over_time(up[1h]))")
 
 
-TOOLS = [Linkpatrol, Fping, SmokepingProber, SmokepingFew, Blackbox]
+TOOLS = [Linkpatrol, Fping, SmokepingProber, Blackbox]
 
 
 def wait_until(what, check, most):
