@@ -143,9 +143,9 @@ impl Default for Config {
 }
 
 impl Default for Icmp {
-    /// 20 ms: one wake per probe costs more than the probe. 8 MiB: a second of answers at full speed with both stamps.
+    /// 50 ms: a wake costs more than a probe, and kernel stamps make RTTs independent of it. 8 MiB: a second of answers at full speed with both stamps.
     fn default() -> Self {
-        Self { tick: Duration::from_millis(20), receive_buffer: 8 << 20, mode: IcmpMode::Auto, source: None }
+        Self { tick: Duration::from_millis(50), receive_buffer: 8 << 20, mode: IcmpMode::Auto, source: None }
     }
 }
 

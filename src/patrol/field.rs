@@ -12,7 +12,7 @@ use crate::{
     inventory::{LinkIndex, PointIndex},
     judge::{self, LinkState, PointChange, PointJudge, PointReading, PointVerdict, PointWatch, Unknown},
     patrol::load::Loaded,
-    sample::Block,
+    sample::{Block, Event, LocalFault, Outcome, Sample},
     schedule::Plan,
     snapshot::CHUNK,
     units::{Mono, Now, Timestamp},
@@ -40,6 +40,10 @@ pub struct Field {
     touched: Vec<(LinkIndex, Mono)>,
     /// Since when every witness is silent.
     isolated: Option<Mono>,
+    /// When the last isolation ended.
+    reconnected: Mono,
+    /// Probes that ended unanswered while no witness answered.
+    doubted: u64,
     next_step: Mono,
     step: usize,
     /// Chunks of links that changed since they were last published.
@@ -62,6 +66,8 @@ impl Field {
             renumbered: vec![],
             touched: vec![],
             isolated: None,
+            reconnected: Mono(i64::MIN),
+            doubted: 0,
             next_step: now.mono,
             step: 0,
             dirty,
@@ -86,7 +92,7 @@ impl Field {
             next.states[number] = self.states[kept];
             next.since[number] = self.since[kept];
         }
-        next.isolated = self.isolated;
+        (next.isolated, next.reconnected, next.doubted) = (self.isolated, self.reconnected, self.doubted);
         *self = next;
     }
 
@@ -99,8 +105,9 @@ impl Field {
                 false => self.renumbered.get(sample.point.at()).copied().flatten(),
             };
             let Some(number) = number.filter(|number| number.at() < self.points.len()) else { continue };
+            let sample = if number.at() < self.owners.len() { self.in_doubt(*sample) } else { *sample };
             let measure = &self.plan.points[number.at()].measure;
-            let change = self.points[number.at()].take(sample, measure);
+            let change = self.points[number.at()].take(&sample, measure);
             if let Some(link) = self.owners.get(number.at()) {
                 self.dirty[link.at() / CHUNK] = true;
             }
@@ -143,6 +150,16 @@ impl Field {
 
     fn witnesses(&self) -> &[PointWatch] {
         &self.points[self.owners.len()..]
+    }
+
+    /// Probes that ended unanswered while no witness answered: unmeasured.
+    pub fn doubted(&self) -> u64 {
+        self.doubted
+    }
+
+    /// Whether somebody near us answers; `true` where no witness is configured.
+    pub fn sees_a_witness(&self) -> bool {
+        self.witnesses().is_empty() || self.witnesses_up().any(|up| up)
     }
 
     /// Whether each witness answers.
@@ -189,16 +206,41 @@ impl Field {
         self.touched.extend((0..self.states.len() as u32).map(|link| (LinkIndex(link), since)));
     }
 
+    /// While no witness answers, silence may be ours: it is not held against a link.
+    fn in_doubt(&mut self, sample: Sample) -> Sample {
+        let doubtful = self.isolated.is_some() || sample.sent < self.reconnected;
+        match sample.event {
+            Event::Ended(Outcome::Failed(_)) if doubtful => {
+                self.doubted += 1;
+                Sample { event: Event::Ended(Outcome::Unmeasured(LocalFault::Isolated)), ..sample }
+            }
+            _ => sample,
+        }
+    }
+
     fn watch_witnesses(&mut self, now: Mono) {
-        let outages: Option<Vec<Mono>> = self
-            .witnesses()
+        let first = self.owners.len();
+        let outages: Option<Vec<Mono>> = self.points[first..]
             .iter()
-            .map(|witness| witness.judge.outage().filter(|_| witness.judge.verdict() == PointVerdict::Down))
+            .zip(&self.plan.points[first..])
+            .map(|(witness, planned)| {
+                let outage = witness.judge.outage().filter(|_| witness.judge.verdict() == PointVerdict::Down)?;
+                // It fell silent somewhere in the interval before its first lost probe.
+                Some(Mono(outage.0 - planned.measure.interval.as_millis() as i64))
+            })
             .collect();
         let isolated = outages.and_then(|outages| outages.into_iter().max());
-        if isolated.is_some() != self.isolated.is_some() {
-            self.isolated = isolated;
-            self.touch_all(isolated.unwrap_or(now));
+        match (self.isolated, isolated) {
+            (None, Some(since)) => {
+                self.isolated = isolated;
+                for number in 0..first {
+                    if let Some(change) = self.points[number].doubt(since) {
+                        self.note(PointIndex(number as u32), change);
+                    }
+                }
+            }
+            (Some(_), None) => (self.isolated, self.reconnected) = (None, now),
+            _ => {}
         }
     }
 
@@ -212,11 +254,7 @@ impl Field {
             .collect();
         let before = self.states[index.at()];
         let role = contract.measuring_point(link.kind);
-        let mut after = judge::link_state(link, &readings, role, before, &contract.degraded);
-        // Without a witness we cannot tell the line's silence from our own.
-        if self.isolated.is_some() && after == LinkState::Down {
-            after = LinkState::Unknown(Unknown::NotMeasured);
-        }
+        let after = judge::link_state(link, &readings, role, before, &contract.degraded);
         if after == before {
             return None;
         }
@@ -260,7 +298,7 @@ mod tests {
         config::{Config, Witness},
         diagnostic::Findings,
         patrol::load,
-        sample::{Event, Failure, Outcome, Purpose, Reply, Sample, Stamps},
+        sample::{Failure, Purpose, Reply, Stamps},
         units::Rtt,
     };
 
@@ -328,18 +366,22 @@ mod tests {
         let mut field = city();
         let (point, witness) = (deciding(&field, 7), field.points.len() - 1);
         probe(&mut field, witness, 4, false);
-        probe(&mut field, point, 5, false);
-        field.judge(at(7));
-        assert_eq!(field.isolated(), Some(Mono(4_000)));
+        probe(&mut field, point, 4, false);
+        field.judge(at(6));
+        assert_eq!(field.isolated(), Some(Mono(3_000)), "it fell silent after its last answer");
         assert_eq!(field.states[7], LinkState::Unknown(Unknown::NotMeasured), "its silence may be ours");
+        probe(&mut field, point, 6, false);
+        assert_eq!(field.judge(at(8)), []);
 
         (8..=13).for_each(|second| probe(&mut field, witness, second, true));
-        let changes = field.judge(at(14));
-        assert_eq!(
-            changes.iter().map(|change| (change.link, change.state)).collect::<Vec<_>>(),
-            [(LinkIndex(7), LinkState::Down)]
-        );
-        assert_eq!(changes[0].since, Timestamp(5_000), "dated from the first lost probe all the same");
+        field.judge(at(14));
+        assert_eq!(field.isolated(), None);
+        assert_eq!(field.states[7], LinkState::Unknown(Unknown::NotMeasured), "nobody has looked since");
+        probe(&mut field, point, 13, false);
+        assert_eq!(field.judge(at(15)), [], "this probe left before we were sure of ourselves");
+        probe(&mut field, point, 15, false);
+        let down = LinkChange { link: LinkIndex(7), state: LinkState::Down, since: Timestamp(15_000) };
+        assert_eq!(field.judge(at(17)), [down]);
     }
 
     #[test]

@@ -34,7 +34,10 @@ use crate::{
     command::{Action, Command, Refusal, Reply},
     diagnostic::Diagnostic,
     export,
-    incident::{Effect, EffectKind, Incident, Incidents, Input, LinkChange, OwnFault, Scopes, World},
+    incident::{
+        Effect, EffectKind, Incident, IncidentKind, IncidentPhase, Incidents, Input, LinkChange, OwnFault, Scopes,
+        World,
+    },
     ledger::Account,
     notify::{
         self, Channel, Notice, NoticeKind,
@@ -98,6 +101,14 @@ impl Keeping {
         };
         let batch = Batch { deliveries: orphans.into_iter().map(gone).collect(), ..Batch::default() };
         Self { incidents, store, outbox, channels, batch, waiting: waiting.into(), overflow: 0, broken: vec![] }
+    }
+
+    /// An isolation is open.
+    fn has_isolation(&self) -> bool {
+        let is_open = |incident: &Arc<Incident>| {
+            incident.kind == IncidentKind::Isolation && incident.phase == IncidentPhase::Open
+        };
+        self.incidents.list().iter().any(is_open)
     }
 
     /// Writes what people are told about an effect into the outbox, and hands it to the channels.
@@ -171,6 +182,10 @@ impl Loop {
         mut commands: mpsc::Receiver<Asked>,
         mut outcomes: mpsc::Receiver<Outcome>,
     ) {
+        // Stored incidents may be of links that are gone, or of an isolation that is over.
+        let now = self.read_clock();
+        self.was_isolated = self.keeping.as_ref().is_some_and(|keeping| keeping.has_isolation());
+        self.tell(Input::Reloaded, now);
         loop {
             let first = blocks.recv_timeout(IDLE);
             if matches!(first, Err(RecvTimeoutError::Disconnected)) {
@@ -220,13 +235,17 @@ impl Loop {
     fn judge(&mut self, now: Now) {
         let changes = self.field.judge(now);
         let isolated = self.field.isolated();
-        if isolated.is_some() != self.was_isolated {
-            self.was_isolated = isolated.is_some();
-            let input = match isolated {
-                Some(since) => Input::Isolated { since: now.utc_of(since) },
-                None => Input::Reconnected { since: now.utc },
-            };
-            self.tell(input, now);
+        match (self.was_isolated, isolated) {
+            (false, Some(since)) => {
+                self.was_isolated = true;
+                self.tell(Input::Isolated { since: now.utc_of(since) }, now);
+            }
+            // After a restart an isolation may be open that nobody has seen the end of.
+            (true, None) if self.field.sees_a_witness() => {
+                self.was_isolated = false;
+                self.tell(Input::Reconnected { since: now.utc }, now);
+            }
+            _ => {}
         }
         if changes.is_empty() {
             return;
@@ -467,6 +486,7 @@ impl Loop {
         let names = self.field.loaded.config.witnesses.iter().map(|witness| witness.name.clone());
         let witnesses = names.zip(self.field.witnesses_up()).collect::<Vec<_>>();
         let mut local_drops = status.drops;
+        local_drops.push(("isolated", self.field.doubted()));
         local_drops.push(("facts_overflow", self.facts_dropped));
         if let Some(keeping) = &self.keeping {
             local_drops.push(("store_overflow", keeping.store.status().lost));

@@ -57,5 +57,6 @@ pub enum HostFault {
     InterfaceGone,
     ReceiveOverflow,
     NextHopSilent,
+    Isolated,
     NoTime,
 }

@@ -311,6 +311,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
                 HostFault::InterfaceGone => write!(out, "the interface or source address is not there"),
                 HostFault::ReceiveOverflow => write!(out, "the receive buffer overflowed"),
                 HostFault::NextHopSilent => write!(out, "the next hop from here is silent"),
+                HostFault::Isolated => write!(out, "no witness near us answers: we may be isolated"),
                 HostFault::NoTime => write!(out, "this host came too late to send it"),
             }
         }

@@ -270,6 +270,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
                 HostFault::InterfaceGone => write!(out, "接口或源地址不存在"),
                 HostFault::ReceiveOverflow => write!(out, "接收缓冲区溢出"),
                 HostFault::NextHopSilent => write!(out, "本机的下一跳无应答"),
+                HostFault::Isolated => write!(out, "近处的见证点均无应答，可能是本机隔离"),
                 HostFault::NoTime => write!(out, "本机未能按时发送"),
             }
         }

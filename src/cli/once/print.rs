@@ -183,6 +183,7 @@ fn host_fault(fault: LocalFault) -> HostFault {
         LocalFault::InterfaceGone => HostFault::InterfaceGone,
         LocalFault::ReceiveOverflow => HostFault::ReceiveOverflow,
         LocalFault::NextHopSilent => HostFault::NextHopSilent,
+        LocalFault::Isolated => HostFault::Isolated,
         LocalFault::RateLimited | LocalFault::Overrun => HostFault::NoTime,
     }
 }

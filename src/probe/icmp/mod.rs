@@ -63,7 +63,7 @@ pub struct Options {
 impl Default for Options {
     /// 8 MiB: 10 000 answers with their send stamps, six seconds of 1631 links.
     fn default() -> Self {
-        Self { tick: Duration::from_millis(20), receive_buffer: 8 << 20, mode: Mode::Auto, trace: None }
+        Self { tick: Duration::from_millis(50), receive_buffer: 8 << 20, mode: Mode::Auto, trace: None }
     }
 }
 
