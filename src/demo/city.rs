@@ -188,7 +188,7 @@ mod tests {
         };
         let socket = Socket::new(domain, Type::RAW, Some(protocol)).unwrap();
         socket.connect(&SockAddr::from(SocketAddr::new(to, 0))).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
         let mut request = [kind, 0, 0, 0, 1, 2, 0, 3, 9, 9, 9, 9];
         if to.is_ipv4() {
             let sum = pnet::packet::icmp::checksum(&pnet::packet::icmp::IcmpPacket::new(&request).unwrap());

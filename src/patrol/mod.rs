@@ -239,7 +239,6 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         was_isolated: false,
         naming: None,
     };
-    let feed = Feed::new(state.picture(&[], now));
     let language = loaded.config.language;
 
     let registry = prometheus::Registry::new();
@@ -250,6 +249,7 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         let outbox = channels::start(&setup, state.world(), Arc::clone(&clock), &registry, outcomes)?;
         state.keeping = Some(Keeping::new(store, recovered, outbox, setup.channels(), &loaded, now));
     }
+    let feed = Feed::new(state.picture(&[], now));
     state.naming = naming(&loaded, runtime.handle(), &itself);
     let (commands, asked) = Commands::channel();
     let api = Arc::new(Api::new(feed.clone(), commands, clock, registry, language)?);

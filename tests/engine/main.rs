@@ -22,7 +22,7 @@ use linkpatrol::{
     sample::{Event, LocalFault, Outcome, Sample, Stamps},
     schedule::Limits,
 };
-use run::{Namespace, Run, answered, city, count, lost, plan, point, quick, scheduled, unmeasured};
+use run::{Namespace, Run, answered, city, count, fine, lost, plan, point, quick, scheduled, unmeasured};
 
 fn by_kernel(sample: &Sample) -> bool {
     matches!(sample.event, Event::Ended(Outcome::Answered(reply)) if reply.stamps == Stamps::Kernel && reply.hop_limit == 64)
@@ -57,7 +57,7 @@ fn a_silent_address_is_lost_and_confirmed() {
     namespace.sh("nft add table t\n nft add chain t i '{ type filter hook input priority 0; }'\n nft add rule t i ip daddr 198.18.0.1 drop");
     let confirm = Confirm { spacing: Duration::from_millis(50), ..Measure::default().confirm };
     let measure = Measure { confirm, interval: Duration::from_secs(1), ..quick() };
-    let mut run = namespace.start(plan([[198, 18, 0, 1].into()], measure), Options::default());
+    let mut run = namespace.start(plan([[198, 18, 0, 1].into()], measure), fine());
     run.until(Duration::from_secs(5), |samples| count(samples, lost) >= 4);
     let (samples, _) = run.stop();
     assert_eq!(count(&samples[..4], lost), 4);
@@ -136,7 +136,7 @@ fn a_stalled_engine_books_overruns_and_never_catches_up_in_a_burst() {
     let opened = Arc::new(Mutex::new(0));
     let mut plan = plan(city(500), Measure::default());
     plan.points.push(point(None, &Arc::new(Measure::default()), 0));
-    let mut run = Run::with_opener(plan, Options::default(), Box::new(SlowOpener(opened.clone())));
+    let mut run = Run::with_opener(plan, fine(), Box::new(SlowOpener(opened.clone())));
     assert!(run.until(Duration::from_secs(5), |samples| count(samples, answered) >= 500));
     run.engine.resolved(1, PointIndex(500), Some(Ipv6Addr::LOCALHOST.into()));
     run.listen(Duration::from_secs(4));

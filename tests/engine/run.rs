@@ -41,6 +41,11 @@ pub fn quick() -> Measure {
     Measure { interval: Duration::from_millis(100), timeout: Duration::from_millis(300), ..Measure::default() }
 }
 
+/// Ticks short enough to see single sends apart.
+pub fn fine() -> Options {
+    Options { tick: Duration::from_millis(20), ..Options::default() }
+}
+
 /// Loopback addresses that stand for links.
 pub fn city(links: u32) -> impl Iterator<Item = IpAddr> {
     (0..links).map(|link| Ipv4Addr::from(0x7f01_0001 + link).into())
