@@ -5,10 +5,10 @@
 //! {"event":"incident","at":1790000006400,"id":"01K…","kind":"outage","began":1790000005100,"links":["LL-0001"]}
 //! ```
 //!
-//! A line of an incident names the links that it holds as down and did not hold before.
+//! A line of an incident names the links that it holds as down and no incident held before.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     fs::File,
     io::{self, Write},
     path::Path,
@@ -21,13 +21,13 @@ use crate::{incident::IncidentKind, inventory::LinkId, judge::LinkState, patrol:
 
 pub struct Verdicts {
     file: File,
-    /// By incident: links that it holds as down.
-    held: HashMap<String, BTreeSet<LinkId>>,
+    /// Links that an incident holds as down. One that a storm hands to another incident was told of before.
+    held: BTreeSet<LinkId>,
 }
 
 impl Verdicts {
     pub fn create(path: &Path) -> io::Result<Self> {
-        Ok(Self { file: File::create(path)?, held: HashMap::new() })
+        Ok(Self { file: File::create(path)?, held: BTreeSet::new() })
     }
 
     /// Returns the links that an incident holds anew.
@@ -35,9 +35,7 @@ impl Verdicts {
         let (line, fresh) = match fact {
             Fact::LinkChanged { link, state, since, noticed } => {
                 if *state != LinkState::Down {
-                    for held in self.held.values_mut() {
-                        held.remove(link);
-                    }
+                    self.held.remove(link);
                 }
                 (json!({ "event": "link", "at": noticed, "link": link, "state": state.name(), "since": since }), vec![])
             }
@@ -46,14 +44,14 @@ impl Verdicts {
                 (line, vec![])
             }
             Fact::IncidentOpened { id, kind, began, at, links } => {
-                let fresh = self.fresh(id, links);
+                let fresh = self.fresh(links);
                 (
                     json!({ "event": "incident", "at": at, "id": id, "kind": kind, "began": began, "links": fresh }),
                     fresh,
                 )
             }
             Fact::IncidentChanged { id, at, links } => {
-                let fresh = self.fresh(id, links);
+                let fresh = self.fresh(links);
                 if fresh.is_empty() {
                     return Ok(fresh);
                 }
@@ -64,11 +62,7 @@ impl Verdicts {
         Ok(fresh)
     }
 
-    fn fresh(&mut self, id: &str, links: &[LinkId]) -> Vec<LinkId> {
-        let links: BTreeSet<_> = links.iter().cloned().collect();
-        let held = self.held.entry(id.to_owned()).or_default();
-        let fresh = links.difference(held).cloned().collect();
-        *held = links;
-        fresh
+    fn fresh(&mut self, links: &[LinkId]) -> Vec<LinkId> {
+        links.iter().filter(|link| self.held.insert((*link).clone())).cloned().collect()
     }
 }
