@@ -405,9 +405,10 @@ impl Loop {
         let zone = self.field.loaded.contract.time_zone;
         let count = self.accounts.len();
         for number in (self.seconds % ACCOUNTS_EVERY_SECONDS..count).step_by(ACCOUNTS_EVERY_SECONDS) {
-            for month in self.accounts[number].advance(now.utc, zone) {
-                let link = &self.field.loaded.inventory.links[number].id;
-                tracing::info!(%link, month = %month.month, "month closed");
+            for closed in self.accounts[number].advance(now.utc, zone) {
+                let link = self.field.loaded.inventory.links[number].id.clone();
+                let account = StoredAccount { link, month: closed.month.to_string(), account: json!(closed) };
+                self.keep(|keeping| keeping.batch.accounts.push(account));
             }
             self.store_account(number);
         }
