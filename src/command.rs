@@ -26,7 +26,7 @@ pub enum Action {
 }
 
 /// What became of a command.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum Reply {
     Done { at: Timestamp },
@@ -34,7 +34,7 @@ pub enum Reply {
 }
 
 /// Why a command changed nothing. `code` in the API's problem documents.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "snake_case")]
 pub enum Refusal {
     NoSuchIncident,

@@ -168,7 +168,8 @@ const DURATION_UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), (
 /// Milliseconds from the start of this process on CLOCK_BOOTTIME; negative for what happened before it.
 ///
 /// Steady, and goes on while the machine sleeps, but meaningless after a restart: `store` keeps the [`Timestamp`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Mono(pub i64);
 
 impl Mono {
@@ -217,7 +218,7 @@ impl Serialize for At {
 }
 
 /// One reading of both clocks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Now {
     pub mono: Mono,
     pub utc: Timestamp,

@@ -10,7 +10,7 @@ use linkpatrol::{
     contract::Contract,
     diagnostic::Findings,
     incident::{Effect, EffectKind, Incident, IncidentPhase, Incidents, Input, LinkChange, Scopes, World},
-    inventory::{Inventory, LinkId, LinkIndex},
+    inventory::{Inventory, LinkId},
     judge::LinkState,
     units::{Mono, Now, Timestamp},
 };
@@ -55,9 +55,11 @@ impl City {
     /// These links are in this state from `at` on, understood 1.3 s later.
     fn set(&mut self, links: impl IntoIterator<Item = u32>, state: LinkState, at: i64) -> Vec<Effect> {
         let since = now(at).utc;
-        let change = |link| LinkChange { link: LinkIndex(link), state, since };
+        let change = |link: u32| {
+            self.states[link as usize] = state;
+            LinkChange { link: self.inventory.links[link as usize].id.clone(), state, since }
+        };
         let changes: Vec<_> = links.into_iter().map(change).collect();
-        changes.iter().for_each(|change| self.states[change.link.at()] = state);
         self.step(Input::Links(changes), at + 1_300)
     }
 
@@ -236,4 +238,39 @@ fn a_hundred_thousand_links_do_not_explode() {
     let spent = whole_cut(&mut City::of(inventory, contract));
     println!("100 000 links down within a second: {spent} ms");
     assert!(spent < budget, "{spent} ms");
+}
+
+/// What the journal keeps of a night is enough to live it again: inputs survive being written, and give the same effects.
+#[test]
+fn written_inputs_played_again_give_the_same_effects() {
+    let mut first = City::new();
+    let inventory = &first.inventory;
+    let change =
+        |link: usize, state, at| LinkChange { link: inventory.links[link].id.clone(), state, since: now(at).utc };
+    let night = vec![
+        (0, Input::Reloaded),
+        (11_300, Input::Links((0..40).map(|link| change(link, LinkState::Down, 10_000)).collect())),
+        (20_000, Input::Tick),
+        (30_000, Input::Isolated { since: now(29_000).utc }),
+        (60_000, Input::Reconnected { since: now(60_000).utc }),
+        (61_000, Input::Broken { fault: linkpatrol::incident::OwnFault::StoreUnusable }),
+        (90_000, Input::Links((0..40).map(|link| change(link, LinkState::Up, 85_000)).collect())),
+        (3_000_000, Input::Tick),
+    ];
+    let written: Vec<String> = night.iter().map(|(_, input)| serde_json::to_string(input).unwrap()).collect();
+    let mut told: Vec<String> = vec![];
+    for (at, input) in night {
+        told.extend(first.step(input, at).iter().map(|effect| serde_json::to_string(effect).unwrap()));
+    }
+    let mut again = City::new();
+    let times = [0, 11_300, 20_000, 30_000, 60_000, 61_000, 90_000, 3_000_000];
+    let mut retold: Vec<String> = vec![];
+    for (at, input) in times.into_iter().zip(&written) {
+        let input: Input = serde_json::from_str(input).unwrap();
+        retold.extend(again.step(input, at).iter().map(|effect| serde_json::to_string(effect).unwrap()));
+    }
+    assert!(told.len() > 8, "{told:?}");
+    assert_eq!(retold, told);
+    let read: Vec<Effect> = told.iter().map(|effect| serde_json::from_str(effect).unwrap()).collect();
+    assert_eq!(read.last().unwrap().kind, EffectKind::Closed);
 }

@@ -236,6 +236,7 @@ impl Night {
     fn change(&mut self, link: LinkIndex, state: LinkState, since: i64) {
         self.states[link.at()] = state;
         let since = self.civil(since);
+        let link = self.inventory.links[link.at()].id.clone();
         self.step(Input::Links(vec![LinkChange { link, state, since }]));
     }
 

@@ -190,7 +190,7 @@ impl Incidents {
     }
 
     fn link(&mut self, change: LinkChange, now: Now, world: &World<'_>) {
-        let id = world.inventory.links[change.link.at()].id.clone();
+        let id = change.link;
         match change.state {
             LinkState::Down => self.link_down(id, change.since, now, world),
             LinkState::Up | LinkState::Degraded => self.link_up(&id, change.since, now),

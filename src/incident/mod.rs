@@ -34,7 +34,7 @@ pub use self::{
 };
 use crate::{
     contract::Contract,
-    inventory::{Inventory, LinkId, LinkIndex},
+    inventory::{Inventory, LinkId},
     judge::LinkState,
     units::Timestamp,
 };
@@ -46,12 +46,14 @@ pub struct World<'a> {
     pub contract: &'a Contract,
     /// Of `inventory`.
     pub scopes: &'a Scopes,
-    /// State of every link now, by [`LinkIndex`], with the changes of this turn in it.
+    /// State of every link now, in ledger order, with the changes of this turn in it.
     pub states: &'a [LinkState],
 }
 
-/// What incidents react to. Commands come by [`Incidents::obey`], because they have an answer.
-#[derive(Clone, Debug, PartialEq)]
+/// What incidents react to. Commands come by [`Incidents::obey`], because they have an answer. Stored as they are, so that
+/// the same inputs can be played again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Input {
     /// Links whose state changed: all of one turn at once.
     Links(Vec<LinkChange>),
@@ -70,9 +72,9 @@ pub enum Input {
 }
 
 /// A new state of a link.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LinkChange {
-    pub link: LinkIndex,
+    pub link: LinkId,
     pub state: LinkState,
     /// From when it holds: for an outage the send time of the first lost probe, for a recovery of the first answered.
     pub since: Timestamp,
@@ -96,8 +98,8 @@ impl OwnFault {
     }
 }
 
-/// Work for the shell: store the incident, tell people. Values: tests compare them.
-#[derive(Clone, Debug, PartialEq)]
+/// Work for the shell: store the incident, tell people. Values: tests compare them, the journal stores them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Effect {
     /// Id of the incident, which [`Incidents::get`] still has.
     pub incident: String,
@@ -105,7 +107,8 @@ pub struct Effect {
 }
 
 /// What happened to an incident. Before [`EffectKind::Announced`] it is only stored and shown; notices wait for that.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EffectKind {
     Opened,
     /// The grace is over: its scope holds, notices may leave.

@@ -8,7 +8,6 @@ use std::{
 };
 
 use crate::{
-    incident::LinkChange,
     inventory::{LinkIndex, PointIndex},
     judge::{self, LinkState, PointChange, PointJudge, PointReading, PointVerdict, PointWatch, Unknown},
     patrol::load::Loaded,
@@ -22,6 +21,14 @@ use crate::{
 /// A tenth of the points is looked at for missing evidence in each step, and a hundredth has its window rolled.
 const STEP_MILLIS: i64 = 100;
 const STEPS: usize = (SLICE.as_millis() as i64 / STEP_MILLIS) as usize;
+
+/// A new state of a link, and from when it holds: for an outage the send time of the first lost probe.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Change {
+    pub link: LinkIndex,
+    pub state: LinkState,
+    pub since: Timestamp,
+}
 
 /// All points and links of one plan.
 pub struct Field {
@@ -135,7 +142,7 @@ impl Field {
     }
 
     /// Judges every link that was touched; says what changed, in ledger order.
-    pub fn judge(&mut self, now: Now) -> Vec<LinkChange> {
+    pub fn judge(&mut self, now: Now) -> Vec<Change> {
         self.watch_witnesses(now.mono);
         let mut touched = std::mem::take(&mut self.touched);
         touched.sort_unstable();
@@ -244,7 +251,7 @@ impl Field {
         }
     }
 
-    fn judge_link(&mut self, index: LinkIndex, since: Mono, now: Now) -> Option<LinkChange> {
+    fn judge_link(&mut self, index: LinkIndex, since: Mono, now: Now) -> Option<Change> {
         let link = &self.loaded.inventory.links[index.at()];
         let contract = &self.loaded.contract;
         let readings: Vec<_> = self
@@ -264,7 +271,7 @@ impl Field {
         let since = now.utc_of(outage.unwrap_or(since));
         (self.states[index.at()], self.since[index.at()]) = (after, since);
         self.dirty[index.at() / CHUNK] = true;
-        Some(LinkChange { link: index, state: after, since })
+        Some(Change { link: index, state: after, since })
     }
 }
 
@@ -357,7 +364,7 @@ mod tests {
         let point = deciding(&field, 7);
         probe(&mut field, point, 5, false);
         let changes = field.judge(at(7));
-        let expected = LinkChange { link: LinkIndex(7), state: LinkState::Down, since: Timestamp(5_000) };
+        let expected = Change { link: LinkIndex(7), state: LinkState::Down, since: Timestamp(5_000) };
         assert_eq!(changes, [expected]);
     }
 
@@ -380,7 +387,7 @@ mod tests {
         probe(&mut field, point, 13, false);
         assert_eq!(field.judge(at(15)), [], "this probe left before we were sure of ourselves");
         probe(&mut field, point, 15, false);
-        let down = LinkChange { link: LinkIndex(7), state: LinkState::Down, since: Timestamp(15_000) };
+        let down = Change { link: LinkIndex(7), state: LinkState::Down, since: Timestamp(15_000) };
         assert_eq!(field.judge(at(17)), [down]);
     }
 

@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     Control, Fact, Loader,
     civil::{CivilClock, Step},
-    field::{Field, kept_links},
+    field::{Change, Field, kept_links},
     load::Loaded,
     naming::Naming,
     publish,
@@ -250,13 +250,16 @@ impl Loop {
         if changes.is_empty() {
             return;
         }
+        let mut told = Vec::with_capacity(changes.len());
         for change in &changes {
             self.accounts[change.link.at()].book(change.state, change.since, now.utc);
             self.store_link(change, now);
-            let link = self.field.loaded.inventory.links[change.link.at()].id.clone();
-            self.fact(Fact::LinkChanged { link, state: change.state, since: change.since, noticed: now.utc });
+            let Change { link, state, since } = *change;
+            let link = self.field.loaded.inventory.links[link.at()].id.clone();
+            told.push(LinkChange { link: link.clone(), state, since });
+            self.fact(Fact::LinkChanged { link, state, since, noticed: now.utc });
         }
-        self.tell(Input::Links(changes), now);
+        self.tell(Input::Links(told), now);
     }
 
     /// Gives the incidents an input, and carries out what follows.
@@ -521,7 +524,7 @@ impl Loop {
         Ready { reasons }
     }
 
-    fn store_link(&mut self, change: &LinkChange, now: Now) {
+    fn store_link(&mut self, change: &Change, now: Now) {
         let Some(keeping) = &mut self.keeping else { return };
         let link = &self.field.loaded.inventory.links[change.link.at()];
         for (point, watch) in link.points.iter().zip(self.field.points_of(change.link)) {

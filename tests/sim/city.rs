@@ -9,7 +9,7 @@ use linkpatrol::{
     contract::Contract,
     diagnostic::Findings,
     incident::{EffectKind, Incident, IncidentKind, Incidents, Input, LinkChange, Scopes, World},
-    inventory::{Inventory, LinkIndex, PointIndex, Status},
+    inventory::{Inventory, PointIndex, Status},
     judge::{LinkState, PointChange, PointJudge, PointReading, PointWatch, StoredPoint, Tally, Unknown, link_state},
     ledger::{Account, Accounted, Month},
     profile::Measure,
@@ -343,7 +343,7 @@ impl Day {
         let since = now.utc_of(since);
         self.states[link] = state;
         line.account.book(state, since, now.utc);
-        Some(LinkChange { link: LinkIndex(link as u32), state, since })
+        Some(LinkChange { link: of.id.clone(), state, since })
     }
 
     fn step(&mut self, at: i64, input: Input, now: Now) {
@@ -381,7 +381,7 @@ impl Day {
             let state = LinkState::Unknown(Unknown::NotMeasured);
             self.states[place] = state;
             self.lines[place].account.book(state, alive, now.utc);
-            changes.push(LinkChange { link: LinkIndex(place as u32), state, since: alive });
+            changes.push(LinkChange { link: self.inventory.links[place].id.clone(), state, since: alive });
         }
         self.step(dead.to, Input::Reloaded, now);
         self.step(dead.to, Input::Links(changes), now);
