@@ -82,6 +82,9 @@ struct Happening {
     up: Vec<String>,
     #[serde(default)]
     unknown: Vec<String>,
+    /// Planned work: not measured, and in no count.
+    #[serde(default)]
+    maintenance: Vec<String>,
     /// Links that do not take part although they are named.
     #[serde(default)]
     except: Vec<String>,
@@ -112,6 +115,7 @@ enum Cue {
     Down(LinkIndex, i64),
     Up(LinkIndex, i64),
     Unknown(LinkIndex, i64),
+    Maintenance(LinkIndex, i64),
     Person(Action, String),
     Tell(Input),
     Die,
@@ -156,6 +160,8 @@ struct Night {
     /// What was stored when the process died; `None` while one runs.
     dead: Option<Vec<Incident>>,
     numbers: BTreeMap<String, usize>,
+    /// By incident: the scope that people were last told.
+    scopes_told: BTreeMap<String, String>,
     told: Vec<String>,
 }
 
@@ -177,6 +183,7 @@ impl Night {
             stepped: 0,
             dead: None,
             numbers: BTreeMap::new(),
+            scopes_told: BTreeMap::new(),
             told: vec![],
         }
     }
@@ -217,6 +224,7 @@ impl Night {
             Cue::Down(link, since) => self.change(link, LinkState::Down, since),
             Cue::Up(link, since) => self.change(link, LinkState::Up, since),
             Cue::Unknown(link, since) => self.change(link, LinkState::Unknown(Unknown::NotMeasured), since),
+            Cue::Maintenance(link, since) => self.change(link, LinkState::Maintenance, since),
             Cue::Tell(input) => self.step(input),
             Cue::Step(seconds) => self.stepped += seconds * 1_000,
             Cue::Person(action, actor) => self.person(action, actor),
@@ -275,7 +283,10 @@ impl Night {
         let next = self.numbers.len() + 1;
         let number = *self.numbers.entry(id.to_owned()).or_insert(next);
         let Some(incident) = self.incidents.get(id) else { return };
+        let scope = format!("{} {}", incident.scope.kind, incident.scope.id);
+        let known = incident.announced.and_then(|_| self.scopes_told.insert(id.to_owned(), scope.clone()));
         let what = match kind {
+            EffectKind::Changed if known.is_some_and(|known| known != scope) => format!("now {}", headline(incident)),
             EffectKind::Opened | EffectKind::Changed | EffectKind::Left => return,
             EffectKind::Merged { .. } if incident.announced.is_none() => return,
             EffectKind::Announced => format!("announced {}", headline(incident)),
@@ -315,6 +326,7 @@ impl Night {
         let mut cues = spread(&event.down, DOWN_PROOF, Cue::Down);
         cues.extend(spread(&event.up, UP_PROOF, Cue::Up));
         cues.extend(spread(&event.unknown, 4_000, Cue::Unknown));
+        cues.extend(spread(&event.maintenance, 0, Cue::Maintenance));
         let by = || event.by.clone().unwrap_or_else(|| "duty".to_owned());
         let note = String::new;
         if let Some(incident) = event.acknowledge.clone() {

@@ -1,6 +1,10 @@
 //! One incident at work: the record that is stored and shown, and what only lives in memory beside it.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{
     ActedBy, Clock, EffectKind, Incident, IncidentKind, IncidentPhase, ScopeKind, TimelineEntry, correlate::Explanation,
@@ -15,6 +19,8 @@ use crate::{
 pub(super) const OURSELVES: &str = "linkpatrol";
 pub(super) const RESPONSE: &str = "response";
 pub(super) const RESTORE: &str = "restore";
+/// A person has said what the cause is.
+pub(super) const DIAGNOSED: &str = "diagnosed";
 /// 128: a link that flaps all night must not fill the record. The first 32 entries and the newest stay.
 const MOST_ENTRIES: usize = 128;
 const FIRST_ENTRIES: usize = 32;
@@ -30,7 +36,8 @@ pub(super) struct Case {
     pub closed: Option<Mono>,
     /// By clock: its deadline on the steady clock, so that a step of civil time accuses nobody.
     deadlines: Vec<Mono>,
-    /// Latest recovery among its links.
+    /// Latest failure and latest recovery among its links.
+    failed: Timestamp,
     recovered: Timestamp,
     /// How many of its links are down.
     down: usize,
@@ -73,6 +80,7 @@ impl Case {
             restored: None,
             closed: None,
             deadlines: vec![],
+            failed: began,
             recovered: Timestamp(i64::MIN),
             down: 0,
             aliases: vec![],
@@ -86,6 +94,7 @@ impl Case {
             restored: incident.restored.map(mono),
             closed: incident.closed.map(mono),
             deadlines: incident.clocks.iter().map(|clock| mono(clock.deadline)).collect(),
+            failed: incident.began,
             recovered: incident.restored.unwrap_or(Timestamp(i64::MIN)),
             down: incident.links.iter().filter(|(_, down)| *down).count(),
             aliases: vec![],
@@ -132,28 +141,55 @@ impl Case {
         if before == (&explanation.scope, &links, began) {
             return false;
         }
+        self.rename(explanation);
         let record = self.record();
-        record.scope = explanation.scope.clone();
-        record.inferred = record.scope.kind == ScopeKind::Segment.as_str() || explanation.unit_power_suspected;
-        record.unit_power_suspected = explanation.unit_power_suspected;
         record.links = links;
         record.began = began;
         if record.timeline.first().is_some_and(|first| first.event == "occurred") {
             record.timeline[0].at = began;
         }
-        self.down = self.incident.links.iter().filter(|(_, down)| *down).count();
+        self.count_down();
         true
     }
 
-    /// Adds links that fail too. They are down.
-    pub fn join(&mut self, links: impl IntoIterator<Item = LinkId>) {
+    /// Takes the scope that explains it now.
+    pub fn rename(&mut self, explanation: &Explanation) {
         let record = self.record();
-        let mut all: BTreeSet<_> = std::mem::take(&mut record.links).into_iter().collect();
-        for link in links {
-            all.remove(&(link.clone(), false));
-            all.insert((link, true));
-        }
+        record.scope = explanation.scope.clone();
+        record.inferred = record.scope.kind == ScopeKind::Segment.as_str() || explanation.unit_power_suspected;
+        record.unit_power_suspected = explanation.unit_power_suspected;
+    }
+
+    /// Adds links, each with whether it is down; the last of them failed at `last`.
+    pub fn take_in(&mut self, links: impl IntoIterator<Item = (LinkId, bool)>, last: Timestamp) {
+        let record = self.record();
+        let mut all: BTreeMap<_, _> = std::mem::take(&mut record.links).into_iter().collect();
+        all.extend(links);
         record.links = all.into_iter().collect();
+        self.count_down();
+        self.failed(last);
+    }
+
+    /// One of its links failed at this time.
+    pub fn failed(&mut self, at: Timestamp) {
+        self.failed = self.failed.max(at);
+    }
+
+    pub fn last_failed(&self) -> Timestamp {
+        self.failed
+    }
+
+    /// Told of, young, and nobody has said what caused it.
+    pub fn may_be_regrouped(&self, now: Now, within: i64) -> bool {
+        let incident = &self.incident;
+        self.is_open_outage()
+            && incident.announced.is_some()
+            && incident.scope.kind != ScopeKind::Network.as_str()
+            && now.utc.0 - incident.began.0 <= within
+            && !incident.timeline.iter().any(|entry| entry.event == DIAGNOSED)
+    }
+
+    fn count_down(&mut self) {
         self.down = self.incident.links.iter().filter(|(_, down)| *down).count();
     }
 
@@ -173,11 +209,24 @@ impl Case {
         }
     }
 
-    /// These links go on in incidents of their own.
-    pub fn release<'a>(&mut self, links: impl Iterator<Item = &'a LinkId>) {
-        let gone: BTreeSet<_> = links.collect();
-        self.record().links.retain(|(link, _)| !gone.contains(link));
-        self.down = 0;
+    /// These links go on in an incident of their own. Returns them, with whether they are down.
+    pub fn release(&mut self, gone: &BTreeSet<LinkId>) -> Vec<(LinkId, bool)> {
+        let links = std::mem::take(&mut self.record().links);
+        let (left, kept) = links.into_iter().partition(|(link, _)| gone.contains(link));
+        self.record().links = kept;
+        self.count_down();
+        left
+    }
+
+    /// Goes on with the clocks and acknowledgements of the incident that it was part of.
+    pub fn go_on_from(&mut self, whole: &Self) {
+        let (tier, clocks) = (whole.incident.tier, whole.incident.clocks.clone());
+        let acknowledged = whole.incident.acknowledged.clone();
+        let record = self.record();
+        (record.tier, record.clocks, record.acknowledged) = (tier, clocks, acknowledged);
+        self.deadlines.clone_from(&whole.deadlines);
+        self.failed = whole.failed;
+        self.recovered = whole.recovered;
     }
 
     /// Links still down.

@@ -48,6 +48,8 @@ pub struct Incidents {
     /// Answers to the last commands, by key.
     pub(super) keys: VecDeque<(String, Reply)>,
     opened: u64,
+    /// A link's state changed since scopes were last held against it.
+    moved: bool,
     seed: u64,
     closed_leave_after: Duration,
     /// Nothing happens by itself before.
@@ -67,6 +69,7 @@ impl Incidents {
             effects: vec![],
             keys: VecDeque::new(),
             opened: 0,
+            moved: false,
             seed,
             closed_leave_after,
             due: Mono(i64::MIN),
@@ -103,7 +106,10 @@ impl Incidents {
             return vec![];
         }
         match input {
-            Input::Links(changes) => changes.into_iter().for_each(|change| self.link(change, now, world)),
+            Input::Links(changes) => {
+                self.moved = true;
+                changes.into_iter().for_each(|change| self.link(change, now, world));
+            }
             Input::Isolated { since } => self.isolated(since, now, world),
             Input::Reconnected { since } => self.reconnected(since, now),
             Input::Broken { fault } => self.broken(fault, now, world),
@@ -223,6 +229,7 @@ impl Incidents {
             return;
         }
         case.set_down(&id, true);
+        case.failed(since);
         if case.incident.phase == IncidentPhase::Restored {
             case.relapse(since, id.as_str());
             self.tell(number, EffectKind::Relapsed);
@@ -339,6 +346,9 @@ impl Incidents {
     fn pass(&mut self, now: Now, world: &World<'_>) {
         self.release(now, world);
         self.weather(now, world);
+        if self.storm.is_none() && self.isolation.is_none() && std::mem::take(&mut self.moved) {
+            self.split(now, world);
+        }
         self.leftovers(now, world);
         let close_after = world.contract.close_after;
         let (mut closing, mut leaving, mut overdue) = (vec![], vec![], vec![]);

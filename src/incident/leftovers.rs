@@ -72,7 +72,7 @@ impl Incidents {
         let (began, acknowledged) = (case.incident.began, case.incident.acknowledged.clone());
         let left: BTreeMap<_, LinkId> =
             case.down().filter_map(|link| Some((world.scopes.link(link)?, link.clone()))).collect();
-        case.release(left.values());
+        case.release(&left.values().cloned().collect());
         case.end_at(at, now);
         self.tell(number, EffectKind::Restored);
         for group in explain(&left.keys().copied().collect(), picture(world)) {

@@ -21,6 +21,7 @@ mod incidents;
 mod isolation;
 mod leftovers;
 mod people;
+mod regroup;
 mod scopes;
 mod storm;
 mod view;

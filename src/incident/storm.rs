@@ -9,8 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    EffectKind, IncidentKind, IncidentPhase, Incidents, ScopeKind, World,
-    case::{Case, OURSELVES},
+    EffectKind, IncidentKind, Incidents, ScopeKind, World,
+    case::OURSELVES,
     correlate::{Explanation, Picture, explain},
 };
 use crate::{
@@ -84,6 +84,33 @@ impl Storm {
         (self.failing, self.case.map(|(case, _)| case))
     }
 
+    /// Its incident.
+    pub fn case(&self) -> Option<u64> {
+        self.case.as_ref().map(|(case, _)| *case)
+    }
+
+    /// Its incident, which it no longer has: one of `links` is the one that it opened for.
+    pub fn leave_case(&mut self, links: &[LinkId]) -> Option<u64> {
+        self.case.take_if(|(_, anchor)| links.contains(anchor)).map(|(case, _)| case)
+    }
+
+    /// A link that goes on in another incident. Returns since when it fails.
+    pub fn give_up(&mut self, link: &LinkId) -> Option<Timestamp> {
+        self.failing.remove(link)
+    }
+
+    /// When the link came up again, if it did.
+    pub fn recovery(&self, link: &LinkId) -> Option<Timestamp> {
+        self.recovered.get(link).copied()
+    }
+
+    /// The first failure among `links`.
+    pub fn first_of(&self, links: &BTreeSet<LinkIndex>, world: &World<'_>) -> Option<Timestamp> {
+        let failing =
+            self.failing.iter().filter(|(link, _)| world.scopes.link(link).is_some_and(|link| links.contains(&link)));
+        failing.map(|(_, since)| *since).min()
+    }
+
     /// When it has work next.
     pub fn due(&self) -> Mono {
         self.regroup.map_or(self.ends, |regroup| regroup.min(self.ends))
@@ -131,6 +158,7 @@ impl Incidents {
             Some(since) => self.rise(&mut storm, links, since, now, world),
             None => {
                 let rest = self.join_open(&mut storm, links, now, world);
+                let rest = self.join_recent(&mut storm, rest, now, world);
                 explain(&rest, picture(world))
             }
         };
@@ -190,6 +218,7 @@ impl Incidents {
         let changed = case.explain(&group, links, began);
         if changed || owner.is_none() {
             case.set_tier(tier, began, now);
+            case.failed(group.links.iter().map(|link| failing[link]).max().unwrap_or(began));
             for link in group.links.iter().map(|link| id(*link)) {
                 if let Some(since) = storm.recovered.get(link) {
                     case.recover(link, *since);
@@ -198,109 +227,6 @@ impl Incidents {
             self.tell(number, if owner.is_some() { EffectKind::Changed } else { EffectKind::Opened });
         }
         Some(number)
-    }
-
-    /// Links that fail within the scope of an incident told of before, while that scope fails: they join it. Returns
-    /// the others.
-    fn join_open(
-        &mut self,
-        storm: &mut Storm,
-        mut links: BTreeSet<LinkIndex>,
-        now: Now,
-        world: &World<'_>,
-    ) -> BTreeSet<LinkIndex> {
-        let of_storm = storm.case.as_ref().map(|(number, _)| *number);
-        let mut joined: Vec<(u64, Vec<LinkIndex>)> = vec![];
-        for (number, case) in &self.cases {
-            let incident = &case.incident;
-            if !case.is_live_outage() || of_storm == Some(*number) {
-                continue;
-            }
-            let members = world.scopes.members(&incident.scope);
-            let inside: Vec<_> = members.iter().copied().filter(|link| links.contains(link)).collect();
-            let share = picture(world).share_of(&incident.scope.kind);
-            if !inside.is_empty() && picture(world).count(members, &links).fails(share) {
-                inside.iter().for_each(|link| {
-                    links.remove(link);
-                });
-                joined.push((*number, inside));
-            }
-        }
-        for (number, inside) in joined {
-            self.take_over(storm, number, &inside, now, world);
-        }
-        links
-    }
-
-    /// Moves links of the storm, and the incidents that opened for them, into an incident told of before.
-    fn take_over(&mut self, storm: &mut Storm, into: u64, links: &[LinkIndex], now: Now, world: &World<'_>) {
-        let ids: Vec<LinkId> = links.iter().map(|link| world.inventory.links[link.at()].id.clone()).collect();
-        if let Some((number, _)) = storm.case.take_if(|(_, anchor)| ids.contains(anchor)) {
-            self.merge(number, into, now);
-        }
-        for link in &ids {
-            storm.failing.remove(link);
-            self.by_link.insert(link.clone(), into);
-        }
-        if let Some(case) = self.cases.get_mut(&into) {
-            let relapsed = case.incident.phase == IncidentPhase::Restored;
-            if relapsed {
-                case.relapse(now.utc, "");
-            }
-            let recovered = ids.iter().filter_map(|link| Some((link.clone(), *storm.recovered.get(link)?)));
-            let recovered: Vec<_> = recovered.collect();
-            case.join(ids);
-            recovered.iter().for_each(|(link, since)| {
-                case.recover(link, *since);
-            });
-            storm.held.push(into);
-            self.tell(into, if relapsed { EffectKind::Relapsed } else { EffectKind::Changed });
-        }
-    }
-
-    /// The whole network fails. What was told of lately rises to it; otherwise the storm itself is it.
-    fn rise(
-        &mut self,
-        storm: &mut Storm,
-        links: BTreeSet<LinkIndex>,
-        since: Timestamp,
-        now: Now,
-        world: &World<'_>,
-    ) -> Vec<Explanation> {
-        let network = &world.contract.tiers.network;
-        let of_storm = storm.case.as_ref().map(|(number, _)| *number);
-        // Older outages have causes of their own, and are known.
-        let recent = Timestamp(since.0 - i64::try_from(network.response.as_millis()).unwrap_or(i64::MAX));
-        let told = |(number, case): (&u64, &Case)| {
-            let whole = case.is_live_outage() && case.incident.scope.kind == ScopeKind::Network.as_str();
-            let part = case.is_open_outage() && case.incident.began >= recent;
-            ((whole || part) && of_storm != Some(*number)).then_some(*number)
-        };
-        let mut told = self.cases.iter().filter_map(told).collect::<Vec<_>>().into_iter();
-        let Some(oldest) = told.next() else {
-            return vec![Explanation::of_network(links.into_iter().collect())];
-        };
-        for part in told {
-            let links: Vec<LinkId> = self.cases[&part].down().cloned().collect();
-            links.iter().for_each(|link| {
-                self.by_link.insert(link.clone(), oldest);
-            });
-            self.merge(part, oldest, now);
-            if let Some(case) = self.cases.get_mut(&oldest) {
-                case.join(links);
-            }
-        }
-        let links: Vec<LinkIndex> = links.into_iter().collect();
-        self.take_over(storm, oldest, &links, now, world);
-        if let Some(case) = self.cases.get_mut(&oldest)
-            && case.incident.tier != network.level
-        {
-            case.record().scope = ScopeKind::Network.scope("");
-            case.add_tier(network, since, now);
-            case.note(since, "tier_raised", OURSELVES, format!("tier {}", network.level));
-            self.tell(oldest, EffectKind::TierRaised);
-        }
-        vec![]
     }
 }
 
