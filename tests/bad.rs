@@ -88,7 +88,7 @@ struct Found {
 impl Found {
     fn in_case(case: &str, file: &str) -> Self {
         let set = tempfile::tempdir().unwrap();
-        for part in ["linkpatrol", "inventory", "carriers", "units", "segments", "contract", "icmp"] {
+        for part in ["linkpatrol", "inventory", "carriers", "units", "segments", "contract", "holidays", "icmp"] {
             let part = home(&format!("{part}.yaml"));
             place(&folder().join("good").join(&part), &set.path().join(part));
         }
@@ -112,9 +112,8 @@ impl Found {
 fn home(file: &str) -> PathBuf {
     match file {
         "linkpatrol.yaml" => file.into(),
-        "inventory.yaml" | "carriers.yaml" | "units.yaml" | "segments.yaml" | "contract.yaml" | "links.csv" => {
-            Path::new("inventory").join(file)
-        }
+        "inventory.yaml" | "carriers.yaml" | "units.yaml" | "segments.yaml" | "contract.yaml" | "holidays.yaml"
+        | "links.csv" => Path::new("inventory").join(file),
         profile => Path::new("probes").join(profile),
     }
 }

@@ -83,7 +83,7 @@ fn parts(loaded: &Loaded, link: &Link) -> Vec<Part> {
         };
         parts.push(Part { title, values: of_effective(&effective, point) });
     }
-    let figures = loaded.contract.figures.iter().map(|figure| Value {
+    let figures = loaded.contract.link_figures().into_iter().map(|figure| Value {
         clause: Some(figure.clause.clone()),
         ..Value::at(&figure.key, &figure.value, &figure.place)
     });

@@ -1,23 +1,57 @@
-//! What was promised: objectives, outage tiers and their clocks. Contracts are data; no figure of one stands in Rust.
+//! What was promised: objectives, incident tiers and the clocks of each party, calendars, agreements, assessment.
+//! Contracts are data; no figure of one stands in Rust.
 //!
-//! In: `contract.yaml` of one inventory folder. Out: a [`Contract`] and every finding. Each figure keeps the clause
-//! it comes from, or says "default, not from contract".
+//! In: `contract.yaml` of one folder of `inventories/`, and the files beside it that docs/contracts.md names. Out:
+//! [`Terms`], everything that the contract says, and for folders with links a [`Contract`], which says how links are
+//! judged by it. Each figure keeps the clause it comes from, or says "default, not from contract".
 
+mod calendar;
+mod class;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod holidays;
+mod limit;
+mod links;
+mod objective;
 mod read;
+mod resolve;
+mod switch;
+mod terms;
+pub mod words;
+mod written;
 
 use std::time::Duration;
 
+pub use self::{
+    calendar::Calendar,
+    class::{Applies, Class, Clock, Condition, Facts, Target, Tier as ClassTier},
+    holidays::Holidays,
+    limit::{Bound, Quantity, Span},
+    objective::Objective,
+    switch::{Chosen, Switch, Words},
+    terms::{
+        Agreement, Cadence, Closing, Condition as ClosingRule, Duty, Evidence, Flaps, Guard, Ladder, Maintenance,
+        Obligor, Step, Term, Terms,
+    },
+};
 use crate::{
     diagnostic::Place,
     inventory::{Kind, Link, Role},
     units::{Limit, Ppm, Rtt},
 };
 
-/// One contract, read and checked.
+/// What a figure without `clause` is: nobody promised it.
+pub const NOT_FROM_CONTRACT: &str = "default, not from contract";
+
+/// A contract with links, and how they are judged by it.
 #[derive(Debug, Clone)]
 pub struct Contract {
     pub name: String,
     pub time_zone: chrono_tz::Tz,
+    /// Everything that the contract says, about links and others.
+    pub terms: Terms,
+    /// Requirement that the links belong to, such as `109`.
+    pub requirement: String,
     pub objectives: Objectives,
     pub tiers: LinkTiers,
     pub measuring_points: MeasuringPoints,
@@ -25,8 +59,6 @@ pub struct Contract {
     pub grouping: Grouping,
     /// A restored incident closes itself after this long without a relapse, unless a person closes it first.
     pub close_after: Duration,
-    /// Every figure above as it was written, in file order, for people.
-    pub figures: Vec<Figure>,
 }
 
 impl Contract {
@@ -40,6 +72,18 @@ impl Contract {
     pub fn measures(&self, link: &Link) -> bool {
         link.points.iter().any(|point| point.role == self.measuring_point(link.kind))
     }
+
+    /// A link as rules are looked up for it.
+    pub fn target(&self, kind: Kind) -> Target<'_> {
+        Target {
+            kind: words::TargetKind::Link,
+            id: &self.requirement,
+            requirement: &self.requirement,
+            category: "link",
+            groups: &[],
+            link_kind: Some(kind),
+        }
+    }
 }
 
 /// Which point decides.
@@ -52,16 +96,18 @@ pub struct MeasuringPoints {
 /// One figure of the contract and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Figure {
-    /// Its key in the file, such as `objectives.availability`.
+    /// Its key in the file, such as `objectives.0.limit.at_least`.
     pub key: String,
-    /// As written, such as `99.9 %`.
+    /// As written, such as `99.9 %`; of a switch, its answer.
     pub value: String,
     /// Such as `001 L101`, or "default, not from contract".
     pub clause: String,
+    /// The switch that gave the value.
+    pub switch: Option<String>,
     pub place: Place,
 }
 
-/// Link objectives.
+/// Link objectives, as the engine needs them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Objectives {
     /// At least this share of service time up.
@@ -83,6 +129,7 @@ pub struct LinkTiers {
     pub partial: Tier,
 }
 
+/// A link tier with the operator's two clocks; all its clocks stand in [`Terms::classes`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tier {
     /// 1 is the most severe.

@@ -1,298 +1,435 @@
-//! `contract.yaml`.
+//! From `contract.yaml` and `agreements.yaml` to [`Terms`].
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use serde::Deserialize;
+use chrono::Weekday;
 
-use super::{Contract, Degraded, Figure, Grouping, LinkTiers, MeasuringPoints, Objectives, Tier};
+use super::{
+    Agreement, Calendar, Chosen, Class, ClassTier, Clock, Closing, Condition, Contract, Figure, Flaps, Holidays,
+    Maintenance, NOT_FROM_CONTRACT, Objective, Switch, Terms,
+    calendar::{Open, OpenDays},
+    links,
+    resolve::Resolver,
+    words::{Party, Start},
+    written::{
+        Written, WrittenAgreements, WrittenCalendar, WrittenClass, WrittenClock, WrittenDays, WrittenHours,
+        WrittenObjective, WrittenTier,
+    },
+};
 use crate::{
     diagnostic::{
         Code, Findings,
-        yaml::{self, Document, Percent},
+        yaml::{self, Document},
     },
-    inventory::{Kind, Role},
-    text::{Expected, Message},
-    units::{Limit, Ppm, Rtt},
+    text::{ContractText, Expected, Message},
 };
 
-/// What a figure without `clause` is: nobody promised it.
-const NOT_FROM_CONTRACT: &str = "default, not from contract";
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    name: String,
-    time_zone: String,
-    objectives: WrittenObjectives,
-    tiers: WrittenTiers,
-    whole_network: WholeNetwork,
-    measuring_point: MeasuringPoint,
-    degraded: WrittenDegraded,
-    grouping: WrittenGrouping,
-    closing: Closing,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenObjectives {
-    #[serde(deserialize_with = "yaml::percent")]
-    availability: Ppm,
-    #[serde(deserialize_with = "yaml::duration")]
-    rtt: Duration,
-    loss: WrittenLimit,
-    #[serde(default)]
-    clause: Option<String>,
-}
-
-/// A limit says how strict it is.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "snake_case")]
-struct WrittenLimit {
-    #[serde(default)]
-    at_most: Option<Percent>,
-    #[serde(default)]
-    below: Option<Percent>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenTiers {
-    network: WrittenTier,
-    partial: WrittenTier,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenTier {
-    level: u8,
-    #[serde(deserialize_with = "yaml::duration")]
-    response: Duration,
-    #[serde(deserialize_with = "yaml::duration")]
-    restore: Duration,
-    #[serde(default)]
-    clause: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WholeNetwork {
-    #[serde(deserialize_with = "yaml::percent")]
-    share: Ppm,
-    #[serde(default)]
-    clause: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MeasuringPoint {
-    default: Role,
-    #[serde(default)]
-    by_kind: BTreeMap<Kind, Role>,
-    #[serde(default)]
-    clause: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenDegraded {
-    loss: WrittenLimit,
-    loss_clear: WrittenLimit,
-    #[serde(deserialize_with = "yaml::duration")]
-    rtt: Duration,
-    #[serde(default)]
-    clause: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenGrouping {
-    #[serde(deserialize_with = "yaml::duration")]
-    grace: Duration,
-    #[serde(deserialize_with = "yaml::duration")]
-    grace_most: Duration,
-    #[serde(deserialize_with = "yaml::percent")]
-    scope_share: Ppm,
-    #[serde(default)]
-    clause: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Closing {
-    #[serde(deserialize_with = "yaml::duration")]
-    after: Duration,
-    #[serde(default)]
-    clause: Option<String>,
-}
-
 impl Contract {
-    /// Reads `contract.yaml` of an inventory folder. `None`, with findings, when a figure is missing or wrong.
+    /// Reads the contract of a folder with links. `None`, with findings, when a figure is missing or wrong.
     pub fn load(folder: &Path, findings: &mut Findings) -> Option<Self> {
-        let file: Document<Written> = yaml::read(&folder.join("contract.yaml"), findings)?;
-        let mut checks = Checks { file: &file, findings };
-        checks.figures();
-        let time_zone = checks.time_zone();
-        let loss = checks.limit("objectives.loss", file.value.objectives.loss);
-        let degraded_loss = checks.limit("degraded.loss", file.value.degraded.loss);
-        let loss_clear = checks.limit("degraded.loss_clear", file.value.degraded.loss_clear);
-        let written = &file.value;
-        Some(Self {
-            name: written.name.clone(),
-            time_zone: time_zone?,
-            objectives: Objectives {
-                availability: written.objectives.availability,
-                rtt: Rtt(written.objectives.rtt),
-                loss: loss?,
-                clause: clause(written.objectives.clause.as_deref()),
-            },
-            tiers: LinkTiers {
-                network_share: written.whole_network.share,
-                network: tier(&written.tiers.network),
-                partial: tier(&written.tiers.partial),
-            },
-            measuring_points: MeasuringPoints {
-                default: written.measuring_point.default,
-                by_kind: written.measuring_point.by_kind.iter().map(|(kind, role)| (*kind, *role)).collect(),
-            },
-            degraded: Degraded { loss: degraded_loss?, loss_clear: loss_clear?, rtt: Rtt(written.degraded.rtt) },
-            grouping: Grouping {
-                grace: written.grouping.grace,
-                grace_most: written.grouping.grace_most,
-                scope_share: written.grouping.scope_share,
-            },
-            close_after: written.closing.after,
-            figures: figures(&file),
-        })
+        let before = findings.errors();
+        let (file, terms) = load(folder, findings)?;
+        // What is missing because it is wrong says nothing new.
+        let whole = findings.errors() == before;
+        links::contract(&file, terms, whole, findings)
     }
 }
 
-fn tier(written: &WrittenTier) -> Tier {
-    let WrittenTier { level, response, restore, clause: own } = written;
-    Tier { level: *level, response: *response, restore: *restore, clause: clause(own.as_deref()) }
+impl Terms {
+    /// Reads the contract of any folder. `None`, with findings, when nothing of it can be used.
+    pub fn load(folder: &Path, findings: &mut Findings) -> Option<Self> {
+        load(folder, findings).map(|(_, terms)| terms)
+    }
 }
 
-fn clause(written: Option<&str>) -> String {
+fn load(folder: &Path, findings: &mut Findings) -> Option<(Document<Written>, Terms)> {
+    let file: Document<Written> = yaml::read(&folder.join("contract.yaml"), findings)?;
+    let written = &file.value;
+    answers(&file, findings);
+    let time_zone = time_zone(&file, findings)?;
+    let files: Vec<PathBuf> = written.holidays.iter().map(|file| folder.join(file)).collect();
+    let holidays = Arc::new(Holidays::load(&files, findings));
+    let calendars = calendars(&file, time_zone, &holidays, findings);
+    let mut resolver = Resolver { file: &file, switches: &written.switches, calendars: &calendars, findings };
+    resolver.unique("calendars", written.calendars.iter().map(|calendar| calendar.id.as_str()));
+    resolver.unique("switches", written.switches.iter().map(|switch| switch.id.as_str()));
+    resolver.unique("objectives", written.objectives.iter().map(|objective| objective.id.as_str()));
+    resolver.unique("duties", written.duties.iter().map(|duty| duty.id.as_str()));
+    resolver.unique("by_hand", written.by_hand.iter().map(|evidence| evidence.id.as_str()));
+    resolver.unique("guards", written.guards.iter().map(|guard| guard.id.as_str()));
+    let classes = resolver.classes("classes", &written.classes);
+    let overrides = resolver.classes("overrides", &written.overrides);
+    let objectives = resolver.objectives("objectives", &written.objectives);
+    let ids = || written.classes.iter().chain(&written.overrides).map(|class| class.id.as_str());
+    for (nth, ladder) in written.ladders.iter().enumerate() {
+        for (at, class) in ladder.classes.iter().enumerate() {
+            if !ids().any(|id| id == class) {
+                resolver.unknown(file.place(&format!("ladders.{nth}.classes.{at}")), class, ids());
+            }
+        }
+    }
+    let flaps = resolver.chosen::<yaml::Lasting>("flaps.gap", &written.flaps.gap);
+    let maintenance = &written.maintenance;
+    let notice = resolver.chosen("maintenance.notice", &maintenance.notice);
+    let notice_calendar = resolver.calendar("maintenance.calendar", maintenance.calendar.as_deref());
+    let approval = resolver.chosen("maintenance.approval", &maintenance.approval);
+    let agreements = agreements(folder, &written.switches, &calendars, resolver.findings);
+    let terms = Terms {
+        name: written.name.clone(),
+        time_zone,
+        term: written.term.clone(),
+        parties: written.parties.clone(),
+        holidays,
+        guards: written.guards.clone(),
+        objectives,
+        classes,
+        overrides,
+        agreements,
+        ladders: written.ladders.clone(),
+        closing: Closing {
+            conditions: written.closing.conditions.clone(),
+            after: written.closing.after.map(|yaml::Lasting(after)| after),
+            clause: clause(written.closing.clause.as_deref()),
+        },
+        flaps: Flaps {
+            gap: flaps.map(|Chosen { value: yaml::Lasting(value), switch }| Chosen { value, switch })?,
+            clause: clause(written.flaps.clause.as_deref()),
+        },
+        maintenance: Maintenance {
+            notice: notice?,
+            calendar: notice_calendar?,
+            approval: approval?,
+            clause: clause(maintenance.clause.as_deref()),
+        },
+        duties: written.duties.clone(),
+        switches: written.switches.clone(),
+        by_hand: written.by_hand.clone(),
+        figures: figures(&file, &written.switches),
+        calendars,
+    };
+    Some((file, terms))
+}
+
+pub(super) fn clause(written: Option<&str>) -> String {
     written.unwrap_or(NOT_FROM_CONTRACT).to_owned()
 }
 
-/// What the types cannot say: figures that contradict each other or make no sense.
-struct Checks<'a> {
-    file: &'a Document<Written>,
-    findings: &'a mut Findings,
+fn time_zone(file: &Document<Written>, findings: &mut Findings) -> Option<chrono_tz::Tz> {
+    let written = &file.value.time_zone;
+    let zone = written.parse().ok();
+    if zone.is_none() {
+        let found = Box::new(Message::FoundText(yaml::shortened(written)));
+        let message = Message::WrongValue { found, expected: Expected::TimeZone };
+        let place = file.place("time_zone");
+        findings.error(place, Code::WRONG_VALUE, message, Message::Write(Expected::TimeZone));
+    }
+    zone
 }
 
-impl Checks<'_> {
-    fn figures(&mut self) {
-        let Written { objectives, tiers, whole_network, degraded, grouping, .. } = &self.file.value;
-        for (path, time) in [
-            ("objectives.rtt", objectives.rtt),
-            ("tiers.network.response", tiers.network.response),
-            ("tiers.partial.response", tiers.partial.response),
-            ("degraded.rtt", degraded.rtt),
-        ] {
-            self.require(!time.is_zero(), path, Message::FigureIsZero);
-        }
-        for (path, share) in [
-            ("objectives.availability", objectives.availability),
-            ("whole_network.share", whole_network.share),
-            ("grouping.scope_share", grouping.scope_share),
-        ] {
-            self.require(share.0 > 0, path, Message::FigureIsZero);
-        }
-        for (shorter, longer, holds) in [
-            ("tiers.network.response", "tiers.network.restore", tiers.network.response <= tiers.network.restore),
-            ("tiers.partial.response", "tiers.partial.restore", tiers.partial.response <= tiers.partial.restore),
-            ("tiers.network.response", "tiers.partial.response", tiers.network.response <= tiers.partial.response),
-            ("tiers.network.restore", "tiers.partial.restore", tiers.network.restore <= tiers.partial.restore),
-            ("tiers.network.level", "tiers.partial.level", tiers.network.level < tiers.partial.level),
-            ("grouping.grace", "grouping.grace_most", grouping.grace <= grouping.grace_most),
-        ] {
-            self.in_order(holds, shorter, longer);
-        }
-    }
-
-    fn require(&mut self, holds: bool, path: &'static str, message: Message) {
-        if !holds {
-            self.findings.error(self.file.place(path), Code::FIGURE_OF_NOTHING, message, Message::FigureIsZeroHelp);
-        }
-    }
-
-    fn in_order(&mut self, holds: bool, smaller: &'static str, larger: &'static str) {
-        if !holds {
-            let message = Message::FiguresOutOfOrder { smaller, larger };
-            let help = Message::FiguresOutOfOrderHelp { smaller, larger };
-            self.findings.error(self.file.place(smaller), Code::ORDER_OF_FIGURES, message, help);
-        }
-    }
-
-    fn time_zone(&mut self) -> Option<chrono_tz::Tz> {
-        let written = &self.file.value.time_zone;
-        let zone = written.parse().ok();
-        if zone.is_none() {
-            let found = Box::new(Message::FoundText(yaml::shortened(written)));
-            let message = Message::WrongValue { found, expected: Expected::TimeZone };
-            let place = self.file.place("time_zone");
-            self.findings.error(place, Code::WRONG_VALUE, message, Message::Write(Expected::TimeZone));
-        }
-        zone
-    }
-
-    /// Exactly one strictness.
-    fn limit(&mut self, path: &str, written: WrittenLimit) -> Option<Limit> {
-        match (written.at_most, written.below) {
-            (Some(Percent(most)), None) => Some(Limit::AtMost(most)),
-            (None, Some(Percent(edge))) => Some(Limit::Below(edge)),
-            _ => {
-                let place = self.file.place(path);
-                self.findings.error(place, Code::WRONG_VALUE, Message::LimitNotOne, Message::LimitNotOneHelp);
-                None
+/// Switches answer what they ask.
+fn answers(file: &Document<Written>, findings: &mut Findings) {
+    for (nth, switch) in file.value.switches.iter().enumerate() {
+        let given = [("default", Some(&switch.default)), ("chosen", switch.chosen.as_ref())];
+        for (key, value) in given.into_iter().filter_map(|(key, value)| Some((key, value?))) {
+            if !switch.values.is_empty() && !switch.values.contains(value) {
+                let message = ContractText::NotAnAnswer { value: value.clone() }.into();
+                let closest = crate::diagnostic::closest(value, switch.values.iter().map(String::as_str));
+                let help = Message::Known { closest: closest.map(str::to_owned), known: switch.values.clone() };
+                findings.error(file.place(&format!("switches.{nth}.{key}")), Code::SWITCH_ANSWER, message, help);
             }
         }
     }
 }
 
-/// Every figure as written, with its clause.
-fn figures(file: &Document<Written>) -> Vec<Figure> {
-    let Written { objectives, tiers, whole_network, measuring_point, degraded, grouping, closing, .. } = &file.value;
-    let sections: [(&str, &[&str], &Option<String>); 8] = [
-        ("objectives", &["availability", "rtt", "loss.at_most", "loss.below"], &objectives.clause),
-        ("tiers.network", &["level", "response", "restore"], &tiers.network.clause),
-        ("tiers.partial", &["level", "response", "restore"], &tiers.partial.clause),
-        ("whole_network", &["share"], &whole_network.clause),
-        (
-            "measuring_point",
-            &["default", "by_kind.dark_fibre", "by_kind.internet", "by_kind.private"],
-            &measuring_point.clause,
-        ),
-        (
-            "degraded",
-            &["loss.at_most", "loss.below", "loss_clear.at_most", "loss_clear.below", "rtt"],
-            &degraded.clause,
-        ),
-        ("grouping", &["grace", "grace_most", "scope_share"], &grouping.clause),
-        ("closing", &["after"], &closing.clause),
-    ];
-    let keys =
-        sections.into_iter().flat_map(|(section, keys, clause)| keys.iter().map(move |key| (section, key, clause)));
-    let figure = |(section, key, own): (&str, &&str, &Option<String>)| {
-        let key = format!("{section}.{key}");
-        let value = file.written(&key)?.to_owned();
-        Some(Figure { value, clause: clause(own.as_deref()), place: file.place(&key), key })
+/// In file order; `except` names one that stands before.
+fn calendars(
+    file: &Document<Written>,
+    zone: chrono_tz::Tz,
+    holidays: &Arc<Holidays>,
+    findings: &mut Findings,
+) -> Vec<Arc<Calendar>> {
+    let mut calendars: Vec<Arc<Calendar>> = vec![];
+    for (nth, written) in file.value.calendars.iter().enumerate() {
+        let path = format!("calendars.{nth}");
+        let open = match (&written.hours, &written.except) {
+            (Some(hours), None) => open(file, &path, written.days, hours, holidays, findings),
+            (None, Some(name)) => {
+                let mut resolver =
+                    Resolver { file, switches: &file.value.switches, calendars: &calendars, findings: &mut *findings };
+                resolver.calendar(&format!("{path}.except"), Some(name)).map(Open::Except)
+            }
+            _ => {
+                let help = ContractText::CalendarWithoutHoursHelp.into();
+                findings.error(file.place(&path), Code::CALENDAR, ContractText::CalendarWithoutHours.into(), help);
+                None
+            }
+        };
+        let WrittenCalendar { id, clause: own, .. } = written;
+        // One that is wrong keeps its name, so that those who use it are not reported as well.
+        let (open, clause) = (open.unwrap_or(Open::Always), clause(own.as_deref()));
+        let calendar = Calendar { id: id.clone(), zone, open, clause, place: file.place(&path) };
+        if !calendar.opens() {
+            let help = ContractText::CalendarNeverOpensHelp.into();
+            findings.error(calendar.place.clone(), Code::CALENDAR, ContractText::CalendarNeverOpens.into(), help);
+        }
+        calendars.push(Arc::new(calendar));
+    }
+    calendars
+}
+
+fn open(
+    file: &Document<Written>,
+    path: &str,
+    days: Option<WrittenDays>,
+    hours: &WrittenHours,
+    holidays: &Arc<Holidays>,
+    findings: &mut Findings,
+) -> Option<Open> {
+    use Weekday::{Fri, Mon, Sat, Sun, Thu, Tue, Wed};
+    let days = match days {
+        None | Some(WrittenDays::Every) => OpenDays::Every,
+        Some(WrittenDays::Working) => OpenDays::Working,
+        Some(WrittenDays::Weekdays) => OpenDays::Week(vec![Mon, Tue, Wed, Thu, Fri]),
+        Some(WrittenDays::Weekend) => OpenDays::Week(vec![Sat, Sun]),
     };
-    keys.filter_map(figure).collect()
+    let texts: Vec<(String, &str)> = match hours {
+        WrittenHours::One(text) if text == "always" && days == OpenDays::Every => return Some(Open::Always),
+        WrittenHours::One(text) if text == "always" => vec![(format!("{path}.hours"), "00:00-24:00")],
+        WrittenHours::One(text) => vec![(format!("{path}.hours"), text)],
+        WrittenHours::Several(texts) => {
+            texts.iter().enumerate().map(|(nth, text)| (format!("{path}.hours.{nth}"), text.as_str())).collect()
+        }
+    };
+    let (mut windows, mut whole) = (vec![], true);
+    for (at, text) in texts {
+        let before = windows.last().map_or(0, |(_, to)| *to);
+        match window(text).filter(|(from, _)| *from >= before) {
+            Some(window) => windows.push(window),
+            None => {
+                whole = false;
+                let message = ContractText::HoursWrong { text: yaml::shortened(text) }.into();
+                findings.error(file.place(&at), Code::CALENDAR, message, ContractText::HoursWrongHelp.into());
+            }
+        }
+    }
+    whole.then(|| Open::Hours { days, windows, holidays: Arc::clone(holidays) })
+}
+
+/// `08:00-18:00` as minutes of the day; an end not after the beginning is on the next day.
+fn window(text: &str) -> Option<(u32, u32)> {
+    let minutes = |text: &str| {
+        let (hour, minute) = text.trim().split_once(':')?;
+        let two_digits = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let (hour, minute): (u32, u32) =
+            (two_digits(hour) && two_digits(minute)).then(|| Some((hour.parse().ok()?, minute.parse().ok()?)))??;
+        (minute < 60 && hour * 60 + minute <= 1_440).then_some(hour * 60 + minute)
+    };
+    let (from, to) = text.split_once('-')?;
+    let (from, to) = (minutes(from)?, minutes(to)?);
+    Some((from, if to > from { to } else { to + 1_440 })).filter(|_| from < 1_440)
+}
+
+fn agreements(
+    folder: &Path,
+    switches: &[Switch],
+    calendars: &[Arc<Calendar>],
+    findings: &mut Findings,
+) -> Vec<Agreement> {
+    let path = folder.join("agreements.yaml");
+    // Most contracts have none.
+    let there = path.is_file();
+    let Some(file) = there.then(|| yaml::read::<WrittenAgreements>(&path, findings)).flatten() else { return vec![] };
+    let mut resolver = Resolver { file: &file, switches, calendars, findings };
+    let list = &file.value.agreements;
+    resolver.unique("agreements", list.iter().map(|agreement| agreement.id.as_str()));
+    let mut agreements = vec![];
+    for (nth, written) in list.iter().enumerate() {
+        let path = format!("agreements.{nth}");
+        agreements.push(Agreement {
+            number: written.id.clone(),
+            carrier: written.carrier.clone(),
+            from: written.from.0,
+            to: written.to.0,
+            objectives: resolver.objectives(&format!("{path}.objectives"), &written.objectives),
+            clocks: resolver.clocks(&path, &written.clocks, Party::Carrier, &written.id),
+            contacts: written.contacts.clone(),
+            place: file.place(&format!("{path}.carrier")),
+        });
+    }
+    agreements
+}
+
+impl<T> Resolver<'_, T> {
+    fn classes(&mut self, list: &str, written: &[WrittenClass]) -> Vec<Class> {
+        self.unique(list, written.iter().map(|class| class.id.as_str()));
+        written.iter().enumerate().map(|(nth, class)| self.class(format!("{list}.{nth}"), class)).collect()
+    }
+
+    fn class(&mut self, path: String, written: &WrittenClass) -> Class {
+        let tiers = format!("{path}.tiers");
+        self.unique(&tiers, written.tiers.iter().map(|tier| tier.id.as_str()));
+        let own = clause(written.clause.as_deref());
+        let tiers = written.tiers.iter().enumerate().map(|(nth, tier)| self.tier(format!("{tiers}.{nth}"), tier, &own));
+        Class {
+            id: written.id.clone(),
+            name: written.name.clone(),
+            applies: written.applies.clone(),
+            tiers: tiers.collect(),
+            clause: own,
+            place: self.file.place(&path),
+            path,
+        }
+    }
+
+    /// `around`: the clause of the class, for a tier without one.
+    fn tier(&mut self, path: String, written: &WrittenTier, around: &str) -> ClassTier {
+        let own = written.clause.clone().unwrap_or_else(|| around.to_owned());
+        let when = &written.when;
+        ClassTier {
+            id: written.id.clone(),
+            level: written.level,
+            name: written.name.clone(),
+            when: Condition {
+                scope: when.scope,
+                share: self
+                    .optional::<yaml::Percent>(&format!("{path}.when.share"), when.share.as_ref())
+                    .map(|Chosen { value: yaml::Percent(value), switch }| Chosen { value, switch }),
+                kind: when.kind,
+                impact: when.impact,
+                service_class: when.service_class.clone(),
+                case: when.case.clone(),
+            },
+            clocks: self.clocks(&path, &written.clocks, Party::Operator, &own),
+            clause: own,
+            place: self.file.place(&path),
+            path,
+        }
+    }
+
+    /// `around`: the clause of what holds them, for a clock without one.
+    fn clocks(&mut self, path: &str, written: &[WrittenClock], party: Party, around: &str) -> Vec<Clock> {
+        let clocks = written.iter().enumerate();
+        clocks.filter_map(|(nth, clock)| self.clock(format!("{path}.clocks.{nth}"), clock, party, around)).collect()
+    }
+
+    fn clock(&mut self, path: String, written: &WrittenClock, party: Party, around: &str) -> Option<Clock> {
+        let starts = self.chosen_or(&format!("{path}.starts"), written.starts.as_ref(), Start::Earliest);
+        let calendar = self.calendar(&format!("{path}.calendar"), written.calendar.as_deref());
+        let during = written.during.as_deref().map(|name| self.calendar(&format!("{path}.during"), Some(name)));
+        let workaround = self.chosen_or(&format!("{path}.workaround"), written.workaround.as_ref(), false);
+        if written.limit.time().is_some_and(|limit| limit.is_zero()) {
+            let place = self.file.place(&format!("{path}.limit"));
+            self.findings.error(place, Code::FIGURE_OF_NOTHING, Message::FigureIsZero, Message::FigureIsZeroHelp);
+        }
+        Some(Clock {
+            kind: written.clock,
+            party: written.party.unwrap_or(party),
+            limit: written.limit,
+            strict: written.strict,
+            starts: starts?,
+            calendar: calendar?,
+            during: match during {
+                Some(during) => Some(during?),
+                None => None,
+            },
+            workaround: workaround?,
+            clause: written.clause.clone().unwrap_or_else(|| around.to_owned()),
+            place: self.file.place(&path),
+            path,
+        })
+    }
+
+    fn objectives(&mut self, list: &str, written: &[WrittenObjective]) -> Vec<Objective> {
+        let objectives = written.iter().enumerate();
+        objectives.filter_map(|(nth, objective)| self.objective(format!("{list}.{nth}"), objective)).collect()
+    }
+
+    fn objective(&mut self, path: String, written: &WrittenObjective) -> Option<Objective> {
+        let at = |key: &str| format!("{path}.{key}");
+        let bound = written.limit.bound();
+        if bound.is_none() {
+            let (message, help) = (ContractText::BoundNotOne.into(), ContractText::BoundNotOneHelp.into());
+            self.findings.error(self.file.place(&at("limit")), Code::WRONG_VALUE, message, help);
+        }
+        let exclusions = written.exclude.iter().filter_map(|(reason, setting)| {
+            let chosen = self.chosen(&at(&format!("exclude.{}", reason.as_str())), setting);
+            chosen.map(|chosen| (*reason, chosen))
+        });
+        Some(Objective {
+            exclusions: exclusions.collect(),
+            period: self.optional(&at("period"), written.period.as_ref()),
+            statistic: self.optional(&at("statistic"), written.statistic.as_ref()),
+            point: self.optional(&at("point"), written.point.as_ref()),
+            rounding: self.optional(&at("rounding"), written.rounding.as_ref()),
+            id: written.id.clone(),
+            name: written.name.clone(),
+            applies: written.applies.clone(),
+            measure: written.measure,
+            bound: bound?,
+            source: written.source,
+            clause: clause(written.clause.as_deref()),
+            place: self.file.place(&path),
+            path,
+        })
+    }
+}
+
+/// Every figure as written, with the nearest clause around it. Names and other words are no figures.
+fn figures(file: &Document<Written>, switches: &[Switch]) -> Vec<Figure> {
+    const WORDS: [&str; 8] = ["clause", "name", "zh", "en", "id", "about", "what", "for"];
+    let leaves = file.leaves();
+    let mut figures = vec![];
+    for (path, text, place) in &leaves {
+        let mut steps = path.rsplit('.');
+        if path.starts_with("switches.") || steps.any(|step| WORDS.contains(&step)) {
+            continue;
+        }
+        let switch = path.strip_suffix(".switch").and_then(|key| {
+            let switch = switches.iter().find(|switch| switch.id == *text)?;
+            Some((key, switch))
+        });
+        figures.push(match switch {
+            Some((key, switch)) => Figure {
+                key: key.to_owned(),
+                value: switch.value().to_owned(),
+                clause: clause(switch.clause.as_deref()),
+                switch: Some(switch.id.clone()),
+                place: place.clone(),
+            },
+            None => Figure {
+                key: path.clone(),
+                value: (*text).to_owned(),
+                clause: clause(nearest_clause(file, path)),
+                switch: None,
+                place: place.clone(),
+            },
+        });
+    }
+    figures
+}
+
+fn nearest_clause<'a>(file: &'a Document<Written>, path: &str) -> Option<&'a str> {
+    let ends = path.match_indices('.').map(|(end, _)| end).rev();
+    ends.map(|end| format!("{}.clause", &path[..end])).find_map(|key| file.written(&key))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::inventory::Kind;
+    use crate::{
+        contract::{LinkTiers, Objectives, fixture},
+        inventory::{Kind, Role},
+        units::{Limit, Ppm},
+    };
 
     #[test]
     fn the_shipped_contract_says_what_its_clauses_say() {
-        let mut findings = Findings::default();
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("inventories/xuchang");
-        let contract = Contract::load(&folder, &mut findings).unwrap();
-        assert_eq!(findings.into_sorted(), []);
+        let contract = fixture::contract();
         let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
         let Objectives { availability, rtt, loss, clause } = &contract.objectives;
         assert_eq!((availability.0, rtt.0, *loss), (999_000, Duration::from_millis(50), Limit::AtMost(Ppm(1_000))));
@@ -309,11 +446,23 @@ mod tests {
 
     #[test]
     fn every_figure_is_shown_with_its_clause_or_as_a_default() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("inventories/xuchang");
-        let contract = Contract::load(&folder, &mut Findings::default()).unwrap();
-        let figure = |key: &str| contract.figures.iter().find(|figure| figure.key == key).unwrap();
-        let share = figure("whole_network.share");
-        assert_eq!((share.value.as_str(), share.clause.as_str()), ("80 %", NOT_FROM_CONTRACT));
-        assert_eq!((figure("tiers.partial.restore").value.as_str(), figure("objectives.rtt").place.line), ("4h", 8));
+        let contract = fixture::contract();
+        let figure = |value: &str| {
+            let figures = contract.link_figures();
+            figures.into_iter().find(|figure| figure.value == value).unwrap_or_else(|| panic!("{value}")).clone()
+        };
+        let share = figure("80 %");
+        assert_eq!((share.switch.as_deref(), share.clause.as_str()), (Some("whole-network-share"), NOT_FROM_CONTRACT));
+        assert_eq!((figure("99.9 %").clause.as_str(), figure("30m").clause.as_str()), ("001 L101", "001 L133"));
+    }
+
+    #[test]
+    fn hours_are_read_as_people_write_them() {
+        assert_eq!(window("08:00-18:00"), Some((480, 1_080)));
+        assert_eq!(window("22:00 - 06:00"), Some((1_320, 1_800)));
+        assert_eq!(window("00:00-24:00"), Some((0, 1_440)));
+        for wrong in ["", "8-18", "08:00", "08:60-09:00", "24:00-25:00", "+8:00-09:00", "08:00-24:01"] {
+            assert_eq!(window(wrong), None, "{wrong}");
+        }
     }
 }

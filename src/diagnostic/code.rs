@@ -55,6 +55,12 @@ codes! {
     // ---- 14: the contract
     FIGURE_OF_NOTHING = 1401;
     ORDER_OF_FIGURES = 1402;
+    UNKNOWN_NAME = 1403;
+    SWITCH_ANSWER = 1404;
+    HOLIDAYS = 1405;
+    CALENDAR = 1406;
+    NO_LINKS_SECTION = 1407;
+    LINK_TERMS = 1408;
     // ---- 15: probe profiles
     NO_PROFILES = 1501;
     DUPLICATE_PROFILE = 1502;

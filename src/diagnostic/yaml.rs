@@ -39,6 +39,16 @@ impl<T> Document<T> {
         Place { file: Arc::clone(&self.file), line: node.line, column: node.column }
     }
 
+    /// Every scalar in file order: its path, its text and its place.
+    pub fn leaves(&self) -> Vec<(String, &str, Place)> {
+        let mut leaves = vec![];
+        self.tree.leaves(&mut vec![], &mut |path, node, text| {
+            let place = Place { file: Arc::clone(&self.file), line: node.line, column: node.column };
+            leaves.push((path.join("."), text, place));
+        });
+        leaves
+    }
+
     /// The scalar at `path` as it was written.
     pub fn written(&self, path: &str) -> Option<&str> {
         match &path.split('.').try_fold(&self.tree, |node, step| node.child(step))?.content {
@@ -93,6 +103,11 @@ pub fn percent<'de, D: Deserializer<'de>>(from: D) -> Result<crate::units::Ppm, 
     parsed(from, "percent", |text| text.contains('%').then(|| crate::units::Ppm::parse_percent(text))?)
 }
 
+/// Deserializes a day such as `2025-06-01`.
+pub fn date<'de, D: Deserializer<'de>>(from: D) -> Result<chrono::NaiveDate, D::Error> {
+    parsed(from, "date", |text| chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok())
+}
+
 /// A length of time in a field that may be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(transparent)]
@@ -104,7 +119,7 @@ pub struct Lasting(#[serde(deserialize_with = "duration")] pub std::time::Durati
 pub struct Percent(#[serde(deserialize_with = "percent")] pub crate::units::Ppm);
 
 /// A text that `parse` understands. `what` is one of the words of [`Complaint::expected`].
-fn parsed<'de, D: Deserializer<'de>, T>(
+pub fn parsed<'de, D: Deserializer<'de>, T>(
     from: D,
     what: &'static str,
     parse: fn(&str) -> Option<T>,
@@ -120,8 +135,13 @@ fn parsed<'de, D: Deserializer<'de>, T>(
         fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
             self.1(text).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
         }
+
+        /// A plain whole number: the text that it was written as.
+        fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<T, E> {
+            self.visit_str(&number.to_string())
+        }
     }
-    from.deserialize_str(Visitor(what, parse))
+    from.deserialize_any(Visitor(what, parse))
 }
 
 /// What the decoder did not like.
@@ -167,6 +187,9 @@ impl Complaint {
         match text {
             "duration" => Expected::Duration,
             "percent" => Expected::Percent,
+            "date" => Expected::Date,
+            "span" => Expected::Span,
+            "quantity" => Expected::Figure,
             "a string" | "path string" | "string" => Expected::Text,
             "a boolean" => Expected::TrueOrFalse,
             "u8" => Expected::WholeNumber { most: u8::MAX.into() },
@@ -205,6 +228,19 @@ impl Complaint {
 }
 
 impl Node {
+    fn leaves<'a>(&'a self, path: &mut Vec<String>, take: &mut impl FnMut(&[String], &'a Self, &'a str)) {
+        let mut below = |step: String, node: &'a Self| {
+            path.push(step);
+            node.leaves(path, take);
+            path.pop();
+        };
+        match &self.content {
+            Content::Scalar { text, .. } => take(path, self, text),
+            Content::List(items) => items.iter().enumerate().for_each(|(nth, item)| below(nth.to_string(), item)),
+            Content::Map(map) => map.entries.iter().for_each(|entry| below(entry.key.clone(), &entry.value)),
+        }
+    }
+
     /// The value below this one: by key in a map, by number in a list.
     fn child(&self, step: &str) -> Option<&Self> {
         match &self.content {

@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    contract::{Contract, Degraded, Grouping, LinkTiers, MeasuringPoints, Objectives, Tier},
+    contract::fixture::contract,
     incident::fixture::{AT, incident},
     inventory::{Role, fixture::inventory},
     judge::{LinkState, Unknown},
     ledger::Accounted,
     snapshot::{CHUNK, Coverage, EngineView, LinkView, PointView, Ready, ReloadView, Snapshot},
-    units::{Counts, Limit, Ppm, Rtt, Timestamp},
+    units::{Counts, Rtt, Timestamp},
     window::{RTT_EDGES_NANOS, Summary},
 };
 
@@ -79,38 +79,5 @@ fn view(state: LinkState) -> LinkView {
         points: vec![seen(Role::Near, Some(true)), seen(Role::Far, measured.then_some(state != LinkState::Down))],
         deciding: Some(1),
         month: Accounted { up: 59_000, down: 1_000, period: 31 * 86_400_000, ..Accounted::default() },
-    }
-}
-
-fn contract() -> Contract {
-    let tier = |level, response: u64, restore: u64| Tier {
-        level,
-        response: Duration::from_secs(60 * response),
-        restore: Duration::from_secs(60 * restore),
-        clause: "001 L131".into(),
-    };
-    Contract {
-        name: "示例合同".into(),
-        time_zone: chrono_tz::Asia::Shanghai,
-        objectives: Objectives {
-            availability: Ppm(999_000),
-            rtt: Rtt(Duration::from_millis(50)),
-            loss: Limit::AtMost(Ppm(1_000)),
-            clause: "001 L101".into(),
-        },
-        tiers: LinkTiers { network_share: Ppm(800_000), network: tier(1, 15, 120), partial: tier(2, 30, 240) },
-        measuring_points: MeasuringPoints { default: Role::Far, by_kind: vec![] },
-        degraded: Degraded {
-            loss: Limit::AtMost(Ppm(10_000)),
-            loss_clear: Limit::AtMost(Ppm(5_000)),
-            rtt: Rtt(Duration::from_millis(50)),
-        },
-        grouping: Grouping {
-            grace: Duration::from_secs(3),
-            grace_most: Duration::from_secs(15),
-            scope_share: Ppm(800_000),
-        },
-        close_after: Duration::from_secs(3_600),
-        figures: vec![],
     }
 }

@@ -17,6 +17,10 @@ pub enum Expected {
     Address,
     SocketAddress,
     TimeZone,
+    /// How long a party has, on a calendar.
+    Span,
+    /// A length of time, share or number.
+    Figure,
     /// In the decoder's words, English only.
     Other(String),
 }

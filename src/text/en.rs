@@ -39,10 +39,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         FiguresOutOfOrderHelp { smaller, larger } => {
             write!(out, "compare both with the contract; {smaller} comes before {larger}")
         }
-        LimitNotOne => write!(out, "a limit is either `at_most` or `below`"),
-        LimitNotOneHelp => {
-            write!(out, "write `{{at_most: 0.1 %}}` (broken above) or `{{below: 5 %}}` (broken at the limit)")
-        }
+        Contract(text) => text.write(super::Language::En, out),
         // ---- demo
         Simulated => write!(out, "【模拟】"),
         DemoNoSuchPlace { scope, id } => write!(out, "the inventory has no {scope} `{id}`"),
@@ -484,6 +481,8 @@ impl std::fmt::Display for Noun<'_> {
             Expected::Address => write!(out, "an IP address"),
             Expected::SocketAddress => write!(out, "an IP address with a port"),
             Expected::TimeZone => write!(out, "a time zone"),
+            Expected::Span => write!(out, "a limit of time"),
+            Expected::Figure => write!(out, "a figure that fits here"),
             Expected::Other(what) => write!(out, "usable: {what}"),
         }
     }
@@ -505,6 +504,8 @@ fn write_help(expected: &Expected, out: &mut Formatter<'_>) -> Result {
         Expected::Address => write!(out, "write an IPv4 or IPv6 address, such as `198.18.0.1` or `2001:2::1`"),
         Expected::SocketAddress => write!(out, "write address and port, such as `127.0.0.1:9815` or `[::1]:9815`"),
         Expected::TimeZone => write!(out, "write a name of the IANA data base, such as `Asia/Shanghai`"),
+        Expected::Span => write!(out, "write a length of time such as `2h`, or `same day`, or `15 working days`"),
+        Expected::Figure => write!(out, "write a length of time `50ms`, a share `99.9 %` or a whole number"),
         Expected::Other(_) => write!(out, "compare with the shipped example"),
     }
 }

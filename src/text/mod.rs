@@ -4,6 +4,7 @@
 //! missing text does not compile. Logs, metrics and JSON keys are English and do not come from here.
 
 mod argument;
+mod contract;
 mod en;
 mod zh_cn;
 
@@ -13,7 +14,10 @@ use std::{
     time::Duration,
 };
 
-pub use self::argument::{AddressFault, Clocks, Expected, HostFault};
+pub use self::{
+    argument::{AddressFault, Clocks, Expected, HostFault},
+    contract::ContractText,
+};
 use crate::{
     diagnostic::Place,
     units::{BitRate, Rtt},
@@ -90,8 +94,8 @@ pub enum Message {
         smaller: &'static str,
         larger: &'static str,
     },
-    LimitNotOne,
-    LimitNotOneHelp,
+    /// In a file of its own: contract files have much to say.
+    Contract(ContractText),
     // ---- demo
     /// Stands before everything that a demo says.
     Simulated,

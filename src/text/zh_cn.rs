@@ -29,8 +29,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         FigureIsZeroHelp => write!(out, "写合同中的数值，须大于零"),
         FiguresOutOfOrder { smaller, larger } => write!(out, "`{smaller}` 超过了 `{larger}`"),
         FiguresOutOfOrderHelp { smaller, larger } => write!(out, "对照合同核对两处；{smaller} 应在 {larger} 之前"),
-        LimitNotOne => write!(out, "限值须在 `at_most` 和 `below` 中写一个"),
-        LimitNotOneHelp => write!(out, "写 `{{at_most: 0.1 %}}`（超过才算违反）或 `{{below: 5 %}}`（达到即算违反）"),
+        Contract(text) => text.write(super::Language::ZhCn, out),
         // ---- demo
         Simulated => write!(out, "【模拟】"),
         DemoNoSuchPlace { scope, id } => write!(out, "台账中没有这个{}：`{id}`", scope_word(scope)),
@@ -429,6 +428,8 @@ impl std::fmt::Display for Noun<'_> {
             Expected::Address => write!(out, " IP 地址"),
             Expected::SocketAddress => write!(out, "带端口的 IP 地址"),
             Expected::TimeZone => write!(out, "时区"),
+            Expected::Span => write!(out, "时限"),
+            Expected::Figure => write!(out, "适用于此处的数值"),
             Expected::Other(what) => write!(out, "可用的值：{what}"),
         }
     }
@@ -448,6 +449,8 @@ fn write_help(expected: &Expected, out: &mut Formatter<'_>) -> Result {
         Expected::Address => write!(out, "写 IPv4 或 IPv6 地址，例如 `198.18.0.1` 或 `2001:2::1`"),
         Expected::SocketAddress => write!(out, "写地址和端口，例如 `127.0.0.1:9815` 或 `[::1]:9815`"),
         Expected::TimeZone => write!(out, "写 IANA 时区名，例如 `Asia/Shanghai`"),
+        Expected::Span => write!(out, "写 `2h` 这样的时长、`same day` 或 `15 working days`"),
+        Expected::Figure => write!(out, "写时长 `50ms`、百分数 `99.9 %` 或整数"),
         Expected::Other(_) => write!(out, "对照随附示例"),
     }
 }

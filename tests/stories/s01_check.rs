@@ -10,7 +10,7 @@ use crate::harness::{linkpatrol, root, words};
 /// The shipped files in a folder of their own, to be broken.
 fn copy() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    for part in ["inventories/xuchang", "probes"] {
+    for part in ["inventories/xuchang", "inventories/calendars", "probes"] {
         let to = folder.path().join(part);
         fs::create_dir_all(&to).expect("a folder");
         for file in fs::read_dir(root().join(part)).expect("shipped files") {
@@ -66,7 +66,7 @@ fn every_finding_of_a_broken_copy_is_printed_at_once() {
     let folder = copy();
     let here = folder.path();
     edit(here, "inventories/xuchang/links.csv", "LL-0005,", "LL-0004,");
-    edit(here, "inventories/xuchang/contract.yaml", "rtt: 50ms", "rtt: 50");
+    edit(here, "inventories/xuchang/contract.yaml", "{at_most: 50ms}", "{at_most: 5O}");
     edit(here, "inventories/xuchang/units.yaml", "name: 示例单位07", "nam: 示例单位07");
     edit(here, "probes/private-far.yaml", "timeout: 1s", "time-out: 1s");
     edit(here, "linkpatrol.yaml", "data_dir", "datadir");
@@ -87,7 +87,7 @@ fn every_finding_of_a_broken_copy_is_printed_at_once() {
         })
         .collect();
     for expected in [
-        "inventories/xuchang/contract.yaml:8 LP1007",
+        "inventories/xuchang/contract.yaml:33 LP1007",
         "inventories/xuchang/links.csv:6 LP1309",
         "inventories/xuchang/units.yaml:9 LP1005",
         "linkpatrol.yaml:1 LP1005",
@@ -145,7 +145,7 @@ fn explain_follows_the_precedence_from_link_to_default() {
     assert_eq!(of("size"), ("56".into(), "probes/internet-carrier-gateway.yaml:7:7".into()));
     assert_eq!(of("hop_limit"), ("64".into(), "default".into()));
     let contract = &explained["parts"].as_array().expect("a list").last().expect("a contract")["values"];
-    assert_eq!((&contract[0]["value"], &contract[0]["clause"]), (&"99.9 %".into(), &"001 L101".into()));
+    assert_eq!((&contract[1]["value"], &contract[1]["clause"]), (&"99.9 %".into(), &"001 L101".into()));
 
     let unknown = run(here, &["explain", "LL-159", "--lang", "en"]);
     assert_eq!(unknown.status.code(), Some(2));

@@ -34,8 +34,15 @@ impl Site {
         site.write("site/carriers.yaml", "carriers: [{id: one, name: 甲}, {id: two, name: 乙}]\n");
         site.write("site/units.yaml", "units: [{id: U1, name: 甲单位}, {id: U2, name: 乙单位}]\n");
         site.write("site/segments.yaml", "segments: []\n");
-        let contract = fs::read_to_string(crate::harness::root().join("inventories/xuchang/contract.yaml"));
-        site.write("site/contract.yaml", &contract.expect("the shipped contract"));
+        fs::create_dir(site.path("calendars")).expect("the calendars' folder");
+        for (shipped, own) in [
+            ("xuchang/contract.yaml", "site/contract.yaml"),
+            ("calendars/cn-2025.yaml", "calendars/cn-2025.yaml"),
+            ("calendars/cn-2026.yaml", "calendars/cn-2026.yaml"),
+        ] {
+            let shipped = crate::harness::root().join("inventories").join(shipped);
+            fs::copy(shipped, site.path(own)).expect("a shipped file");
+        }
         site.write_links(&(1..=links).collect::<Vec<_>>());
         let probes = crate::harness::root().join("probes");
         site.write(

@@ -1,0 +1,235 @@
+//! How links are judged: the objectives, tiers and switches of a contract that the engine works with.
+
+use std::time::Duration;
+
+use super::{
+    Bound, Class, ClassTier, Clock, Contract, Degraded, Figure, Grouping, LinkTiers, MeasuringPoints, Objective,
+    Objectives, Quantity, Terms, Tier,
+    limit::WrittenBound,
+    resolve::Resolver,
+    words::{ClockKind, Measure, Party},
+    written::{Written, WrittenLinks},
+};
+use crate::{
+    diagnostic::{Code, Findings, Place, yaml::Document},
+    text::{ContractText, Message},
+    units::{Limit, Ppm, Rtt},
+};
+
+/// The contract of a folder with links. `None`, with findings, when the section `links:` is missing or wrong.
+///
+/// `whole`: the rest was read without an error, so that a name which is not in it is a finding of its own.
+pub(super) fn contract(
+    file: &Document<Written>,
+    terms: Terms,
+    whole: bool,
+    findings: &mut Findings,
+) -> Option<Contract> {
+    let Some(written) = &file.value.links else {
+        let help = ContractText::NoLinksSectionHelp.into();
+        findings.error(file.place(""), Code::NO_LINKS_SECTION, ContractText::NoLinksSection.into(), help);
+        return None;
+    };
+    let mut links = Links { file, written, terms: &terms, whole, findings };
+    let objectives = links.objectives();
+    let tiers = links.tiers();
+    let (loss, loss_clear) = (
+        links.limit("degraded.loss", written.degraded.loss),
+        links.limit("degraded.loss_clear", written.degraded.loss_clear),
+    );
+    links.figures();
+    let mut resolver = Resolver { file, switches: &terms.switches, calendars: &terms.calendars, findings };
+    let default = resolver.chosen("links.measuring_point.default", &written.measuring_point.default)?;
+    let (objectives, tiers) = (objectives?, tiers?);
+    Some(Contract {
+        name: terms.name.clone(),
+        time_zone: terms.time_zone,
+        requirement: written.requirement.clone(),
+        objectives,
+        tiers,
+        measuring_points: MeasuringPoints {
+            default: default.value,
+            by_kind: written.measuring_point.by_kind.iter().map(|(kind, role)| (*kind, *role)).collect(),
+        },
+        degraded: Degraded { loss: loss?, loss_clear: loss_clear?, rtt: Rtt(written.degraded.rtt) },
+        grouping: Grouping {
+            grace: written.grouping.grace,
+            grace_most: written.grouping.grace_most,
+            scope_share: written.grouping.scope_share,
+        },
+        close_after: terms.closing.after.unwrap_or(Duration::MAX),
+        terms,
+    })
+}
+
+struct Links<'a> {
+    file: &'a Document<Written>,
+    written: &'a WrittenLinks,
+    terms: &'a Terms,
+    whole: bool,
+    findings: &'a mut Findings,
+}
+
+impl<'a> Links<'a> {
+    fn objectives(&mut self) -> Option<Objectives> {
+        let WrittenLinks { availability, rtt, loss, .. } = self.written;
+        let up = self.objective("availability", availability, Measure::Availability);
+        let rtt = self.objective("rtt", rtt, Measure::Rtt);
+        let loss = self.objective("loss", loss, Measure::Loss);
+        let clause = up?.clause.clone();
+        let availability = match up?.bound {
+            Bound::AtLeast(Quantity::Share(share)) => Some(share),
+            _ => self.wrong(up?),
+        };
+        let rtt = match rtt?.bound {
+            Bound::AtMost(Quantity::Time(time)) => Some(Rtt(time)),
+            _ => self.wrong(rtt?),
+        };
+        let loss = share_limit(loss?.bound).or_else(|| self.wrong(loss?));
+        Some(Objectives { availability: availability?, rtt: rtt?, loss: loss?, clause })
+    }
+
+    fn wrong<V>(&mut self, objective: &Objective) -> Option<V> {
+        let (id, measure) = (objective.id.clone(), objective.measure.as_str());
+        let message = ContractText::WrongMeasure { objective: id, measure }.into();
+        self.findings.error(objective.place.clone(), Code::LINK_TERMS, message, ContractText::WrongMeasureHelp.into());
+        None
+    }
+
+    fn objective(&mut self, key: &str, id: &str, measure: Measure) -> Option<&'a Objective> {
+        let found = self.terms.objectives.iter().find(|objective| objective.id == id && objective.measure == measure);
+        if found.is_none() {
+            let known = self.terms.objectives.iter().filter(|objective| objective.measure == measure);
+            self.unknown(key, id, known.map(|objective| objective.id.clone()).collect());
+        }
+        found.filter(|objective| {
+            let nothing = objective.bound.quantity().is_zero() && measure != Measure::Loss;
+            if nothing {
+                let place = self.file.place(&format!("{}.limit", objective.path));
+                self.findings.error(place, Code::FIGURE_OF_NOTHING, Message::FigureIsZero, Message::FigureIsZeroHelp);
+            }
+            !nothing
+        })
+    }
+
+    fn tiers(&mut self) -> Option<LinkTiers> {
+        let class = self.terms.classes.iter().find(|class| class.id == self.written.class);
+        let Some(class) = class else {
+            self.unknown(
+                "class",
+                &self.written.class,
+                self.terms.classes.iter().map(|class| class.id.clone()).collect(),
+            );
+            return None;
+        };
+        let network = self.named_tier(class, "network", &self.written.network);
+        let partial = self.named_tier(class, "partial", &self.written.partial);
+        let share = network?.when.share.as_ref().map_or(Ppm(1_000_000), |share| share.value);
+        if share.0 == 0 {
+            let place = self.file.place(&format!("{}.when.share", network?.path));
+            self.findings.error(place, Code::FIGURE_OF_NOTHING, Message::FigureIsZero, Message::FigureIsZeroHelp);
+        }
+        let (at_network, at_partial) = (network?.place.clone(), partial?.place.clone());
+        let (network, partial) = (self.tier(network?), self.tier(partial?));
+        let (network, partial) = (network?, partial?);
+        for (place, shorter, longer, holds) in [
+            (&at_network, "network.response", "network.restore", network.response <= network.restore),
+            (&at_partial, "partial.response", "partial.restore", partial.response <= partial.restore),
+            (&at_network, "network.response", "partial.response", network.response <= partial.response),
+            (&at_network, "network.restore", "partial.restore", network.restore <= partial.restore),
+            (&at_network, "network.level", "partial.level", network.level < partial.level),
+        ] {
+            self.in_order(holds, place, shorter, longer);
+        }
+        Some(LinkTiers { network_share: share, network, partial })
+    }
+
+    fn named_tier(&mut self, class: &'a Class, key: &str, id: &str) -> Option<&'a ClassTier> {
+        let found = class.tiers.iter().find(|tier| tier.id == id);
+        if found.is_none() {
+            self.unknown(key, id, class.tiers.iter().map(|tier| tier.id.clone()).collect());
+        }
+        found
+    }
+
+    fn tier(&mut self, tier: &ClassTier) -> Option<Tier> {
+        let response = self.clock(tier, ClockKind::Response);
+        let restore = self.clock(tier, ClockKind::Restore);
+        let level = tier.level.or_else(|| self.no_clock(tier, ClockKind::Response));
+        Some(Tier { level: level?, response: response?, restore: restore?, clause: tier.clause.clone() })
+    }
+
+    fn clock(&mut self, tier: &ClassTier, kind: ClockKind) -> Option<Duration> {
+        let clock = tier.clocks_of(kind).find(|clock| clock.party == Party::Operator && clock.during.is_none());
+        clock.and_then(Clock::length).or_else(|| self.no_clock(tier, kind))
+    }
+
+    fn no_clock<V>(&mut self, tier: &ClassTier, kind: ClockKind) -> Option<V> {
+        let message = ContractText::NoSuchClock { clock: kind.as_str() }.into();
+        self.findings.error(tier.place.clone(), Code::LINK_TERMS, message, ContractText::NoSuchClockHelp.into());
+        None
+    }
+
+    fn figures(&mut self) {
+        let WrittenLinks { degraded, grouping, .. } = self.written;
+        for (path, holds) in [
+            ("links.degraded.rtt", !degraded.rtt.is_zero()),
+            ("links.grouping.scope_share", grouping.scope_share.0 > 0),
+        ] {
+            if !holds {
+                let place = self.file.place(path);
+                self.findings.error(place, Code::FIGURE_OF_NOTHING, Message::FigureIsZero, Message::FigureIsZeroHelp);
+            }
+        }
+        let place = self.file.place("links.grouping.grace");
+        self.in_order(grouping.grace <= grouping.grace_most, &place, "grace", "grace_most");
+    }
+
+    fn in_order(&mut self, holds: bool, place: &Place, smaller: &'static str, larger: &'static str) {
+        if !holds {
+            let message = Message::FiguresOutOfOrder { smaller, larger };
+            let help = Message::FiguresOutOfOrderHelp { smaller, larger };
+            self.findings.error(place.clone(), Code::ORDER_OF_FIGURES, message, help);
+        }
+    }
+
+    fn limit(&mut self, key: &str, written: WrittenBound) -> Option<Limit> {
+        let limit = written.bound().and_then(share_limit);
+        if limit.is_none() {
+            let (message, help) = (ContractText::BoundNotOne.into(), ContractText::BoundNotOneHelp.into());
+            self.findings.error(self.file.place(&format!("links.{key}")), Code::WRONG_VALUE, message, help);
+        }
+        limit
+    }
+
+    fn unknown(&mut self, key: &str, id: &str, known: Vec<String>) {
+        if !self.whole {
+            return;
+        }
+        let closest = crate::diagnostic::closest(id, known.iter().map(String::as_str)).map(str::to_owned);
+        let message = ContractText::UnknownName { name: id.to_owned() }.into();
+        let place = self.file.place(&format!("links.{key}"));
+        self.findings.error(place, Code::UNKNOWN_NAME, message, Message::Known { closest, known });
+    }
+}
+
+fn share_limit(bound: Bound) -> Option<Limit> {
+    match bound {
+        Bound::AtMost(Quantity::Share(most)) => Some(Limit::AtMost(most)),
+        Bound::Below(Quantity::Share(edge)) => Some(Limit::Below(edge)),
+        _ => None,
+    }
+}
+
+impl Contract {
+    /// Figures that links are judged by, for people: theirs, and those that hold for everything.
+    pub fn link_figures(&self) -> Vec<&Figure> {
+        let terms = &self.terms;
+        let judged = |objective: &&Objective| objective.applies.requirements.contains(&self.requirement);
+        let mut paths: Vec<&str> = terms.objectives.iter().filter(judged).map(|objective| &*objective.path).collect();
+        let link = self.target(crate::inventory::Kind::Private);
+        paths.extend(terms.classes_of(&link).into_iter().map(|class| &*class.path));
+        paths.extend(["links", "closing", "flaps", "maintenance"]);
+        paths.into_iter().flat_map(|path| terms.figures_of(path)).collect()
+    }
+}

@@ -1,0 +1,36 @@
+//! Objectives: what is promised about a period rather than about one incident.
+
+use super::{
+    Applies, Bound, Chosen, Words,
+    words::{Exclusion, Measure, Period, Rounding, Source, Statistic},
+};
+use crate::{diagnostic::Place, inventory::Role};
+
+/// One objective with everything that is needed to judge it. What the text leaves open came from a switch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Objective {
+    pub id: String,
+    pub name: Words,
+    pub applies: Applies,
+    pub measure: Measure,
+    pub bound: Bound,
+    pub period: Option<Chosen<Period>>,
+    pub statistic: Option<Chosen<Statistic>>,
+    /// Where it is measured.
+    pub point: Option<Chosen<Role>>,
+    /// Reasons that the contract speaks of, and whether time with them is left out.
+    pub exclusions: Vec<(Exclusion, Chosen<bool>)>,
+    /// Of printed figures.
+    pub rounding: Option<Chosen<Rounding>>,
+    pub source: Source,
+    pub clause: String,
+    pub path: String,
+    pub place: Place,
+}
+
+impl Objective {
+    /// Whether time with this reason is left out. What the file does not name counts.
+    pub fn excludes(&self, reason: Exclusion) -> bool {
+        self.exclusions.iter().any(|(named, out)| *named == reason && out.value)
+    }
+}

@@ -1,0 +1,268 @@
+//! `contract.yaml` and `agreements.yaml` as they are written, before names of calendars and switches are looked up.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::Deserialize;
+
+use super::{
+    Applies, Duty, Evidence, Guard, Ladder, Obligor, Span, Switch, Term, Words,
+    holidays::Date,
+    limit::WrittenBound,
+    switch::Setting,
+    terms,
+    words::{ClockKind, Exclusion, FaultKind, Impact, Measure, Party, Scope, Source},
+};
+use crate::{
+    diagnostic::yaml::{self, Lasting},
+    inventory::{Kind, Role},
+    units::Ppm,
+};
+
+/// `contract.yaml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Written {
+    pub name: String,
+    pub time_zone: String,
+    #[serde(default)]
+    pub term: Option<Term>,
+    #[serde(default)]
+    pub parties: Vec<Obligor>,
+    /// Files of holidays, from the folder of the contract on.
+    #[serde(default)]
+    pub holidays: Vec<String>,
+    pub calendars: Vec<WrittenCalendar>,
+    #[serde(default)]
+    pub guards: Vec<Guard>,
+    #[serde(default)]
+    pub objectives: Vec<WrittenObjective>,
+    pub classes: Vec<WrittenClass>,
+    #[serde(default)]
+    pub overrides: Vec<WrittenClass>,
+    #[serde(default)]
+    pub links: Option<WrittenLinks>,
+    #[serde(default)]
+    pub ladders: Vec<Ladder>,
+    pub closing: WrittenClosing,
+    pub flaps: WrittenFlaps,
+    pub maintenance: WrittenMaintenance,
+    #[serde(default)]
+    pub duties: Vec<Duty>,
+    #[serde(default)]
+    pub switches: Vec<Switch>,
+    #[serde(default)]
+    pub by_hand: Vec<Evidence>,
+}
+
+/// `agreements.yaml`: what carriers promised us.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenAgreements {
+    pub agreements: Vec<WrittenAgreement>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenAgreement {
+    pub id: String,
+    pub carrier: String,
+    pub from: Date,
+    pub to: Date,
+    #[serde(default)]
+    pub objectives: Vec<WrittenObjective>,
+    #[serde(default)]
+    pub clocks: Vec<WrittenClock>,
+    #[serde(default)]
+    pub contacts: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenCalendar {
+    pub id: String,
+    #[serde(default)]
+    pub days: Option<WrittenDays>,
+    #[serde(default)]
+    pub hours: Option<WrittenHours>,
+    /// Open when the other calendar is closed.
+    #[serde(default)]
+    pub except: Option<String>,
+    #[serde(default)]
+    pub clause: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum WrittenDays {
+    Every,
+    Working,
+    Weekdays,
+    Weekend,
+}
+
+/// `always`, or a list of spans. One span may stand without the list.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum WrittenHours {
+    One(String),
+    Several(Vec<String>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenObjective {
+    pub id: String,
+    pub name: Words,
+    #[serde(default, rename = "for")]
+    pub applies: Applies,
+    pub measure: Measure,
+    pub limit: WrittenBound,
+    #[serde(default)]
+    pub period: Option<Setting>,
+    #[serde(default)]
+    pub statistic: Option<Setting>,
+    #[serde(default)]
+    pub point: Option<Setting>,
+    #[serde(default)]
+    pub exclude: BTreeMap<Exclusion, Setting>,
+    #[serde(default)]
+    pub rounding: Option<Setting>,
+    pub source: Source,
+    #[serde(default)]
+    pub clause: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenClass {
+    pub id: String,
+    pub name: Words,
+    #[serde(default, rename = "for")]
+    pub applies: Applies,
+    pub tiers: Vec<WrittenTier>,
+    #[serde(default)]
+    pub clause: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenTier {
+    pub id: String,
+    #[serde(default)]
+    pub level: Option<u8>,
+    pub name: Words,
+    #[serde(default)]
+    pub when: WrittenCondition,
+    #[serde(default)]
+    pub clocks: Vec<WrittenClock>,
+    #[serde(default)]
+    pub clause: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct WrittenCondition {
+    pub scope: Option<Scope>,
+    pub share: Option<Setting>,
+    pub kind: Option<FaultKind>,
+    pub impact: Option<Impact>,
+    pub service_class: Option<String>,
+    pub case: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenClock {
+    pub clock: ClockKind,
+    #[serde(default)]
+    pub party: Option<Party>,
+    pub limit: Span,
+    #[serde(default)]
+    pub strict: bool,
+    #[serde(default)]
+    pub starts: Option<Setting>,
+    #[serde(default)]
+    pub calendar: Option<String>,
+    #[serde(default)]
+    pub during: Option<String>,
+    #[serde(default)]
+    pub workaround: Option<Setting>,
+    #[serde(default)]
+    pub clause: Option<String>,
+}
+
+/// How links are judged: which of the objectives and tiers are theirs, and what only a prober needs to know.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenLinks {
+    pub requirement: String,
+    /// Class and its two tiers.
+    pub class: String,
+    pub network: String,
+    pub partial: String,
+    /// Objectives.
+    pub availability: String,
+    pub rtt: String,
+    pub loss: String,
+    pub measuring_point: WrittenMeasuringPoint,
+    pub degraded: WrittenDegraded,
+    pub grouping: WrittenGrouping,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenMeasuringPoint {
+    pub default: Setting,
+    #[serde(default)]
+    pub by_kind: BTreeMap<Kind, Role>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenDegraded {
+    pub loss: WrittenBound,
+    pub loss_clear: WrittenBound,
+    #[serde(deserialize_with = "yaml::duration")]
+    pub rtt: Duration,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenGrouping {
+    #[serde(deserialize_with = "yaml::duration")]
+    pub grace: Duration,
+    #[serde(deserialize_with = "yaml::duration")]
+    pub grace_most: Duration,
+    #[serde(deserialize_with = "yaml::percent")]
+    pub scope_share: Ppm,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenClosing {
+    #[serde(default)]
+    pub conditions: Vec<terms::Condition>,
+    #[serde(default)]
+    pub after: Option<Lasting>,
+    #[serde(default)]
+    pub clause: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenFlaps {
+    pub gap: Setting,
+    #[serde(default)]
+    pub clause: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenMaintenance {
+    pub notice: Setting,
+    #[serde(default)]
+    pub calendar: Option<String>,
+    pub approval: Setting,
+    #[serde(default)]
+    pub clause: Option<String>,
+}

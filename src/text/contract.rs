@@ -1,0 +1,132 @@
+//! What is said about contract files, in both languages.
+
+use std::fmt;
+
+use chrono::NaiveDate;
+
+use super::{Language, Message};
+use crate::diagnostic::Place;
+
+/// One thing to say about a contract.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ContractText {
+    HolidayYearTwice { year: i32, first: Place },
+    HolidayOutside { year: i32 },
+    HolidayTwice { day: NaiveDate, other: String },
+    WorkingDayIsNone { day: NaiveDate },
+    HolidaysHelp,
+    UnknownName { name: String },
+    NotAnAnswer { value: String },
+    CalendarWithoutHours,
+    CalendarWithoutHoursHelp,
+    HoursWrong { text: String },
+    HoursWrongHelp,
+    CalendarNeverOpens,
+    CalendarNeverOpensHelp,
+    BoundNotOne,
+    BoundNotOneHelp,
+    NoLinksSection,
+    NoLinksSectionHelp,
+    WrongMeasure { objective: String, measure: &'static str },
+    WrongMeasureHelp,
+    NoSuchClock { clock: &'static str },
+    NoSuchClockHelp,
+}
+
+impl From<ContractText> for Message {
+    fn from(text: ContractText) -> Self {
+        Self::Contract(text)
+    }
+}
+
+impl ContractText {
+    pub(super) fn write(&self, language: Language, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match language {
+            Language::ZhCn => self.zh_cn(out),
+            Language::En => self.en(out),
+        }
+    }
+
+    fn en(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HolidayYearTwice { year, first } => write!(out, "{year} was read from {first} already"),
+            Self::HolidayOutside { year } => {
+                write!(out, "this holiday does not lie in {year}, or ends before it begins")
+            }
+            Self::HolidayTwice { day, other } => write!(out, "{day} is a day of {other} already"),
+            Self::WorkingDayIsNone { day } => write!(out, "{day} is no weekend day that work could be made up on"),
+            Self::HolidaysHelp => write!(out, "compare with the decree that `source` names; one file per year"),
+            Self::UnknownName { name } => write!(out, "nothing here is called `{name}`"),
+            Self::NotAnAnswer { value } => write!(out, "`{value}` is not among the answers of this switch"),
+            Self::CalendarWithoutHours => write!(out, "a calendar has either `hours` or `except`"),
+            Self::CalendarWithoutHoursHelp => {
+                write!(out, "write `hours: always`, `hours: [\"08:00-18:00\"]` or `except: other-calendar`")
+            }
+            Self::HoursWrong { text } => write!(out, "`{text}` is not a span of hours"),
+            Self::HoursWrongHelp => {
+                write!(
+                    out,
+                    "write `\"08:00-18:00\"`, in order and apart; the last may end after midnight: `\"22:00-06:00\"`"
+                )
+            }
+            Self::CalendarNeverOpens => write!(out, "this calendar never opens: no clock on it would ever run out"),
+            Self::CalendarNeverOpensHelp => write!(out, "give it days and hours"),
+            Self::BoundNotOne => write!(out, "a limit is one of `at_least`, `above`, `at_most` and `below`"),
+            Self::BoundNotOneHelp => {
+                write!(out, "write `{{at_least: 99.9 %}}`, or `{{below: 5 %}}` for one that is broken at the limit")
+            }
+            Self::NoLinksSection => {
+                write!(out, "the folder has links, and the contract does not say how to judge them")
+            }
+            Self::NoLinksSectionHelp => write!(out, "add a section `links:`; docs/contracts.md shows one"),
+            Self::WrongMeasure { objective, measure } => {
+                write!(out, "objective `{objective}` has no limit for `{measure}` of links")
+            }
+            Self::WrongMeasureHelp => {
+                write!(
+                    out,
+                    "availability is a share `at_least`, rtt a length of time `at_most`, loss `at_most` or `below`"
+                )
+            }
+            Self::NoSuchClock { clock } => write!(out, "this tier of links has no operator's clock `{clock}`"),
+            Self::NoSuchClockHelp => {
+                write!(out, "tiers of links have a level, and `response` and `restore` as lengths of time")
+            }
+        }
+    }
+
+    fn zh_cn(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HolidayYearTwice { year, first } => write!(out, "{year} 年已在 {first} 写过"),
+            Self::HolidayOutside { year } => write!(out, "该假期不在 {year} 年内，或结束早于开始"),
+            Self::HolidayTwice { day, other } => write!(out, "{day} 已属于{other}假期"),
+            Self::WorkingDayIsNone { day } => write!(out, "{day} 不是可以调休上班的周末"),
+            Self::HolidaysHelp => write!(out, "对照 `source` 所写的通知；每年一个文件"),
+            Self::UnknownName { name } => write!(out, "此处没有名为 `{name}` 的项"),
+            Self::NotAnAnswer { value } => write!(out, "`{value}` 不是该开关的可选值"),
+            Self::CalendarWithoutHours => write!(out, "日历应写 `hours` 或 `except` 之一"),
+            Self::CalendarWithoutHoursHelp => {
+                write!(out, "写 `hours: always`、`hours: [\"08:00-18:00\"]` 或 `except: 另一日历`")
+            }
+            Self::HoursWrong { text } => write!(out, "`{text}` 不是时段"),
+            Self::HoursWrongHelp => {
+                write!(out, "写 `\"08:00-18:00\"`，按先后且不重叠；最后一段可跨过午夜：`\"22:00-06:00\"`")
+            }
+            Self::CalendarNeverOpens => write!(out, "该日历从不开放：其上的时钟永不到期"),
+            Self::CalendarNeverOpensHelp => write!(out, "写明日期和时段"),
+            Self::BoundNotOne => write!(out, "限值应为 `at_least`、`above`、`at_most`、`below` 之一"),
+            Self::BoundNotOneHelp => write!(out, "写 `{{at_least: 99.9 %}}`；达到即违反的写 `{{below: 5 %}}`"),
+            Self::NoLinksSection => write!(out, "目录中有链路，而合同没有写如何判定链路"),
+            Self::NoLinksSectionHelp => write!(out, "补上 `links:` 一节，见 docs/contracts.md"),
+            Self::WrongMeasure { objective, measure } => write!(out, "目标 `{objective}` 没有链路 `{measure}` 的限值"),
+            Self::WrongMeasureHelp => {
+                write!(
+                    out,
+                    "availability 为 `at_least` 百分数，rtt 为 `at_most` 时长，loss 为 `at_most` 或 `below` 百分数"
+                )
+            }
+            Self::NoSuchClock { clock } => write!(out, "该链路等级没有运维方的 `{clock}` 时钟"),
+            Self::NoSuchClockHelp => write!(out, "链路等级要有 level，并以时长写明 `response` 和 `restore`"),
+        }
+    }
+}
