@@ -19,6 +19,7 @@ use crate::{
     incident::IncidentPhase,
     inventory::{Inventory, Link},
     snapshot::{LinkLabels, Snapshot},
+    units::billionths,
 };
 
 /// Most series that one link with one point may have: the budget is 45.
@@ -44,7 +45,7 @@ pub fn expected(links: usize, points: usize) -> (usize, usize) {
 
 /// A share as a number, truncated after nine places like every ratio of a scrape; `None` without evidence.
 pub fn ratio((part, whole): (u64, u64)) -> Option<f64> {
-    (whole > 0).then(|| text::billionths(part, whole) as f64 / 1e9)
+    (whole > 0).then(|| billionths(part, whole) as f64 / 1e9)
 }
 
 /// Label text of every link, in ledger order.

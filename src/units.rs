@@ -84,6 +84,11 @@ impl LossRatio {
     }
 }
 
+/// `part` of `whole` in billionths, truncated: how every ratio leaves the house. Zero of nothing.
+pub fn billionths(part: u64, whole: u64) -> u128 {
+    (u128::from(part) * 1_000_000_000).checked_div(u128::from(whole)).unwrap_or(0)
+}
+
 /// Exact counts of probes by how they ended. `lost` never exceeds what was sent: a probe counts once it has ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {

@@ -63,7 +63,7 @@ const PURE: [&str; 14] = [
 ];
 
 /// Files of otherwise pure stages that read what people wrote, and nothing else of the outside.
-const READERS: [&str; 2] = ["src/diagnostic/source.rs", "src/profile/read.rs"];
+const READERS: [&str; 3] = ["src/diagnostic/source.rs", "src/judge/rule/read.rs", "src/profile/read.rs"];
 
 /// Words that mean the outside world, and what to do instead.
 const OUTSIDE: [(&str, &str); 17] = [

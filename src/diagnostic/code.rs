@@ -82,4 +82,14 @@ codes! {
     NOT_MEASURABLE = 1703;
     // ---- 18: the story of a simulated city
     NO_SUCH_PLACE = 1801;
+    // ---- 19: rules
+    RULE_SYNTAX = 1901;
+    RULE_NAME = 1902;
+    RULE_WORD = 1903;
+    RULE_TYPE = 1904;
+    RULE_NOT_AVAILABLE = 1905;
+    RULE_TOO_LARGE = 1906;
+    DUPLICATE_RULE = 1907;
+    BAD_RULE_NAME = 1908;
+    BAD_SERIES = 1909;
 }

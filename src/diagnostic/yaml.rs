@@ -6,6 +6,7 @@
 //! whole; so of two keys missing from one map only the first is reported.
 
 mod tree;
+mod within;
 
 use std::{path::Path, sync::Arc};
 
@@ -16,6 +17,7 @@ use serde_yaml::Value;
 use super::{Code, Findings, Place, Source, closest};
 use crate::text::{Expected, Message};
 use tree::{Content, Node};
+pub use within::place_within;
 
 /// What a file said, as far as it could be decoded.
 #[derive(Debug)]

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use super::families::Family;
+use crate::units::billionths;
 
 /// The value of one sample.
 #[derive(Clone, Copy)]
@@ -68,11 +69,6 @@ fn number(out: &mut String, value: Value) {
         Value::Ratio(part, whole) => number(out, Value::Nanos(billionths(part, whole))),
         Value::Float(float) => out.push_str(&float.to_string()),
     }
-}
-
-/// Truncated. `whole` is not zero.
-pub(super) fn billionths(part: u64, whole: u64) -> u128 {
-    u128::from(part) * 1_000_000_000 / u128::from(whole)
 }
 
 /// `whole.fraction` with the fraction's leading zeros kept and its trailing ones dropped.

@@ -2,10 +2,12 @@
 //!
 //! In: samples and windows. Out: [`PointChange`]s, [`LinkState`] and its transitions. Pure.
 //!
-//! [`PointJudge`] decides whether a point answers, [`link_state`] what that means for its link.
+//! [`PointJudge`] decides whether a point answers, [`link_state`] what that means for its link; [`rule`] are operators'
+//! own alarms over all that is measured of it.
 
 mod link;
 mod point;
+pub mod rule;
 mod watch;
 
 pub use link::{Localisation, PointReading, deciding_point, link_state, localise};

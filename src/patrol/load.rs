@@ -18,6 +18,7 @@ use crate::{
     contract::Contract,
     diagnostic::{Code, Diagnostic, Findings, Place},
     inventory::{Inventory, LinkId, PointIndex, Role, Status, Target},
+    judge::rule::{self, Rules},
     profile::{self, Measure, Profiles},
     schedule::{Plan, PlannedPoint},
     text::Message,
@@ -29,6 +30,7 @@ pub struct Loaded {
     pub config: Arc<Config>,
     pub inventory: Arc<Inventory>,
     pub contract: Arc<Contract>,
+    pub rules: Arc<Rules>,
     pub profiles: Arc<Profiles>,
     /// By dense point number; the same for witnesses and whatever no file speaks of.
     pub measures: Vec<Arc<Measure>>,
@@ -50,8 +52,9 @@ pub fn load(config: Config, mut findings: Findings) -> (Option<Loaded>, Vec<Diag
     let inventory = Inventory::load(&config.inventory, &mut findings);
     let profiles = Profiles::load(&config.probes, &mut findings);
     let contract = inventory.as_ref().and_then(|inventory| Contract::load(&inventory.folder, &mut findings));
-    let mut measures = vec![];
+    let (mut measures, mut rules) = (vec![], Rules::default());
     if let Some(inventory) = &inventory {
+        rules = rule::load(&inventory.folder, inventory, &mut findings);
         measures = profile::effective(inventory, &profiles, &machine, &mut findings);
         inventory.reconcile(&mut findings);
         over_limits(inventory, &measures, config.limits, &config, &mut findings);
@@ -64,6 +67,7 @@ pub fn load(config: Config, mut findings: Findings) -> (Option<Loaded>, Vec<Diag
             config: Arc::new(config),
             inventory: Arc::new(inventory),
             contract: Arc::new(contract),
+            rules: Arc::new(rules),
             profiles: Arc::new(profiles),
             measures,
             machine: Arc::new(machine),

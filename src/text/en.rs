@@ -454,6 +454,8 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             write!(out, "the source {source} cannot reach {target}: one is IPv4, one IPv6")
         }
         SourceFamilyHelp => write!(out, "use a source of the target's family, or none"),
+        // ---- rule
+        Rule(message) => message.write(Language::En, out),
         // ---- serve
         SyntheticRefused { folder } => write!(
             out,

@@ -6,6 +6,7 @@
 mod argument;
 mod contract;
 mod en;
+mod rule;
 mod zh_cn;
 
 use std::{
@@ -17,6 +18,7 @@ use std::{
 pub use self::{
     argument::{AddressFault, Clocks, Expected, HostFault},
     contract::ContractText,
+    rule::RuleMessage,
 };
 use crate::{
     diagnostic::Place,
@@ -589,6 +591,8 @@ pub enum Message {
         target: String,
     },
     SourceFamilyHelp,
+    // ---- rule
+    Rule(RuleMessage),
     // ---- serve
     SyntheticRefused {
         folder: String,

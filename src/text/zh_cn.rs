@@ -403,6 +403,8 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         NoRestoreAnswersHelp => write!(out, "使用默认值 5"),
         SourceFamily { source, target } => write!(out, "源地址 {source} 到不了 {target}：一个是 IPv4，一个是 IPv6"),
         SourceFamilyHelp => write!(out, "使用与目标同族的源地址，或不写"),
+        // ---- rule
+        Rule(message) => message.write(Language::ZhCn, out),
         // ---- serve
         SyntheticRefused { folder } => write!(
             out,
