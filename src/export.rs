@@ -18,6 +18,7 @@ use self::{
 use crate::{
     incident::IncidentPhase,
     inventory::{Inventory, Link},
+    judge::rule::PhaseName,
     snapshot::{LinkLabels, Snapshot},
     units::billionths,
 };
@@ -26,6 +27,8 @@ use crate::{
 const SERIES_PER_LINK: usize = 40;
 /// Families of incidents, coverage and ourselves, with four witnesses and a dozen reasons.
 const SERIES_BESIDE_LINKS: usize = 100;
+/// Most series that firing alarms add for each link on the whole: more firing at once is one alarm, not many.
+const ALARMS_PER_LINK: usize = 2;
 /// Mean length of a sample of the shipped inventory, its share of HELP and TYPE lines included.
 const BYTES_PER_SERIES: usize = 66;
 
@@ -81,6 +84,7 @@ pub fn write(snapshot: &Snapshot, out: &mut String) {
     out.reserve(bytes);
     links::write(snapshot, out);
     write_incidents(snapshot, out);
+    write_rules(snapshot, out);
     write_coverage(snapshot, out);
     write_ourselves(snapshot, out);
 }
@@ -110,6 +114,16 @@ fn write_incidents(snapshot: &Snapshot, out: &mut String) {
             sample(out, &DEADLINE, "", "incident=\"", &pieces, Value::Millis(clock.deadline.0));
         }
     }
+}
+
+fn write_rules(snapshot: &Snapshot, out: &mut String) {
+    let firing = snapshot.alarms.iter().filter(|alarm| alarm.phase == PhaseName::Firing);
+    family(out, &RULE_FIRING);
+    for alarm in firing.take(snapshot.inventory.links.len() * ALARMS_PER_LINK) {
+        let pieces = ["=\"", &alarm.rule.name, "\",link=\"", alarm.link.as_str(), "\""];
+        sample(out, &RULE_FIRING, "", "rule", &pieces, Value::Whole(1));
+    }
+    alone(out, &RULE_EVALUATIONS, Value::Whole(snapshot.engine.rule_evaluations));
 }
 
 fn write_coverage(snapshot: &Snapshot, out: &mut String) {

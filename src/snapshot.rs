@@ -12,7 +12,7 @@ use crate::{
     contract::Contract,
     incident::{Incident, IncidentPhase},
     inventory::{Inventory, Role},
-    judge::LinkState,
+    judge::{LinkState, rule::Alarm},
     ledger::Accounted,
     units::{Counts, Mono, Now, Rtt, Timestamp},
     window::{RTT_EDGES_NANOS, Summary},
@@ -51,6 +51,8 @@ pub struct Snapshot {
     pub links: Vec<Arc<[LinkView]>>,
     /// Open ones first, then restored, then closed ones that have not left yet; newest first.
     pub incidents: Arc<[Arc<Incident>]>,
+    /// Of operators' rules: firing, then pending, then those that ended.
+    pub alarms: Arc<[Arc<Alarm>]>,
     pub coverage: Coverage,
     pub engine: EngineView,
     pub reload: ReloadView,
@@ -154,6 +156,8 @@ pub struct EngineView {
     /// By witness: up.
     pub witnesses: Vec<(String, bool)>,
     pub vantage_up: bool,
+    /// How often the conditions of a rule were asked for a link.
+    pub rule_evaluations: u64,
     /// Named targets whose last lookup failed.
     pub names_failing: usize,
 }

@@ -4,6 +4,7 @@
 //! bounded channel. Nothing here owns state, and a request never makes the loop wait. Errors are problem documents
 //! (RFC 9457) with a stable `code`; times are RFC 3339 with the offset of the contract's time zone.
 
+mod alarms;
 mod guard;
 mod incidents;
 mod links;
@@ -133,6 +134,7 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Api>>)> {
         ("get", "/api/v1/openapi.json", get(own::openapi)),
         ("get", "/api/v1/links", get(links::list)),
         ("get", "/api/v1/links/{id}", get(links::show)),
+        ("get", "/api/v1/alarms", get(alarms::list)),
         ("get", "/api/v1/incidents", get(incidents::list)),
         ("get", "/api/v1/incidents/{id}", get(incidents::show)),
         ("post", "/api/v1/incidents/{id}/acknowledge", post(incidents::acknowledge)),

@@ -109,6 +109,9 @@ async fn answers_have_exactly_the_documented_keys() {
     let incidents = server.json("/api/v1/incidents").await;
     assert_eq!(keys(&incidents), schema("Incidents"));
     assert_eq!(keys(&incidents["incidents"][0]), schema("Incident"));
+    let alarms = server.json("/api/v1/alarms?phase=firing&rule=loss").await;
+    assert_eq!(keys(&alarms), schema("Alarms"));
+    assert_eq!(keys(&alarms["alarms"][0]), schema("Alarm"));
     assert_eq!(keys(&server.json("/api/v1/status").await), schema("Status"));
     let mut row = keys(&links["links"][0]);
     row.insert("reason".into());

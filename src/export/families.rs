@@ -58,6 +58,9 @@ families! {
     // ---- incidents
     INCIDENTS = Gauge "linkpatrol_incidents" "Incidents by tier, scope and phase. Closed ones leave after closed_incidents_leave_after.";
     DEADLINE = Gauge "linkpatrol_incident_clock_deadline_timestamp_seconds" "When a running clock of an incident runs out.";
+    // ---- rules
+    RULE_FIRING = Gauge "linkpatrol_rule_firing" "1 while the alarm of an operator's rule fires on the link; no sample otherwise.";
+    RULE_EVALUATIONS = Counter "linkpatrol_rule_evaluations_total" "How often the conditions of a rule were asked for a link: only when what it is about had changed.";
     // ---- coverage
     COVERAGE = Gauge "linkpatrol_coverage_links" "Links by how they are measured. Sums to all links.";
     VANTAGE_UP = Gauge "linkpatrol_vantage_up" "1 while this vantage sees its witnesses, 0 when it is isolated.";

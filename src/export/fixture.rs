@@ -5,8 +5,11 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     contract::fixture::contract,
     incident::fixture::{AT, incident},
-    inventory::{Role, fixture::inventory},
-    judge::{LinkState, Unknown},
+    inventory::{Inventory, Role, fixture::inventory},
+    judge::{
+        LinkState, Unknown,
+        rule::{self, Alarm, PhaseName},
+    },
     ledger::Accounted,
     snapshot::{CHUNK, Coverage, EngineView, LinkView, PointView, Ready, ReloadView, Snapshot},
     units::{Counts, Rtt, Timestamp},
@@ -28,6 +31,7 @@ const STATES: [LinkState; 7] = [
 pub(crate) fn snapshot(links: usize) -> Snapshot {
     let inventory = Arc::new(inventory(links));
     let views: Vec<LinkView> = (0..links).map(|nth| view(STATES.get(nth).copied().unwrap_or(LinkState::Up))).collect();
+    let alarms = if links > 2 { vec![Arc::new(alarm(&inventory))] } else { vec![] };
     let incidents = if links > 2 { vec![Arc::new(incident())] } else { vec![] };
     Snapshot {
         at: AT,
@@ -36,6 +40,7 @@ pub(crate) fn snapshot(links: usize) -> Snapshot {
         contract: Arc::new(contract()),
         inventory,
         incidents: incidents.into(),
+        alarms: alarms.into(),
         coverage: Coverage { measured: links as u32, ..Coverage::default() },
         engine: EngineView {
             mode: "raw".into(),
@@ -51,6 +56,20 @@ pub(crate) fn snapshot(links: usize) -> Snapshot {
         keeps_incidents: true,
         simulated: false,
         ready: Ready::default(),
+    }
+}
+
+/// The rule of the fixture fires on the second link, which is degraded.
+fn alarm(inventory: &Inventory) -> Alarm {
+    Alarm {
+        rule: Arc::clone(&rule::fixture("when: loss_1m > 0.05, for: 30s").list[0]),
+        link: inventory.links[1].id.clone(),
+        phase: PhaseName::Firing,
+        since: Timestamp(AT.utc.0 - 60_000),
+        fired: Some(Timestamp(AT.utc.0 - 30_000)),
+        cleared: None,
+        zh_cn: "链路 LL-0001 丢包 6 %".into(),
+        en: "link LL-0001 loses 6 %".into(),
     }
 }
 

@@ -9,6 +9,7 @@
 //!                        └────────── tokio: API, channels, resolver, signals ◀┘
 //! ```
 
+mod alarms;
 mod civil;
 pub mod field;
 pub mod load;
@@ -39,7 +40,7 @@ use crate::{
     export,
     incident::{IncidentKind, Scopes},
     inventory::LinkId,
-    judge::LinkState,
+    judge::{LinkState, rule::Alarms},
     notify::channels::{self, ChannelError},
     patrol::{
         civil::CivilClock,
@@ -237,6 +238,7 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         next_second: now.mono,
         seconds: 0,
         was_isolated: false,
+        alarms: Alarms::new(Arc::clone(&loaded.rules), loaded.inventory.links.len()),
         naming: None,
     };
     let language = loaded.config.language;

@@ -38,6 +38,7 @@ use crate::{
         Effect, EffectKind, Incident, IncidentKind, IncidentPhase, Incidents, Input, LinkChange, OwnFault, Scopes,
         World,
     },
+    judge::rule::Alarms,
     ledger::Account,
     notify::{
         self, Channel, Notice, NoticeKind,
@@ -168,6 +169,7 @@ pub(super) struct Loop {
     pub seconds: usize,
     pub facts_dropped: u64,
     pub was_isolated: bool,
+    pub alarms: Alarms,
     /// `None`: names cannot be looked up on this machine.
     pub naming: Option<Naming>,
 }
@@ -388,6 +390,7 @@ impl Loop {
             naming.replan(&loaded);
         }
         self.field.replan(loaded, plan, now);
+        self.adopt_rules(&before, now);
         self.judge(now);
         self.tell(Input::Reloaded, now);
     }
@@ -415,6 +418,7 @@ impl Loop {
             }
             self.store_account(number);
         }
+        self.look_for_alarms(now);
         self.look_at_ourselves(now);
         self.keep(|keeping| keeping.batch.heartbeat = Some(now.utc));
         self.publish(feed, now);
@@ -463,6 +467,7 @@ impl Loop {
             coverage: publish::coverage(&links),
             links,
             incidents: self.incidents(),
+            alarms: self.alarms.shown(),
             engine: self.engine_view(),
             reload: self.reload,
             keeps_incidents: self.keeping.is_some(),
@@ -492,6 +497,7 @@ impl Loop {
         let mut local_drops = status.drops;
         local_drops.push(("isolated", self.field.doubted()));
         local_drops.push(("facts_overflow", self.facts_dropped));
+        local_drops.push(("alarms_overflow", self.alarms.left_out()));
         if let Some(keeping) = &self.keeping {
             local_drops.push(("store_overflow", keeping.store.status().lost));
             local_drops.push(("notices_overflow", keeping.overflow));
@@ -509,6 +515,7 @@ impl Loop {
             cpu_seconds: vec![("engine", status.cpu.as_secs_f64()), ("loop", thread_cpu().as_secs_f64())],
             vantage_up: self.field.isolated().is_none(),
             witnesses,
+            rule_evaluations: self.alarms.evaluations(),
             names_failing: self.naming.as_ref().map_or(0, Naming::failing),
         }
     }
@@ -548,7 +555,7 @@ impl Loop {
         });
     }
 
-    fn log(&mut self, now: Now, event: &str, subject: &str, detail: serde_json::Value) {
+    pub(super) fn log(&mut self, now: Now, event: &str, subject: &str, detail: serde_json::Value) {
         let entry = LogEntry { at: now.utc, event: event.to_owned(), subject: subject.to_owned(), detail };
         self.keep(|keeping| keeping.batch.log.push(entry));
     }

@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
 use super::{Reading, Root, Rule, Rules, Truth, Value};
@@ -105,7 +105,7 @@ pub struct Alarm {
     pub en: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PhaseName {
     Firing,
@@ -336,7 +336,7 @@ fn fingerprint(reading: &Reading<'_>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::{super::read::fixture, *};
-    use crate::units::Mono;
+    use crate::{judge::rule::Level, units::Mono};
 
     fn at(second: i64) -> Now {
         Now { mono: Mono(second * 1_000), utc: Timestamp(second * 1_000) }
@@ -402,7 +402,7 @@ mod tests {
         let louder = fixture(&RULE.replace("for:", "level: critical, for:"));
         assert_eq!(alarms.adopt(Arc::new(louder), 1, kept(), at(30)).len(), 0);
         let shown = alarms.shown();
-        assert_eq!((shown[0].phase, shown[0].rule.level), (PhaseName::Firing, super::super::Level::Critical));
+        assert_eq!((shown[0].phase, shown[0].rule.level), (PhaseName::Firing, Level::Critical));
         assert_eq!(told(&mut alarms, &[Some(0.0)], 40), [(40, Change::Cleared)]);
 
         told(&mut alarms, &[Some(0.06); 3], 50);

@@ -98,13 +98,8 @@ pub enum Type {
 }
 
 /// What all conditions are evaluated in: building it costs a hundred times what an evaluation does.
+#[derive(Default)]
 pub struct Root(Context<'static, 'static>);
-
-impl Default for Root {
-    fn default() -> Self {
-        Self(Context::default())
-    }
-}
 
 impl Condition {
     /// Compiles and checks.
@@ -433,7 +428,7 @@ mod tests {
     fn every_fault_has_its_place_in_letters() {
         use FaultKind::*;
         let unknown = |name: &str, closest| UnknownName { name: name.into(), closest };
-        assert_eq!(faults("a_end == '许昌' && los_1m > 1"), [(16, unknown("los_1m", Some("loss_1m")))]);
+        assert_eq!(faults("a_end == '许昌' && los_1m > 1"), [(17, unknown("los_1m", Some("loss_1m")))]);
         assert_eq!(faults("link.carrier == 'a' || zzz > 1").len(), 2);
         assert_eq!(faults("loss_1m > '5'"), [(10, WrongType { found: Type::Text, wanted: Type::Number })]);
         assert_eq!(faults("loss_1m + 1"), [(8, WrongType { found: Type::Number, wanted: Type::Truth })]);

@@ -18,6 +18,8 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+pub(crate) use self::read::fixture;
 pub use self::{
     alarm::{Alarm, Alarms, Change, Phase, PhaseName},
     condition::{Condition, Root, Truth},

@@ -250,7 +250,7 @@ fn words(fault: FaultKind) -> (Code, RuleMessage, RuleMessage) {
 
 /// One rule for tests, named `loss`, from the keys that matter.
 #[cfg(test)]
-pub(super) fn fixture(keys: &str) -> Rules {
+pub(crate) fn fixture(keys: &str) -> Rules {
     let rest = [("level: ", "level: warning"), ("class: ", "class: quality"), ("name: ", "name: loss")];
     let rest = rest.iter().filter(|(key, _)| !keys.contains(key)).map(|(_, rest)| format!(", {rest}"));
     let text =

@@ -1,0 +1,108 @@
+//! `/api/v1/alarms`: what operators' rules say now, and what they said.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Query, State, rejection::QueryRejection},
+    response::{IntoResponse, Response},
+};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use super::{Api, problem::Problem};
+use crate::{
+    judge::rule::{Alarm, Level, PhaseName},
+    units::At,
+};
+
+/// Alarms of a page unless asked otherwise, and at most.
+const PAGE: usize = 100;
+const PAGE_MOST: usize = 1_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    phase: Option<PhaseName>,
+    rule: Option<String>,
+    link: Option<String>,
+    /// From `next` of the page before.
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    at: At,
+    /// Alarms that pass the filters, on all pages.
+    total: usize,
+    alarms: Vec<AlarmView<'a>>,
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct AlarmView<'a> {
+    rule: &'a str,
+    link: &'a str,
+    phase: PhaseName,
+    level: Level,
+    class: &'a str,
+    since: At,
+    fired: Option<At>,
+    cleared: Option<At>,
+    message: Texts<'a>,
+    /// Where the rule was written.
+    place: String,
+}
+
+#[derive(Serialize)]
+struct Texts<'a> {
+    #[serde(rename = "zh-CN")]
+    zh_cn: &'a str,
+    en: &'a str,
+}
+
+impl<'a> AlarmView<'a> {
+    fn new(alarm: &'a Alarm, zone: Tz) -> Self {
+        Self {
+            rule: &alarm.rule.name,
+            link: alarm.link.as_str(),
+            phase: alarm.phase,
+            level: alarm.rule.level,
+            class: &alarm.rule.class,
+            since: At(alarm.since, zone),
+            fired: alarm.fired.map(|fired| At(fired, zone)),
+            cleared: alarm.cleared.map(|cleared| At(cleared, zone)),
+            message: Texts { zh_cn: &alarm.zh_cn, en: &alarm.en },
+            place: alarm.rule.place.to_string(),
+        }
+    }
+}
+
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(wanted) = wanted.map_err(|rejection| Problem::BadQuery(rejection.body_text()))?;
+    let snapshot = api.feed.load();
+    let zone = snapshot.contract.time_zone;
+    let passes = |alarm: &&Arc<Alarm>| {
+        wanted.phase.is_none_or(|phase| phase == alarm.phase)
+            && wanted.rule.as_ref().is_none_or(|rule| *rule == alarm.rule.name)
+            && wanted.link.as_ref().is_none_or(|link| link == alarm.link.as_str())
+    };
+    let passing: Vec<_> = snapshot.alarms.iter().filter(passes).collect();
+    let start = match &wanted.cursor {
+        None => 0,
+        Some(cursor) => passing.iter().position(|alarm| key(alarm) == *cursor).ok_or(Problem::CursorGone)?,
+    };
+    let limit = wanted.limit.unwrap_or(PAGE).clamp(1, PAGE_MOST);
+    let alarms = passing.iter().skip(start).take(limit).map(|alarm| AlarmView::new(alarm, zone)).collect();
+    let next = passing.get(start + limit).map(|alarm| key(alarm));
+    Ok(Json(Page { at: At(snapshot.at.utc, zone), total: passing.len(), alarms, next }).into_response())
+}
+
+/// No rule has two alarms on a link that began at the same moment.
+fn key(alarm: &Alarm) -> String {
+    format!("{}/{}/{}", alarm.rule.name, alarm.link, alarm.since.0)
+}
