@@ -66,6 +66,7 @@ fn snapshot(loaded: &Loaded) -> Snapshot {
         links: views.chunks(CHUNK).map(Arc::from).collect(),
         inventory,
         contract: loaded.contract.clone(),
+        alarms: Arc::from([]),
         incidents: [].into(),
         coverage: Coverage::default(),
         engine: EngineView::default(),
