@@ -11,18 +11,148 @@ pub struct Command {
     pub actor: String,
     /// A repeat of the same key is answered like the first and changes nothing.
     pub key: String,
+    /// By which way it was said: `api`, `cli`, `phone`, `sms`, … At most 32 characters.
+    #[serde(default)]
+    pub way: String,
     pub action: Action,
 }
 
+/// What people may do about incidents. `party` is whom they speak for: `operator` when empty, else `carrier/<id>`,
+/// `unit/<id>` or `customer`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "action", rename_all = "snake_case")]
+#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
-    /// Stops the response clock of the incident.
-    Acknowledge { incident: String, note: String },
-    /// Ends a restored incident for good.
-    Close { incident: String, note: String },
+    /// Stops the response clocks of the party.
+    Acknowledge {
+        incident: String,
+        #[serde(default)]
+        party: String,
+        #[serde(default)]
+        note: String,
+    },
+    /// Writes down a step of the work, which may have been taken earlier than it is told.
+    Record {
+        incident: String,
+        step: Step,
+        #[serde(default)]
+        party: String,
+        #[serde(default)]
+        at: Option<Timestamp>,
+        /// Of a promise: by when.
+        #[serde(default)]
+        eta: Option<Timestamp>,
+        #[serde(default)]
+        note: String,
+    },
+    /// Says what an entry of the timeline should have said. The entry stays.
+    Correct {
+        incident: String,
+        entry: u32,
+        #[serde(default)]
+        at: Option<Timestamp>,
+        note: String,
+    },
+    /// Confirms a condition of the contract for closing.
+    Confirm {
+        incident: String,
+        condition: String,
+        #[serde(default)]
+        note: String,
+    },
+    /// Ends a restored incident for good, once the conditions of the contract are confirmed.
+    Close {
+        incident: String,
+        #[serde(default)]
+        note: String,
+    },
+    /// Calls an incident false or wrongly classed. It stays in the record; `second` is another person who agrees.
+    Annul { incident: String, second: String, reason: String },
+    /// Says what a possible whole-network outage was.
+    Resolve {
+        incident: String,
+        verdict: Resolution,
+        #[serde(default)]
+        note: String,
+    },
     /// Reads configuration, inventory, profiles and contract again: all or nothing.
     Reload,
+}
+
+/// Steps of the work on an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Somebody was told, by hand.
+    Notified,
+    /// The customer reported it.
+    CustomerReported,
+    Registered,
+    Diagnosed,
+    PlanGiven,
+    Remote,
+    OnSite,
+    /// Recovery has begun.
+    Begun,
+    Workaround,
+    /// With the time by which the party means to be done.
+    Promised,
+    DeviceSwapped,
+    DataRestored,
+    ReportReceived,
+    FeedbackReceived,
+    AnalysisReceived,
+}
+
+impl Step {
+    /// Its event in the timeline.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Notified => "notified",
+            Self::CustomerReported => "customer_reported",
+            Self::Registered => "registered",
+            Self::Diagnosed => "diagnosed",
+            Self::PlanGiven => "plan_given",
+            Self::Remote => "remote",
+            Self::OnSite => "on_site",
+            Self::Begun => "begun",
+            Self::Workaround => "workaround",
+            Self::Promised => "promised",
+            Self::DeviceSwapped => "device_swapped",
+            Self::DataRestored => "data_restored",
+            Self::ReportReceived => "report_received",
+            Self::FeedbackReceived => "feedback_received",
+            Self::AnalysisReceived => "analysis_received",
+        }
+    }
+
+    /// The clock that it stops.
+    pub fn stops(self) -> Option<&'static str> {
+        match self {
+            Self::Notified | Self::CustomerReported | Self::Promised => None,
+            Self::Registered => Some("register"),
+            Self::Diagnosed => Some("diagnosis"),
+            Self::PlanGiven => Some("plan"),
+            Self::Remote => Some("remote"),
+            Self::OnSite => Some("on_site"),
+            Self::Begun => Some("begin"),
+            Self::Workaround => Some("workaround"),
+            Self::DeviceSwapped => Some("device_swap"),
+            Self::DataRestored => Some("data_restore"),
+            Self::ReportReceived => Some("report"),
+            Self::FeedbackReceived => Some("feedback"),
+            Self::AnalysisReceived => Some("analysis"),
+        }
+    }
+}
+
+/// What a loss of sight turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolution {
+    /// The network was out: what was unknown was down, from its first loss.
+    Outage,
+    /// It was us: nothing is held against anybody.
+    OwnFault,
 }
 
 /// What became of a command.
@@ -44,6 +174,28 @@ pub enum Refusal {
     NotRestored,
     AlreadyClosed,
     NoActor,
+    /// Nobody of this name has a part in the incident.
+    NoSuchParty {
+        known: Vec<String>,
+    },
+    /// Before the incident began, or later than now; a promise: not later than now.
+    WrongTime,
+    /// The entry is not there, or was not written by a person.
+    NoSuchEntry,
+    /// People have written as much about this incident as it holds.
+    TimelineFull,
+    NoSuchCondition {
+        known: Vec<String>,
+    },
+    /// The contract asks for these before closing.
+    Unconfirmed {
+        missing: Vec<String>,
+    },
+    AlreadyAnnulled,
+    /// Annulling takes two people and a reason.
+    NeedsTwo,
+    /// Only a possible whole-network outage that nobody has resolved can be.
+    NothingToResolve,
     /// The reload was refused; findings as printed by `check`.
     Findings {
         findings: Vec<String>,

@@ -6,7 +6,7 @@ use std::{path::Path, time::Duration};
 
 use linkpatrol::{
     clock,
-    command::{Action, Command, Refusal, Reply},
+    command::{Action, Command, Refusal, Reply, Step},
     contract::Contract,
     diagnostic::Findings,
     incident::{Effect, EffectKind, Incident, IncidentPhase, Incidents, Input, LinkChange, Scopes, World},
@@ -70,13 +70,19 @@ impl City {
     }
 
     fn ask(&mut self, key: &str, action: Action, at: i64) -> Reply {
-        let command = Command { actor: "王工".into(), key: key.into(), action };
-        self.incidents.obey(&command, now(at)).0
+        let command = Command { actor: "王工".into(), key: key.into(), way: "phone".into(), action };
+        self.obey(&command, at)
+    }
+
+    fn obey(&mut self, command: &Command, at: i64) -> Reply {
+        let world =
+            World { inventory: &self.inventory, contract: &self.contract, scopes: &self.scopes, states: &self.states };
+        self.incidents.obey(command, now(at), &world).0
     }
 }
 
 fn acknowledge(incident: &str) -> Action {
-    Action::Acknowledge { incident: incident.into(), note: "on it".into() }
+    Action::Acknowledge { incident: incident.into(), party: String::new(), note: "on it".into() }
 }
 
 fn close(incident: &str) -> Action {
@@ -117,8 +123,8 @@ fn a_command_is_obeyed_once_and_refused_with_a_reason() {
     assert_eq!(city.only().phase, IncidentPhase::Restored);
     assert_eq!(city.ask("k4", close(&id), 130_000), Reply::Done { at: now(130_000).utc });
     assert_eq!(city.ask("k5", close(&id), 131_000), Reply::Refused(Refusal::AlreadyClosed));
-    let nobody = Command { actor: "  ".into(), key: "k6".into(), action: close(&id) };
-    assert_eq!(city.incidents.obey(&nobody, now(1)).0, Reply::Refused(Refusal::NoActor));
+    let nobody = Command { actor: "  ".into(), key: "k6".into(), way: String::new(), action: close(&id) };
+    assert_eq!(city.obey(&nobody, 1), Reply::Refused(Refusal::NoActor));
     assert!(city.step(Input::Tick, 130_000 + 3_600_000).iter().any(|effect| effect.kind == EffectKind::Left));
     assert!(city.incidents.list().is_empty());
 }
@@ -142,7 +148,7 @@ fn an_id_that_was_merged_in_the_grace_means_the_incident_that_it_became() {
     let whole = city.only();
     assert_eq!((whole.scope.kind.as_str(), whole.links.len()), ("segment", members.len()));
     assert_eq!(city.ask("k", acknowledge(&second), 90_000), Reply::Done { at: now(90_000).utc });
-    assert!(city.only().acknowledged.is_some());
+    assert!(city.only().acknowledged().is_some());
 }
 
 #[test]
@@ -164,7 +170,8 @@ fn a_timeline_has_a_bound_and_says_what_it_left_out() {
     assert_eq!(incident.timeline.len(), 128);
     assert_eq!(incident.timeline[0].event, "occurred");
     let response_overdue = 1;
-    let all = 2 + 200 * 2 - 1 + response_overdue;
+    let alarmed = 1;
+    let all = 2 + alarmed + 200 * 2 - 1 + response_overdue;
     assert_eq!(incident.timeline.len() + incident.timeline_dropped as usize, all);
 }
 
@@ -196,7 +203,11 @@ fn what_was_stored_goes_on_with_its_deadlines() {
         World { inventory: &city.inventory, contract: &city.contract, scopes: &city.scopes, states: &city.states };
     let told = city.incidents.step(Input::Tick, later, &world);
     let kinds: Vec<_> = told.into_iter().map(|effect| effect.kind).collect();
-    assert_eq!(kinds, [EffectKind::Overdue { clock: "response".into(), tier: 2 }], "and not the restore clock yet");
+    assert_eq!(
+        kinds,
+        [EffectKind::Overdue { clock: "response".into(), tier: 2, party: "operator".into() }],
+        "and not the restore clock yet"
+    );
 }
 
 /// Processor milliseconds of a cut of everything that arrives over one second in turns of 20 ms, until it is announced.
@@ -273,4 +284,62 @@ fn written_inputs_played_again_give_the_same_effects() {
     assert_eq!(retold, told);
     let read: Vec<Effect> = told.iter().map(|effect| serde_json::from_str(effect).unwrap()).collect();
     assert_eq!(read.last().unwrap().kind, EffectKind::Closed);
+}
+
+/// Who, when, by which way; and an entry that was wrong stays beside the one that puts it right.
+#[test]
+fn what_people_write_is_added_and_never_changed() {
+    let mut city = City::new();
+    city.set([5], LinkState::Down, 0);
+    city.step(Input::Tick, 20_000);
+    let id = city.only().id;
+    let notified =
+        Input::Notified { incident: id.clone(), party: "operator".into(), channel: "desk".into(), at: now(21_000).utc };
+    city.step(notified.clone(), 21_000);
+    assert_eq!(city.step(notified, 22_000), [], "each channel is written down once");
+    let on_site = Action::Record {
+        incident: id.clone(),
+        step: Step::OnSite,
+        party: String::new(),
+        at: Some(now(600_000).utc),
+        eta: None,
+        note: "两人".into(),
+    };
+    city.ask("k1", on_site, 900_000);
+    let before = city.only().timeline;
+    let entry = before.last().unwrap();
+    let told = (entry.event.as_str(), entry.actor.as_str(), entry.way.as_str(), entry.at, entry.recorded);
+    assert_eq!(told, ("on_site", "王工", "phone", now(600_000).utc, Some(now(900_000).utc)));
+    let right =
+        Action::Correct { incident: id, entry: entry.number, at: Some(now(540_000).utc), note: "早一分钟".into() };
+    city.ask("k2", right, 960_000);
+    let after = city.only().timeline;
+    assert_eq!(after[..before.len()], before, "what was written stays");
+    let newest = after.last().unwrap();
+    assert_eq!((newest.corrects, newest.at, newest.event.as_str()), (Some(entry.number), now(540_000).utc, "on_site"));
+    let numbers: Vec<_> = after.iter().map(|entry| entry.number as usize).collect();
+    assert_eq!(numbers, (1..=after.len()).collect::<Vec<_>>());
+    let events: Vec<_> = after.iter().map(|entry| entry.event.as_str()).collect();
+    assert_eq!(events, ["occurred", "detected", "alarmed", "notified", "on_site", "on_site"]);
+}
+
+/// A night of calls fills the record; what is there stays, and the next one is told so.
+#[test]
+fn people_have_room_for_a_long_night_and_no_more() {
+    let mut city = City::new();
+    city.set([5], LinkState::Down, 0);
+    let id = city.only().id;
+    let note = |incident: String| Action::Record {
+        incident,
+        step: Step::Notified,
+        party: "customer".into(),
+        at: None,
+        eta: None,
+        note: "电话".into(),
+    };
+    for call in 0..512 {
+        assert!(matches!(city.ask(&format!("k{call}"), note(id.clone()), 1_000 + call), Reply::Done { .. }));
+    }
+    assert_eq!(city.ask("last", note(id), 9_000), Reply::Refused(Refusal::TimelineFull));
+    assert_eq!(city.only().timeline.iter().filter(|entry| entry.actor == "王工").count(), 512);
 }

@@ -18,7 +18,7 @@ use std::{
 };
 
 use linkpatrol::{
-    command::{Action, Command},
+    command::Command,
     contract::Contract,
     diagnostic::{Findings, Place},
     incident::{EffectKind, Incident, IncidentPhase, Incidents, Input, LinkChange, OwnFault, Scopes, World},
@@ -30,8 +30,9 @@ use linkpatrol::{
     units::{BitRate, Mono, Now, Timestamp, parse_duration},
 };
 use serde::Deserialize;
+use serde_json::{Value, json};
 
-/// 2026-11-20 03:00 in Shanghai: second zero of every story.
+/// 2026-11-21 03:00 in Shanghai, a Saturday: second zero of every story.
 const START: i64 = 1_795_201_200_000;
 const DOWN_PROOF: i64 = 1_300;
 const UP_PROOF: i64 = 5_000;
@@ -92,6 +93,9 @@ struct Happening {
     acknowledge: Option<String>,
     #[serde(default)]
     close: Option<String>,
+    /// Any command, as the API takes it; times are times of the story.
+    #[serde(default)]
+    say: Option<Value>,
     #[serde(default)]
     by: Option<String>,
     #[serde(default)]
@@ -116,7 +120,7 @@ enum Cue {
     Up(LinkIndex, i64),
     Unknown(LinkIndex, i64),
     Maintenance(LinkIndex, i64),
-    Person(Action, String),
+    Person(Value, String),
     Tell(Input),
     Die,
     Restart,
@@ -248,18 +252,23 @@ impl Night {
         self.step(Input::Links(vec![LinkChange { link, state, since }]));
     }
 
-    fn person(&mut self, action: Action, actor: String) {
+    fn person(&mut self, action: Value, actor: String) {
         let resolve = |number: String| {
             let wanted: usize = number.trim_start_matches('#').parse().unwrap();
             self.numbers.iter().find(|(_, known)| **known == wanted).map_or(number, |(id, _)| id.clone())
         };
-        let action = match action {
-            Action::Acknowledge { incident, note } => Action::Acknowledge { incident: resolve(incident), note },
-            Action::Close { incident, note } => Action::Close { incident: resolve(incident), note },
-            Action::Reload => Action::Reload,
-        };
-        let command = Command { actor, key: self.millis.to_string(), action };
-        let (reply, effects) = self.incidents.obey(&command, self.now());
+        let mut written = action;
+        written["incident"] = resolve(written["incident"].as_str().unwrap().to_owned()).into();
+        for key in ["at", "eta"] {
+            if let Some(text) = written[key].as_str() {
+                written[key] = self.civil(millis(text)).0.into();
+            }
+        }
+        let action = serde_json::from_value(written).unwrap_or_else(|error| panic!("{error}"));
+        let command = Command { actor, key: self.millis.to_string(), way: "story".to_owned(), action };
+        let world =
+            World { inventory: &self.inventory, contract: &self.contract, scopes: &self.scopes, states: &self.states };
+        let (reply, effects) = self.incidents.obey(&command, self.now(), &world);
         if let linkpatrol::command::Reply::Refused(refusal) = reply {
             self.told.push(format!("{} refused {refusal:?}", clock(self.millis)));
         }
@@ -287,13 +296,18 @@ impl Night {
         let known = incident.announced.and_then(|_| self.scopes_told.insert(id.to_owned(), scope.clone()));
         let what = match kind {
             EffectKind::Changed if known.is_some_and(|known| known != scope) => format!("now {}", headline(incident)),
-            EffectKind::Opened | EffectKind::Changed | EffectKind::Left => return,
+            EffectKind::Opened | EffectKind::Changed | EffectKind::Noted | EffectKind::Left => return,
             EffectKind::Merged { .. } if incident.announced.is_none() => return,
             EffectKind::Announced => format!("announced {}", headline(incident)),
             EffectKind::TierRaised => format!("tier raised {}", headline(incident)),
             EffectKind::Merged { into } => format!("merged into #{}", self.numbers[into]),
-            EffectKind::Acknowledged => "acknowledged".to_owned(),
-            EffectKind::Overdue { clock, tier } => format!("overdue {clock} tier {tier}"),
+            EffectKind::Acknowledged { party } => format!("acknowledged{}", whose(party)),
+            EffectKind::Overdue { clock, tier, party } => format!("overdue {clock} tier {tier}{}", whose(party)),
+            EffectKind::PromiseDue { party } => format!("promise due{}", whose(party)),
+            EffectKind::Annulled => "annulled".to_owned(),
+            EffectKind::Resolved { verdict, since, .. } => {
+                format!("resolved {verdict:?} since {}", clock(since.0 - START))
+            }
             EffectKind::Restored => format!("restored since {}", clock(incident.restored.unwrap().0 - START)),
             EffectKind::Relapsed => "relapsed".to_owned(),
             EffectKind::Closed => "closed".to_owned(),
@@ -328,13 +342,11 @@ impl Night {
         cues.extend(spread(&event.unknown, 4_000, Cue::Unknown));
         cues.extend(spread(&event.maintenance, 0, Cue::Maintenance));
         let by = || event.by.clone().unwrap_or_else(|| "duty".to_owned());
-        let note = String::new;
-        if let Some(incident) = event.acknowledge.clone() {
-            cues.push((at, Cue::Person(Action::Acknowledge { incident, note: note() }, by())));
+        let told = [("acknowledge", &event.acknowledge), ("close", &event.close)];
+        for (action, incident) in told.into_iter().filter_map(|(action, incident)| Some((action, incident.as_ref()?))) {
+            cues.push((at, Cue::Person(json!({"action": action, "incident": incident}), by())));
         }
-        if let Some(incident) = event.close.clone() {
-            cues.push((at, Cue::Person(Action::Close { incident, note: note() }, by())));
-        }
+        cues.extend(event.say.iter().map(|action| (at, Cue::Person(action.clone(), by()))));
         let since = self.civil(at);
         let inputs = [
             (event.isolated, 1_500, Input::Isolated { since }),
@@ -417,6 +429,11 @@ fn headline(incident: &Incident) -> String {
         all => format!(", {all} links"),
     };
     format!("{kind}{}{doubt} tier {}{links}", scope.trim_end(), incident.tier)
+}
+
+/// ` by carrier/x`; nothing for ourselves.
+fn whose(party: &str) -> String {
+    if party == "operator" { String::new() } else { format!(" by {party}") }
 }
 
 /// `A1..A8` as ids; a single id as itself.

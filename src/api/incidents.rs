@@ -1,4 +1,4 @@
-//! `/api/v1/incidents`: what is broken, and the two things a person may do about it here.
+//! `/api/v1/incidents`: what is broken, and what people may do about it.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use ulid::Ulid;
 
 use super::{Api, problem::Problem};
@@ -28,6 +29,8 @@ const PAGE_MOST: usize = 200;
 const ACTOR: usize = 64;
 const NOTE: usize = 1_000;
 const KEY: usize = 128;
+/// What may be asked of an incident: [`Action`]s by their names.
+const ACTIONS: [&str; 7] = ["acknowledge", "record", "correct", "confirm", "close", "annul", "resolve"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -72,51 +75,53 @@ pub(super) async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>) ->
     Ok(Json(IncidentView::new(incident, snapshot.contract.time_zone)).into_response())
 }
 
-/// Who, and what they have to say.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Signed {
-    actor: String,
-    #[serde(default)]
-    note: String,
-}
-
-pub(super) async fn acknowledge(
+/// Carries out one of [`ACTIONS`]: the body is the action's own fields, `actor`, and `way` where it was not said here.
+pub(super) async fn act(
     State(api): State<Arc<Api>>,
-    Path(incident): Path<String>,
+    Path((incident, action)): Path<(String, String)>,
     headers: HeaderMap,
-    body: Result<Json<Signed>, JsonRejection>,
+    body: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<Response, Problem> {
-    let Signed { actor, note } = signed(body)?;
-    carry_out(&api, actor, &headers, Action::Acknowledge { incident, note }).await
-}
-
-pub(super) async fn close(
-    State(api): State<Arc<Api>>,
-    Path(incident): Path<String>,
-    headers: HeaderMap,
-    body: Result<Json<Signed>, JsonRejection>,
-) -> Result<Response, Problem> {
-    let Signed { actor, note } = signed(body)?;
-    carry_out(&api, actor, &headers, Action::Close { incident, note }).await
-}
-
-fn signed(body: Result<Json<Signed>, JsonRejection>) -> Result<Signed, Problem> {
-    let Json(signed) = body.map_err(|rejection| Problem::BadBody(rejection.body_text()))?;
-    let actor = signed.actor.trim().to_owned();
+    if !ACTIONS.contains(&action.as_str()) {
+        return Err(Problem::NotFound);
+    }
+    let Json(mut body) = body.map_err(|rejection| Problem::BadBody(rejection.body_text()))?;
+    for (key, value) in &mut body {
+        readable(key, value)?;
+    }
+    let mut text = |key: &str| match body.remove(key) {
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Problem::BadBody(format!("{key} is not a string"))),
+        None => Ok(None),
+    };
+    let actor = text("actor")?.ok_or_else(|| Problem::BadBody("actor is missing".into()))?.trim().to_owned();
     if actor.is_empty() || actor.chars().count() > ACTOR {
         return Err(Problem::Refused(Refusal::NoActor));
     }
-    if signed.note.chars().count() > NOTE {
-        return Err(Problem::BadBody(format!("note has more than {NOTE} characters")));
+    let way = text("way")?.unwrap_or_else(|| "api".to_owned());
+    body.extend([("action".to_owned(), action.into()), ("incident".to_owned(), incident.into())]);
+    let action = serde_json::from_value(body.into()).map_err(|error| Problem::BadBody(error.to_string()))?;
+    carry_out(&api, actor, way, &headers, action).await
+}
+
+/// Times are written as everywhere else in this API, and texts have a bound.
+fn readable(key: &str, value: &mut Value) -> Result<(), Problem> {
+    let Value::String(text) = &*value else { return Ok(()) };
+    if matches!(key, "at" | "eta") {
+        let time = chrono::DateTime::parse_from_rfc3339(text);
+        let time = time.map_err(|_| Problem::BadBody(format!("{key} is a time such as 2026-11-20T03:00:00+08:00")))?;
+        *value = time.timestamp_millis().into();
+    } else if text.chars().count() > NOTE && key != "actor" {
+        return Err(Problem::BadBody(format!("{key} has more than {NOTE} characters")));
     }
-    Ok(Signed { actor, note: signed.note })
+    Ok(())
 }
 
 /// Hands a command to the loop and answers with what became of it.
 pub(super) async fn carry_out(
     api: &Api,
     actor: String,
+    way: String,
     headers: &HeaderMap,
     action: Action,
 ) -> Result<Response, Problem> {
@@ -128,7 +133,7 @@ pub(super) async fn carry_out(
             key.ok_or_else(|| Problem::BadBody(format!("Idempotency-Key is 1 to {KEY} ASCII characters")))?.to_owned()
         }
     };
-    match api.commands.ask(Command { actor, key, action }).await? {
+    match api.commands.ask(Command { actor, key, way, action }).await? {
         Reply::Done { at } => {
             Ok(Json(Done { result: "done", at: At(at, api.feed.load().contract.time_zone) }).into_response())
         }

@@ -137,8 +137,7 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Api>>)> {
         ("get", "/api/v1/alarms", get(alarms::list)),
         ("get", "/api/v1/incidents", get(incidents::list)),
         ("get", "/api/v1/incidents/{id}", get(incidents::show)),
-        ("post", "/api/v1/incidents/{id}/acknowledge", post(incidents::acknowledge)),
-        ("post", "/api/v1/incidents/{id}/close", post(incidents::close)),
+        ("post", "/api/v1/incidents/{id}/{action}", post(incidents::act)),
     ]
 }
 

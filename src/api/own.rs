@@ -75,7 +75,7 @@ fn listed(fine: &str, reasons: &[&str]) -> Response {
 
 pub(super) async fn reload(State(api): State<Arc<Api>>, headers: HeaderMap) -> Result<Response, Problem> {
     let actor = "http".to_owned();
-    incidents::carry_out(&api, actor, &headers, Action::Reload).await
+    incidents::carry_out(&api, actor, "api".to_owned(), &headers, Action::Reload).await
 }
 
 pub(super) async fn openapi() -> impl IntoResponse {

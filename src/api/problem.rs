@@ -37,7 +37,14 @@ impl Problem {
             Self::NotLoopback | Self::ForeignOrigin | Self::BadHost => StatusCode::FORBIDDEN,
             Self::QueueFull | Self::Timeout => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoAnswer => StatusCode::GATEWAY_TIMEOUT,
-            Self::Refused(Refusal::Findings { .. }) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Refused(
+                Refusal::Findings { .. }
+                | Refusal::NoSuchParty { .. }
+                | Refusal::WrongTime
+                | Refusal::NoSuchEntry
+                | Refusal::NoSuchCondition { .. }
+                | Refusal::NeedsTwo,
+            ) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Refused(_) => StatusCode::CONFLICT,
         }
     }
@@ -66,6 +73,23 @@ impl Problem {
                 Refusal::AlreadyAcknowledged { .. } => ("already_acknowledged", "Somebody has acknowledged it before"),
                 Refusal::NotRestored => ("not_restored", "An incident can be closed once it is restored"),
                 Refusal::AlreadyClosed => ("already_closed", "The incident is closed"),
+                Refusal::NoSuchParty { .. } => ("no_such_party", "This party has no part in the incident"),
+                Refusal::WrongTime => {
+                    ("wrong_time", "A step lies between the start of the incident and now, a promise (eta) after now")
+                }
+                Refusal::NoSuchEntry => ("no_such_entry", "No entry by a person has this number"),
+                Refusal::TimelineFull => ("timeline_full", "People have written as much about it as it holds"),
+                Refusal::NoSuchCondition { .. } => {
+                    ("no_such_condition", "The contract has no such condition for closing")
+                }
+                Refusal::Unconfirmed { .. } => {
+                    ("unconfirmed", "The contract asks for more to be confirmed before closing")
+                }
+                Refusal::AlreadyAnnulled => ("already_annulled", "The incident has been annulled before"),
+                Refusal::NeedsTwo => ("needs_two", "Annulling takes a reason and two different people"),
+                Refusal::NothingToResolve => {
+                    ("nothing_to_resolve", "Only a possible whole-network outage that nobody has resolved can be")
+                }
                 Refusal::NoActor => ("no_actor", "A command needs an actor of 1 to 64 characters"),
                 Refusal::Findings { .. } => ("findings", "The files have errors; the old ones stay in force"),
                 Refusal::NotKept => ("not_kept", "This process keeps no incidents (--exporter-only)"),
@@ -77,6 +101,13 @@ impl Problem {
         match self {
             Self::BadQuery(detail) | Self::BadBody(detail) => Some(detail.clone()),
             Self::Refused(Refusal::AlreadyAcknowledged { by }) => Some(format!("by {by}")),
+            Self::Refused(Refusal::NoSuchParty { known } | Refusal::NoSuchCondition { known }) if known.is_empty() => {
+                Some("it has none".to_owned())
+            }
+            Self::Refused(Refusal::NoSuchParty { known } | Refusal::NoSuchCondition { known }) => {
+                Some(format!("known are {}", known.join(", ")))
+            }
+            Self::Refused(Refusal::Unconfirmed { missing }) => Some(format!("missing are {}", missing.join(", "))),
             Self::Refused(Refusal::Findings { findings }) => Some(findings.join("\n")),
             _ => None,
         }

@@ -20,7 +20,7 @@ use tokio::{
 use super::*;
 use crate::{
     clock::ManualClock,
-    command::{Action, Refusal},
+    command::{Action, Refusal, Step},
     export::fixture,
     incident::fixture::AT,
     units::{Mono, Now, Timestamp},
@@ -225,12 +225,47 @@ async fn a_command_must_be_signed_and_come_from_here() {
     }
 }
 
+/// Times are read as they are written everywhere in this API; what an action does not have is refused.
+#[tokio::test]
+async fn every_action_has_its_own_fields() {
+    let mut server = Server::start(1).await;
+    let mut asked = std::mem::replace(&mut server.asked, mpsc::channel(1).1);
+    let answering = tokio::spawn(async move {
+        let Asked { command, reply } = asked.recv().await.unwrap();
+        _ = reply.send(Reply::Refused(Refusal::Unconfirmed { missing: vec!["users_working".into()] }));
+        command
+    });
+    let on_site = json!({"actor": "李工", "way": "phone", "step": "on_site", "at": "2026-11-20T03:00:00+08:00"});
+    let (status, answer) = server.post("/api/v1/incidents/x/record", on_site, &[]).await;
+    assert_eq!((status, &answer["detail"]), (StatusCode::CONFLICT, &json!("missing are users_working")));
+    let command = answering.await.unwrap();
+    assert_eq!(command.way, "phone");
+    let Action::Record { incident, step: Step::OnSite, at, eta: None, .. } = command.action else {
+        panic!("{command:?}")
+    };
+    assert_eq!((incident.as_str(), at), ("x", Some(Timestamp(1_795_114_800_000))));
+    for (path, body, detail) in [
+        ("record", json!({"actor": "a"}), "missing field `step`"),
+        ("record", json!({"actor": "a", "step": "sleeping"}), "unknown variant `sleeping`"),
+        ("record", json!({"actor": "a", "step": "remote", "at": "now"}), "at is a time such as"),
+        ("close", json!({"actor": "a", "step": "remote"}), "unknown field `step`"),
+        ("close", json!({"actor": 7}), "actor is not a string"),
+        ("annul", json!({"actor": "a", "second": "b"}), "missing field `reason`"),
+    ] {
+        let (status, answer) = server.post(&format!("/api/v1/incidents/x/{path}"), body, &[]).await;
+        assert_eq!((status.as_u16(), &answer["code"]), (400, &json!("bad_body")));
+        assert!(answer["detail"].as_str().unwrap().contains(detail), "{answer}");
+    }
+    let (status, _) = server.post("/api/v1/incidents/x/reload", json!({"actor": "a"}), &[]).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
 #[tokio::test]
 async fn commands_beyond_the_bound_are_refused_at_once() {
     let server = Server::start(1).await;
     for _ in 0..COMMANDS {
         // Nobody reads: the queue fills.
-        let command = Command { actor: "x".into(), key: "k".into(), action: Action::Reload };
+        let command = Command { actor: "x".into(), key: "k".into(), way: String::new(), action: Action::Reload };
         server.commands.0.try_send(Asked { command, reply: oneshot::channel().0 }).unwrap();
     }
     let (status, answer) = server.post("/-/reload", json!(null), &[]).await;

@@ -21,7 +21,7 @@ const ANSWER: Duration = Duration::from_secs(15);
 /// Most incidents that `list` shows: a page of the API.
 const LISTED: usize = 200;
 
-/// Lists, shows, acknowledges and closes incidents of the running daemon.
+/// Lists and shows incidents of the running daemon, and writes down what people do about them.
 #[derive(Debug, clap::Args)]
 pub struct Incident {
     /// Where the daemon serves.
@@ -37,10 +37,71 @@ enum Action {
     List,
     /// One incident with its clocks, links and timeline.
     Show { id: String },
-    /// Says that somebody works on it: stops the response clock.
-    Acknowledge(Signed),
+    /// Says that somebody works on it: stops the response clock of the party.
+    Acknowledge {
+        #[command(flatten)]
+        signed: Signed,
+        #[command(flatten)]
+        party: Party,
+    },
+    /// Writes down a step of the work, such as on_site, workaround, or promised with --eta.
+    Record {
+        #[command(flatten)]
+        signed: Signed,
+        #[command(flatten)]
+        party: Party,
+        /// `notified`, `diagnosed`, `on_site`, `workaround`, `promised`, `device_swapped`, `report_received`, …
+        #[arg(long, value_name = "STEP")]
+        step: String,
+        /// When it was, if not now, such as 2026-11-20T03:00:00+08:00.
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+        /// Of a promise: by when.
+        #[arg(long, value_name = "TIME")]
+        eta: Option<String>,
+    },
+    /// Says what an entry of the timeline should have said. The entry stays.
+    Correct {
+        #[command(flatten)]
+        signed: Signed,
+        /// Its number, as `show` prints it.
+        #[arg(long, value_name = "NUMBER")]
+        entry: u32,
+        /// When it really was.
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+    },
+    /// Confirms a condition of the contract for closing, such as users_working.
+    Confirm {
+        #[command(flatten)]
+        signed: Signed,
+        #[arg(long, value_name = "CONDITION")]
+        condition: String,
+    },
     /// Ends a restored incident for good.
-    Close(Signed),
+    Close {
+        #[command(flatten)]
+        signed: Signed,
+    },
+    /// Takes a false or wrongly classed incident back. It stays in the record.
+    Annul {
+        id: String,
+        /// Who does this.
+        #[arg(long, value_name = "NAME")]
+        actor: String,
+        /// Another person who agrees.
+        #[arg(long, value_name = "NAME")]
+        second: String,
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Says what a possible whole-network outage was: `outage` or `own_fault`.
+    Resolve {
+        #[command(flatten)]
+        signed: Signed,
+        #[arg(long, value_name = "VERDICT")]
+        verdict: String,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -52,7 +113,20 @@ struct Signed {
     /// What others should know.
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
+    /// By which way it was said.
+    #[arg(long, value_name = "WAY", default_value = "cli")]
+    way: String,
 }
+
+#[derive(Debug, clap::Args)]
+struct Party {
+    /// Whom the actor speaks for: operator, customer, carrier/ID or unit/ID.
+    #[arg(long, value_name = "PARTY", default_value = "operator")]
+    party: String,
+}
+
+/// A command as the API takes it: incident, action and body.
+type Asked<'a> = (&'a str, &'static str, Value);
 
 /// Why nothing was done.
 enum Failure {
@@ -93,14 +167,11 @@ impl Incident {
         match &self.action {
             Action::List => self.call(Method::GET, &format!("?limit={LISTED}"), None).await,
             Action::Show { id } => self.call(Method::GET, &format!("/{id}"), None).await,
-            Action::Acknowledge(signed) => self.command(signed, "acknowledge").await,
-            Action::Close(signed) => self.command(signed, "close").await,
+            action => {
+                let Some((id, name, body)) = action.asked() else { return Ok(Value::Null) };
+                self.call(Method::POST, &format!("/{id}/{name}"), Some(body)).await
+            }
         }
-    }
-
-    async fn command(&self, signed: &Signed, action: &str) -> Result<Value, Failure> {
-        let body = json!({"actor": signed.actor, "note": signed.note});
-        self.call(Method::POST, &format!("/{}/{action}", signed.id), Some(body)).await
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, Failure> {
@@ -133,10 +204,42 @@ impl Incident {
                 Some(incidents) => incidents.iter().map(|incident| line(incident, language)).collect(),
             },
             Action::Show { .. } => show(answer, language),
-            Action::Acknowledge(_) | Action::Close(_) => {
-                format!("{} {}\n", Message::Done.say(language), word(&answer["at"]))
-            }
+            _ => format!("{} {}\n", Message::Done.say(language), word(&answer["at"])),
         }
+    }
+}
+
+impl Action {
+    /// `None`: it only looks.
+    fn asked(&self) -> Option<Asked<'_>> {
+        let said = |signed: &Signed, fields: Value| {
+            let mut body = json!({"actor": signed.actor, "way": signed.way, "note": signed.note});
+            for (key, value) in fields.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+                body[key] = value.clone();
+            }
+            body
+        };
+        Some(match self {
+            Self::List | Self::Show { .. } => return None,
+            Self::Acknowledge { signed, party } => {
+                (&signed.id, "acknowledge", said(signed, json!({"party": party.party})))
+            }
+            Self::Record { signed, party, step, at, eta } => {
+                let fields = json!({"party": party.party, "step": step, "at": at, "eta": eta});
+                (&signed.id, "record", said(signed, fields))
+            }
+            Self::Correct { signed, entry, at } => {
+                (&signed.id, "correct", said(signed, json!({"entry": entry, "at": at})))
+            }
+            Self::Confirm { signed, condition } => {
+                (&signed.id, "confirm", said(signed, json!({"condition": condition})))
+            }
+            Self::Close { signed } => (&signed.id, "close", said(signed, json!({}))),
+            Self::Annul { id, actor, second, reason } => {
+                (id, "annul", json!({"actor": actor, "way": "cli", "second": second, "reason": reason}))
+            }
+            Self::Resolve { signed, verdict } => (&signed.id, "resolve", said(signed, json!({"verdict": verdict}))),
+        })
     }
 }
 
@@ -171,7 +274,7 @@ fn line(incident: &Value, language: Language) -> String {
 fn show(incident: &Value, language: Language) -> String {
     let mut out = line(incident, language);
     for clock in incident["clocks"].as_array().into_iter().flatten() {
-        let label = if clock["clock"] == "response" { Message::Respond } else { Message::Restore };
+        let label = Message::ClockName { clock: word(&clock["clock"]).into(), party: word(&clock["party"]).into() };
         let ended = match clock["stopped"].as_str() {
             Some(stopped) => Message::ClockStopped { at: stopped.into() },
             None => Message::ClockRuns,
@@ -184,8 +287,18 @@ fn show(incident: &Value, language: Language) -> String {
         out += &format!("  {} {}\n", word(&link["link"]), state.say(language));
     }
     for entry in incident["timeline"].as_array().into_iter().flatten() {
-        let [at, event, actor, note] = ["at", "event", "actor", "note"].map(|key| word(&entry[key]));
-        out += format!("  {at} {event} {actor} {note}").trim_end();
+        let [at, event, party, actor, way, note] =
+            ["at", "event", "party", "actor", "way", "note"].map(|key| word(&entry[key]));
+        let mut line = format!("  {:>3} {at} {event}", entry["number"]);
+        for (mark, text) in [(" → ", word(&entry["eta"])), (" ", party), (" ", actor), (" @", way), (" ", note)] {
+            if !text.is_empty() {
+                line = line + mark + text;
+            }
+        }
+        if let Some(wrong) = entry["corrects"].as_u64() {
+            line += &format!(" ({})", Message::Corrects { entry: wrong }.say(language));
+        }
+        out += &line;
         out.push('\n');
     }
     out

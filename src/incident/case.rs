@@ -7,26 +7,22 @@ use std::{
 };
 
 use super::{
-    ActedBy, Clock, EffectKind, Incident, IncidentKind, IncidentPhase, ScopeKind, TimelineEntry, correlate::Explanation,
+    Acknowledgement, ActedBy, Incident, IncidentKind, IncidentPhase, ScopeKind, TimelineEntry, correlate::Explanation,
 };
 use crate::{
-    contract::Tier,
+    command::Step,
     inventory::LinkId,
     units::{Mono, Now, Timestamp},
 };
 
 /// Who acts when no person does.
 pub(super) const OURSELVES: &str = "linkpatrol";
-pub(super) const RESPONSE: &str = "response";
-pub(super) const RESTORE: &str = "restore";
-/// A person has said what the cause is.
-pub(super) const DIAGNOSED: &str = "diagnosed";
-/// 128: a link that flaps all night must not fill the record. The first 32 entries and the newest stay.
+/// 128: a link that flaps all night must not fill the record. The first 32 entries, the newest, and whatever people wrote
+/// stay.
 const MOST_ENTRIES: usize = 128;
 const FIRST_ENTRIES: usize = 32;
-/// A restore deadline is called missed this long after it passed, milliseconds: a recovery just before it takes some
-/// seconds to prove.
-const PROOF_MILLIS: i64 = 10_000;
+/// Entries by people that one incident holds: a long night of calls with five parties.
+const MOST_WRITTEN: usize = 512;
 
 #[derive(Clone, Debug)]
 pub(super) struct Case {
@@ -34,8 +30,9 @@ pub(super) struct Case {
     /// When the incident was restored, and closed, on the steady clock.
     pub restored: Option<Mono>,
     pub closed: Option<Mono>,
-    /// By clock: its deadline on the steady clock, so that a step of civil time accuses nobody.
-    deadlines: Vec<Mono>,
+    /// By clock, and by promise: its deadline on the steady clock, so that a step of civil time accuses nobody.
+    pub(super) deadlines: Vec<Mono>,
+    pub(super) promised: Vec<Mono>,
     /// Latest failure and latest recovery among its links.
     failed: Timestamp,
     recovered: Timestamp,
@@ -48,11 +45,13 @@ pub(super) struct Case {
 impl Case {
     /// An incident that opens now.
     pub fn open(id: String, kind: IncidentKind, scope: super::Scope, began: Timestamp, now: Now) -> Self {
-        let entry = |at, event: &str| TimelineEntry {
+        let entry = |number, at, event: &str| TimelineEntry {
+            number,
             at,
             event: event.to_owned(),
             actor: OURSELVES.to_owned(),
-            note: String::new(),
+            way: "probe".to_owned(),
+            ..TimelineEntry::default()
         };
         let incident = Incident {
             id,
@@ -68,11 +67,15 @@ impl Case {
             announced: None,
             restored: None,
             closed: None,
-            acknowledged: None,
+            acknowledgements: vec![],
+            promises: vec![],
+            confirmations: vec![],
             closed_by: None,
+            annulled: None,
+            resolution: None,
             clocks: vec![],
             links: vec![],
-            timeline: vec![entry(began, "occurred"), entry(now.utc, "detected")],
+            timeline: vec![entry(1, began, "occurred"), entry(2, now.utc, "detected")],
             timeline_dropped: 0,
         };
         Self {
@@ -80,6 +83,7 @@ impl Case {
             restored: None,
             closed: None,
             deadlines: vec![],
+            promised: vec![],
             failed: began,
             recovered: Timestamp(i64::MIN),
             down: 0,
@@ -94,6 +98,7 @@ impl Case {
             restored: incident.restored.map(mono),
             closed: incident.closed.map(mono),
             deadlines: incident.clocks.iter().map(|clock| mono(clock.deadline)).collect(),
+            promised: incident.promises.iter().map(|promise| mono(promise.eta)).collect(),
             failed: incident.began,
             recovered: incident.restored.unwrap_or(Timestamp(i64::MIN)),
             down: incident.links.iter().filter(|(_, down)| *down).count(),
@@ -119,20 +124,47 @@ impl Case {
         self.incident.announced.is_none() && self.incident.phase == IncidentPhase::Open
     }
 
-    /// When it leaves the list: some time after it was closed, or at once when nobody was told that it was there.
+    /// When it leaves the list: some time after it was closed and its last clock ended, or at once when nobody was told
+    /// that it was there.
     pub fn leaves(&self, after: Duration) -> Option<Mono> {
         let told = self.incident.announced.is_some();
+        if told && self.waits() {
+            return None;
+        }
         self.closed.map(|closed| if told { closed.plus(after) } else { Mono(closed.0 + 1) })
     }
 
+    /// Writes down something that we did or saw.
     pub fn note(&mut self, at: Timestamp, event: &str, actor: &str, note: impl Into<String>) {
-        let record = self.record();
-        if record.timeline.len() == MOST_ENTRIES {
-            record.timeline.remove(FIRST_ENTRIES);
-            record.timeline_dropped += 1;
-        }
         let (event, actor, note) = (event.to_owned(), actor.to_owned(), note.into());
-        record.timeline.push(TimelineEntry { at, event, actor, note });
+        self.write(TimelineEntry { at, event, actor, note, ..TimelineEntry::default() });
+    }
+
+    /// Adds an entry. What is there is never changed, and what people wrote is never left out.
+    pub fn write(&mut self, entry: TimelineEntry) {
+        let record = self.record();
+        let number = u32::try_from(record.steps() + 1).unwrap_or(u32::MAX);
+        if record.timeline.len() >= MOST_ENTRIES {
+            let ours = |entry: &TimelineEntry| entry.actor == OURSELVES;
+            if let Some(place) = record.timeline.iter().skip(FIRST_ENTRIES).position(ours) {
+                record.timeline.remove(FIRST_ENTRIES + place);
+                record.timeline_dropped += 1;
+            }
+        }
+        record.timeline.push(TimelineEntry { number, ..entry });
+    }
+
+    /// Whether people have written as much as it holds.
+    pub fn is_full(&self) -> bool {
+        self.incident.timeline.iter().filter(|entry| entry.actor != OURSELVES).count() >= MOST_WRITTEN
+    }
+
+    /// It began earlier than was known.
+    pub fn began_at(&mut self, at: Timestamp) {
+        if at < self.incident.began {
+            self.note(at, "occurred", OURSELVES, "");
+            self.record().began = at;
+        }
     }
 
     /// Takes the scope and the links that explain it. `true`: something changed.
@@ -186,7 +218,7 @@ impl Case {
             && incident.announced.is_some()
             && incident.scope.kind != ScopeKind::Network.as_str()
             && now.utc.0 - incident.began.0 <= within
-            && !incident.timeline.iter().any(|entry| entry.event == DIAGNOSED)
+            && !incident.timeline.iter().any(|entry| entry.is(Step::Diagnosed))
     }
 
     fn count_down(&mut self) {
@@ -221,9 +253,9 @@ impl Case {
     /// Goes on with the clocks and acknowledgements of the incident that it was part of.
     pub fn go_on_from(&mut self, whole: &Self) {
         let (tier, clocks) = (whole.incident.tier, whole.incident.clocks.clone());
-        let acknowledged = whole.incident.acknowledged.clone();
         let record = self.record();
-        (record.tier, record.clocks, record.acknowledged) = (tier, clocks, acknowledged);
+        (record.tier, record.clocks) = (tier, clocks);
+        record.acknowledgements.clone_from(&whole.incident.acknowledgements);
         self.deadlines.clone_from(&whole.deadlines);
         self.failed = whole.failed;
         self.recovered = whole.recovered;
@@ -238,64 +270,15 @@ impl Case {
         self.down > 0
     }
 
-    /// Replaces the clocks by those of `tier`, started at `started`.
-    pub fn set_tier(&mut self, tier: &Tier, started: Timestamp, now: Now) {
-        let acknowledged = self.incident.acknowledged.as_ref().map(|acted| acted.at);
-        self.record().clocks.clear();
-        self.deadlines.clear();
-        self.add_tier(tier, started, now);
-        let response = self.record().clocks.iter_mut().filter(|clock| clock.clock == RESPONSE);
-        response.for_each(|clock| clock.stopped = acknowledged);
-    }
-
-    /// Starts the clocks of `tier` beside those that run.
-    pub fn add_tier(&mut self, tier: &Tier, started: Timestamp, now: Now) {
-        let record = Arc::make_mut(&mut self.incident);
-        record.tier = tier.level;
-        for (name, length) in [(RESPONSE, tier.response), (RESTORE, tier.restore)] {
-            let deadline = started.plus(length);
-            record.clocks.push(Clock {
-                clock: name.to_owned(),
-                tier: tier.level,
-                party: "operator".to_owned(),
-                started,
-                deadline,
-                stopped: None,
-                overdue: None,
-                clause: tier.clause.clone(),
-            });
-            self.deadlines.push(Mono(now.mono.0 + (deadline.0 - now.utc.0)));
+    /// A person took it on for a party. The first one stands.
+    pub fn acknowledge(&mut self, party: &str, by: ActedBy) {
+        self.stop_response(party, by.at);
+        let (at, actor, note, way) = (by.at, by.actor.clone(), by.note.clone(), by.way.clone());
+        let (event, party) = ("acknowledged".to_owned(), party.to_owned());
+        self.write(TimelineEntry { at, event, actor, note, way, party: party.clone(), ..TimelineEntry::default() });
+        if self.incident.acknowledged_by(&party).is_none() {
+            self.record().acknowledgements.push(Acknowledgement { party, by });
         }
-    }
-
-    /// Clocks that another incident had running earlier run on in this one: merging never lengthens a deadline.
-    pub fn inherit_clocks(&mut self, other: &Self) {
-        for (clock, deadline) in other.incident.clocks.iter().zip(&other.deadlines) {
-            let same = |mine: &Clock| (&mine.clock, mine.tier) == (&clock.clock, clock.tier);
-            match self.incident.clocks.iter().position(same) {
-                Some(place) if self.incident.clocks[place].deadline > clock.deadline => {
-                    self.record().clocks[place] = clock.clone();
-                    self.deadlines[place] = *deadline;
-                }
-                Some(_) => {}
-                None => {
-                    self.record().clocks.push(clock.clone());
-                    self.deadlines.push(*deadline);
-                }
-            }
-        }
-    }
-
-    /// A person took it on: response clocks stop.
-    pub fn acknowledge(&mut self, acted: ActedBy) {
-        self.stop_clocks(|clock| clock.clock == RESPONSE, acted.at);
-        self.note(acted.at, "acknowledged", &acted.actor, acted.note.clone());
-        self.record().acknowledged = Some(acted);
-    }
-
-    /// A response clock still runs.
-    pub fn wants_acknowledgement(&self) -> bool {
-        self.incident.clocks.iter().any(|clock| clock.clock == RESPONSE && clock.stopped.is_none())
     }
 
     /// One of its links is up again. `true`: it was the last.
@@ -317,7 +300,7 @@ impl Case {
 
     /// As [`Case::end`], at this time.
     pub fn end_at(&mut self, at: Timestamp, now: Now) {
-        self.stop_clocks(|_| true, at);
+        self.stop_work(at);
         self.note(at, "restored", OURSELVES, "");
         let record = self.record();
         record.phase = IncidentPhase::Restored;
@@ -325,16 +308,15 @@ impl Case {
         self.restored = Some(now.mono);
     }
 
-    /// It fails again before it was closed: the same incident goes on, and so do the restore clocks.
+    /// It fails again before it was closed: the same incident goes on, and so do the clocks that its end had stopped.
     pub fn relapse(&mut self, at: Timestamp, note: &str) {
-        let acknowledged = self.incident.acknowledged.as_ref().map(|acted| acted.at);
         self.note(at, "relapsed", OURSELVES, note);
+        self.resume_work();
         let record = self.record();
         record.phase = IncidentPhase::Open;
         record.restored = None;
-        for clock in &mut record.clocks {
-            clock.stopped = if clock.clock == RESPONSE { acknowledged } else { None };
-        }
+        // Whoever said that it worked spoke of another moment.
+        record.confirmations.clear();
         self.restored = None;
     }
 
@@ -351,51 +333,11 @@ impl Case {
     /// It was part of `into`.
     pub fn merge_into(&mut self, into: &str, now: Now) {
         self.note(now.utc, "merged", OURSELVES, into);
-        self.stop_clocks(|_| true, now.utc);
+        self.stop_all(now.utc);
         let record = self.record();
         record.merged_into = Some(into.to_owned());
         record.phase = IncidentPhase::Closed;
         record.closed = Some(now.utc);
         self.closed = Some(now.mono);
-    }
-
-    /// Tells clocks that ran out, each once.
-    pub fn overdue(&mut self, now: Now) -> Vec<EffectKind> {
-        let mut told = vec![];
-        for place in 0..self.deadlines.len() {
-            let clock = &self.incident.clocks[place];
-            if clock.stopped.is_none() && clock.overdue.is_none() && now.mono >= self.due(place) {
-                let (name, tier, deadline) = (clock.clock.clone(), clock.tier, clock.deadline);
-                self.note(deadline, &format!("{name}_overdue"), OURSELVES, format!("tier {tier}"));
-                self.record().clocks[place].overdue = Some(now.utc);
-                told.push(EffectKind::Overdue { clock: name, tier });
-            }
-        }
-        told
-    }
-
-    /// When a clock runs out next.
-    pub fn next_overdue(&self) -> Option<Mono> {
-        let runs = |place: &usize| {
-            let clock = &self.incident.clocks[*place];
-            clock.stopped.is_none() && clock.overdue.is_none()
-        };
-        (0..self.deadlines.len()).filter(runs).map(|place| self.due(place)).min()
-    }
-
-    fn due(&self, place: usize) -> Mono {
-        let proof = if self.incident.clocks[place].clock == RESTORE { PROOF_MILLIS } else { 0 };
-        Mono(self.deadlines[place].0 + proof)
-    }
-
-    /// The condition of its tier ended: the tier's clocks stop, those of a lower tier run on.
-    pub fn stop_tier(&mut self, at: Timestamp) {
-        let tier = self.incident.tier;
-        self.stop_clocks(|clock| clock.tier == tier, at);
-    }
-
-    fn stop_clocks(&mut self, which: impl Fn(&Clock) -> bool, at: Timestamp) {
-        let running = self.record().clocks.iter_mut().filter(|clock| clock.stopped.is_none() && which(clock));
-        running.for_each(|clock| clock.stopped = Some(at));
     }
 }

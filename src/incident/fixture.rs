@@ -22,6 +22,10 @@ pub(crate) fn incident() -> Incident {
         stopped: None,
         overdue: None,
         clause: "001 L131".into(),
+        starts: "occurred".into(),
+        calendar: "7x24".into(),
+        strict: false,
+        workaround: false,
     };
     Incident {
         id: "01KDVDNK00000000000000TEST".into(),
@@ -37,8 +41,12 @@ pub(crate) fn incident() -> Incident {
         announced: Some(began.plus(Duration::from_secs(4))),
         restored: None,
         closed: None,
-        acknowledged: None,
+        acknowledgements: vec![],
+        promises: vec![],
+        confirmations: vec![],
         closed_by: None,
+        annulled: None,
+        resolution: None,
         clocks: vec![clock("response", 30), clock("restore", 240)],
         links: vec![(id(2), true)],
         timeline: vec![TimelineEntry {
@@ -46,6 +54,9 @@ pub(crate) fn incident() -> Incident {
             event: "occurred".into(),
             actor: "linkpatrol".into(),
             note: String::new(),
+            number: 1,
+            way: "probe".into(),
+            ..TimelineEntry::default()
         }],
         timeline_dropped: 0,
     }

@@ -16,14 +16,14 @@ use ulid::Ulid;
 
 use super::{
     ActedBy, Effect, EffectKind, Incident, IncidentKind, IncidentPhase, Input, LinkChange, OwnFault, Scope, ScopeKind,
-    World,
+    TimelineEntry, World,
     case::{Case, OURSELVES},
     isolation::Isolation,
     leftovers::Calm,
     storm::Storm,
 };
 use crate::{
-    command::Reply,
+    command::{Reply, Step},
     inventory::LinkId,
     judge::LinkState,
     units::{Mono, Now, Timestamp},
@@ -114,6 +114,7 @@ impl Incidents {
             Input::Reconnected { since } => self.reconnected(since, now),
             Input::Broken { fault } => self.broken(fault, now, world),
             Input::Mended { fault } => self.mended(fault, now),
+            Input::Notified { incident, party, channel, at } => self.notified(&incident, &party, channel, at),
             Input::Reloaded => self.reloaded(now, world),
             Input::Tick => {}
         }
@@ -162,6 +163,7 @@ impl Incidents {
             && case.incident.merged_into.is_none()
         {
             case.record().announced = Some(now.utc);
+            case.note(now.utc, "alarmed", OURSELVES, "");
             self.tell(number, EffectKind::Announced);
         }
     }
@@ -320,6 +322,25 @@ impl Incidents {
                 && incident.scope.id == fault.as_str()
         };
         self.cases.iter().find(|(_, case)| ours(&case.incident)).map(|(number, _)| *number)
+    }
+
+    /// The first notice by each channel is an event: it starts clocks, and somebody will ask for it.
+    fn notified(&mut self, incident: &str, party: &str, channel: String, at: Timestamp) {
+        let Some(number) = self.ids.get(incident).copied() else { return };
+        let Some(case) = self.cases.get_mut(&number) else { return };
+        let known = |entry: &TimelineEntry| entry.is(Step::Notified) && entry.party == party && entry.way == channel;
+        if case.incident.timeline.iter().any(known) {
+            return;
+        }
+        case.write(TimelineEntry {
+            at,
+            event: Step::Notified.as_str().to_owned(),
+            actor: OURSELVES.to_owned(),
+            party: party.to_owned(),
+            way: channel,
+            ..TimelineEntry::default()
+        });
+        self.tell(number, EffectKind::Noted);
     }
 
     /// Links that are gone or out of service leave their incidents.

@@ -6,8 +6,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{EffectKind, IncidentKind, Incidents, ScopeKind, World, storm::Storm};
+use super::{
+    ActedBy, EffectKind, IncidentKind, IncidentPhase, Incidents, ScopeKind, World, closing::said, storm::Storm,
+};
 use crate::{
+    command::{Refusal, Resolution},
     inventory::LinkId,
     judge::LinkState,
     units::{Mono, Now, Timestamp},
@@ -19,7 +22,8 @@ const SETTLE: Duration = Duration::from_secs(10);
 /// Our witnesses are silent, or were until a moment ago.
 #[derive(Debug)]
 pub(super) struct Isolation {
-    case: u64,
+    /// Its incident. `None`: a person has said that it is an outage, which ends as outages do.
+    case: Option<u64>,
     /// Links that failed meanwhile: they may be down, or it was us.
     held: BTreeMap<LinkId, Timestamp>,
     /// When a witness answered again.
@@ -28,7 +32,7 @@ pub(super) struct Isolation {
 
 impl Isolation {
     pub fn new(case: u64, held: BTreeMap<LinkId, Timestamp>) -> Self {
-        Self { case, held, ended: None }
+        Self { case: Some(case), held, ended: None }
     }
 
     /// A link fails. Nobody can tell yet whether it is the link: while witnesses are silent, and for as long after as a
@@ -56,9 +60,9 @@ impl Incidents {
     pub(super) fn isolated(&mut self, since: Timestamp, now: Now, world: &World<'_>) {
         if let Some(isolation) = &mut self.isolation {
             if isolation.ended.take().is_some()
-                && let Some(case) = self.cases.get_mut(&isolation.case)
+                && let Some((number, case)) =
+                    isolation.case.and_then(|number| Some((number, self.cases.get_mut(&number)?)))
             {
-                let number = isolation.case;
                 case.relapse(since, "");
                 self.tell(number, EffectKind::Relapsed);
             }
@@ -84,11 +88,52 @@ impl Incidents {
     pub(super) fn reconnected(&mut self, since: Timestamp, now: Now) {
         let Some(isolation) = self.isolation.as_mut().filter(|isolation| isolation.ended.is_none()) else { return };
         isolation.ended = Some(now.mono);
-        let number = isolation.case;
-        if let Some(case) = self.cases.get_mut(&number) {
+        if let Some((number, case)) = isolation.case.and_then(|number| Some((number, self.cases.get_mut(&number)?))) {
             case.end_at(since, now);
             self.tell(number, EffectKind::Restored);
         }
+    }
+
+    /// A person says what it was. An outage is one of every measured link from then on, and ends as outages do; of an
+    /// own fault nothing is held against anybody.
+    pub(super) fn resolve(
+        &mut self,
+        incident: &str,
+        verdict: Resolution,
+        by: ActedBy,
+        now: Now,
+        world: &World<'_>,
+    ) -> Result<(), Refusal> {
+        let (number, case) = self.spoken_of(incident)?;
+        if case.incident.kind != IncidentKind::Isolation || case.incident.resolution.is_some() {
+            return Err(Refusal::NothingToResolve);
+        }
+        let note = if verdict == Resolution::Outage { "outage" } else { "own fault" };
+        case.write(said("resolved", note, &by));
+        case.record().resolution = Some(verdict);
+        let (since, until) = (case.incident.began, case.incident.restored);
+        match verdict {
+            Resolution::OwnFault => case.stop_all(now.utc),
+            Resolution::Outage => {
+                case.record().kind = IncidentKind::Outage;
+                if case.incident.phase == IncidentPhase::Open {
+                    let ids = world.scopes.members(&ScopeKind::Network.scope("")).iter();
+                    let ids: Vec<LinkId> = ids.map(|link| world.inventory.links[link.at()].id.clone()).collect();
+                    let free: Vec<_> = ids.into_iter().filter(|id| !self.by_link.contains_key(id)).collect();
+                    free.iter().for_each(|id| {
+                        self.by_link.insert(id.clone(), number);
+                    });
+                    if let Some(case) = self.cases.get_mut(&number) {
+                        case.take_in(free.into_iter().map(|id| (id, true)), since);
+                    }
+                    if let Some(isolation) = &mut self.isolation {
+                        isolation.case.take_if(|case| *case == number);
+                    }
+                }
+            }
+        }
+        self.tell(number, EffectKind::Resolved { verdict, since, until });
+        Ok(())
     }
 
     pub(super) fn isolation_holds(&self) -> bool {

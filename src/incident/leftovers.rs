@@ -69,7 +69,7 @@ impl Incidents {
     /// Restores the incident, and opens new ones for its links that are still down.
     fn part(&mut self, number: u64, at: Timestamp, now: Now, world: &World<'_>) {
         let Some(case) = self.cases.get_mut(&number) else { return };
-        let (began, acknowledged) = (case.incident.began, case.incident.acknowledged.clone());
+        let (began, acknowledged) = (case.incident.began, case.incident.acknowledgements.clone());
         let left: BTreeMap<_, LinkId> =
             case.down().filter_map(|link| Some((world.scopes.link(link)?, link.clone()))).collect();
         case.release(&left.values().cloned().collect());
@@ -85,7 +85,7 @@ impl Incidents {
             if let Some(case) = self.cases.get_mut(&part) {
                 case.explain(&group, links, began);
                 // Whoever took on the whole took on its parts.
-                case.record().acknowledged = acknowledged.clone();
+                case.record().acknowledgements.clone_from(&acknowledged);
                 case.set_tier(&world.contract.tiers.partial, began, now);
                 case.note(now.utc, "left_over", OURSELVES, whole);
             }

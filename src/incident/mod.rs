@@ -14,6 +14,8 @@
 //! over [`Scopes`]; `case` is one incident with its clocks.
 
 mod case;
+mod clocks;
+mod closing;
 mod correlate;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -21,6 +23,7 @@ mod incidents;
 mod isolation;
 mod leftovers;
 mod people;
+mod record;
 mod regroup;
 mod scopes;
 mod storm;
@@ -30,10 +33,15 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     incidents::Incidents,
+    record::{
+        Acknowledgement, ActedBy, Annulment, Clock, Confirmation, Incident, IncidentKind, IncidentPhase, Promise,
+        Scope, TimelineEntry,
+    },
     scopes::{ScopeKind, Scopes},
     view::IncidentView,
 };
 use crate::{
+    command::Resolution,
     contract::Contract,
     inventory::{Inventory, LinkId},
     judge::LinkState,
@@ -66,6 +74,8 @@ pub enum Input {
     Broken { fault: OwnFault },
     /// It works again.
     Mended { fault: OwnFault },
+    /// A notice of an incident was accepted for this party, by this channel.
+    Notified { incident: String, party: String, channel: String, at: Timestamp },
     /// The world is another: links may be gone or out of service.
     Reloaded,
     /// Nothing but time.
@@ -116,135 +126,39 @@ pub enum EffectKind {
     Announced,
     /// Scope or links changed, or a note was added to the timeline.
     Changed,
+    /// Something was written down that is stored and shown, and that nobody waits for.
+    Noted,
     TierRaised,
     /// It was part of this other one, which was told of at the same time or before.
     Merged {
         into: String,
     },
-    Acknowledged,
-    /// This clock ran out; once per clock.
+    /// By this party.
+    Acknowledged {
+        party: String,
+    },
+    /// This clock of this party ran out; once per clock.
     Overdue {
         clock: String,
         tier: u8,
+        party: String,
+    },
+    /// What this party promised is due, and it is not restored.
+    PromiseDue {
+        party: String,
     },
     Restored,
     Relapsed,
     Closed,
+    /// It was false or wrongly classed: whoever was told of it must be told so.
+    Annulled,
+    /// A person said what a possible whole-network outage was. An outage: what is unknown of every link from `since` on
+    /// was down; `until`: it was over by then.
+    Resolved {
+        verdict: Resolution,
+        since: Timestamp,
+        until: Option<Timestamp>,
+    },
     /// It left the list: the store keeps it, pages and metrics do not.
     Left,
-}
-
-impl Incident {
-    /// How often it has changed: rises with every entry of the timeline, kept or not.
-    pub fn steps(&self) -> usize {
-        self.timeline.len() + self.timeline_dropped as usize
-    }
-}
-
-/// One incident: one cause as far as we can tell.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Incident {
-    /// ULID.
-    pub id: String,
-    /// Set when it was merged into another.
-    pub merged_into: Option<String>,
-    pub phase: IncidentPhase,
-    pub tier: u8,
-    pub scope: Scope,
-    /// The scope is a conclusion from what failed together, not an observation (推断).
-    pub inferred: bool,
-    /// All links of a unit fail across carriers: ask the unit about its power before any carrier is blamed.
-    #[serde(default)]
-    pub unit_power_suspected: bool,
-    pub kind: IncidentKind,
-    /// Send time of the first lost probe.
-    pub began: Timestamp,
-    pub opened: Timestamp,
-    /// When its grace ended and notices could leave.
-    #[serde(default)]
-    pub announced: Option<Timestamp>,
-    pub restored: Option<Timestamp>,
-    pub closed: Option<Timestamp>,
-    pub acknowledged: Option<ActedBy>,
-    pub closed_by: Option<ActedBy>,
-    pub clocks: Vec<Clock>,
-    /// Links of the incident: id, and whether still down.
-    pub links: Vec<(LinkId, bool)>,
-    pub timeline: Vec<TimelineEntry>,
-    /// Entries left out of the middle of the timeline when it was full.
-    #[serde(default)]
-    pub timeline_dropped: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IncidentPhase {
-    Open,
-    Restored,
-    Closed,
-}
-
-impl IncidentPhase {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Restored => "restored",
-            Self::Closed => "closed",
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IncidentKind {
-    /// Links are down.
-    Outage,
-    /// Possible whole-network outage: we lost our own witnesses too and cannot tell.
-    Isolation,
-    /// Something is wrong with ourselves, such as the store.
-    Own,
-}
-
-/// What explains the failing links.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Scope {
-    /// `link`, `group`, `segment`, `carrier`, `unit`, `network`, `prober`: label `scope`.
-    pub kind: String,
-    /// Stable key of what it is, such as `duct-017`; empty for the network.
-    pub id: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ActedBy {
-    pub actor: String,
-    pub at: Timestamp,
-    pub note: String,
-}
-
-/// One running or stopped clock.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Clock {
-    /// `response` or `restore`.
-    pub clock: String,
-    pub tier: u8,
-    /// `operator` until parties exist.
-    pub party: String,
-    pub started: Timestamp,
-    pub deadline: Timestamp,
-    pub stopped: Option<Timestamp>,
-    /// When it was told that this clock ran out.
-    #[serde(default)]
-    pub overdue: Option<Timestamp>,
-    pub clause: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TimelineEntry {
-    pub at: Timestamp,
-    /// `occurred`, `detected`, `grouped`, `merged`, `tier_raised`, `acknowledged`, `response_overdue`, `restore_overdue`,
-    /// `relapsed`, `restored`, `left_over`, `closed`, `unknown`.
-    pub event: String,
-    /// Person, or `linkpatrol`.
-    pub actor: String,
-    pub note: String,
 }

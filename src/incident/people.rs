@@ -1,21 +1,30 @@
-//! What people ask of incidents: acknowledge, close. Each command has an answer, and a repeat has the same one.
+//! What people ask of incidents. Each command has an answer, and a repeat has the same one.
 
-use super::{ActedBy, Effect, EffectKind, IncidentPhase, Incidents};
+use super::{
+    ActedBy, Effect, EffectKind, IncidentPhase, Incidents, TimelineEntry, World,
+    case::{Case, OURSELVES},
+    record::OPERATOR,
+};
 use crate::{
-    command::{Action, Command, Refusal, Reply},
-    units::Now,
+    command::{Action, Command, Refusal, Reply, Step},
+    inventory::LinkId,
+    units::{Now, Timestamp},
 };
 
 /// Commands whose answer is remembered: a repeat of the same key is answered like the first.
 const MOST_KEYS: usize = 1_024;
+/// Longest names, ways and texts, in characters.
+const NAME: usize = 64;
+const WAY: usize = 32;
+const TEXT: usize = 1_000;
 
 impl Incidents {
     /// Carries out what a person asked for.
-    pub fn obey(&mut self, command: &Command, now: Now) -> (Reply, Vec<Effect>) {
+    pub fn obey(&mut self, command: &Command, now: Now, world: &World<'_>) -> (Reply, Vec<Effect>) {
         if let Some((_, reply)) = self.keys.iter().find(|(key, _)| *key == command.key) {
             return (reply.clone(), vec![]);
         }
-        let reply = match self.act(command, now) {
+        let reply = match self.act(command, now, world) {
             Ok(()) => Reply::Done { at: now.utc },
             Err(refusal) => Reply::Refused(refusal),
         };
@@ -28,41 +37,74 @@ impl Incidents {
         (reply, std::mem::take(&mut self.effects))
     }
 
-    fn act(&mut self, command: &Command, now: Now) -> Result<(), Refusal> {
-        let actor = command.actor.trim();
-        if actor.is_empty() || actor.chars().count() > 64 {
-            return Err(Refusal::NoActor);
-        }
-        let acted = |note: &str| ActedBy { actor: actor.to_owned(), at: now.utc, note: note.to_owned() };
+    fn act(&mut self, command: &Command, now: Now, world: &World<'_>) -> Result<(), Refusal> {
+        let actor = name(&command.actor).ok_or(Refusal::NoActor)?;
+        let way: String = command.way.chars().take(WAY).collect();
+        let acted = |note: &str| ActedBy { actor: actor.clone(), at: now.utc, note: text(note), way: way.clone() };
         match &command.action {
-            Action::Acknowledge { incident, note } => {
-                let number = self.meant(incident).ok_or(Refusal::NoSuchIncident)?;
-                let case = self.cases.get_mut(&number).ok_or(Refusal::NoSuchIncident)?;
-                match &case.incident.acknowledged {
-                    _ if case.incident.phase == IncidentPhase::Closed => return Err(Refusal::AlreadyClosed),
-                    Some(by) if !case.wants_acknowledgement() => {
-                        return Err(Refusal::AlreadyAcknowledged { by: by.actor.clone() });
-                    }
-                    _ => case.acknowledge(acted(note)),
+            Action::Acknowledge { incident, party, note } => {
+                let (number, case) = self.spoken_of(incident)?;
+                let party = party_of(case, party, world)?;
+                if case.incident.phase == IncidentPhase::Closed {
+                    return Err(Refusal::AlreadyClosed);
                 }
-                self.tell(number, EffectKind::Acknowledged);
-            }
-            Action::Close { incident, note } => {
-                let number = self.meant(incident).ok_or(Refusal::NoSuchIncident)?;
-                let phase = self.cases.get(&number).map(|case| case.incident.phase);
-                match phase.ok_or(Refusal::NoSuchIncident)? {
-                    IncidentPhase::Open => return Err(Refusal::NotRestored),
-                    IncidentPhase::Closed => return Err(Refusal::AlreadyClosed),
-                    IncidentPhase::Restored => self.close(number, Some(acted(note)), now),
+                if let Some(by) = case.incident.acknowledged_by(&party).filter(|_| !case.wants_acknowledgement(&party))
+                {
+                    return Err(Refusal::AlreadyAcknowledged { by: by.actor.clone() });
                 }
+                case.acknowledge(&party, acted(note));
+                self.tell(number, EffectKind::Acknowledged { party });
             }
+            Action::Record { incident, step, party, at, eta, note } => {
+                let (number, case) = self.spoken_of(incident)?;
+                let said = acted(note);
+                let party = party_of(case, party, world)?;
+                let at = moment(case, *at, now)?;
+                if (*step == Step::Promised) != eta.is_some() || eta.is_some_and(|eta| eta <= now.utc) {
+                    return Err(Refusal::WrongTime);
+                }
+                case.write(TimelineEntry {
+                    at,
+                    event: step.as_str().to_owned(),
+                    actor: said.actor,
+                    note: said.note,
+                    party: party.clone(),
+                    way: said.way,
+                    recorded: (at != now.utc).then_some(now.utc),
+                    eta: *eta,
+                    ..TimelineEntry::default()
+                });
+                case.stop_by(*step, &party, at);
+                if let Some(eta) = eta {
+                    case.promise(&party, *eta, now);
+                }
+                self.tell(number, EffectKind::Changed);
+            }
+            Action::Correct { incident, entry, at, note } => {
+                let (number, case) = self.spoken_of(incident)?;
+                correct(case, *entry, *at, acted(note), now)?;
+                self.tell(number, EffectKind::Noted);
+            }
+            Action::Confirm { incident, condition, note } => self.confirm(incident, condition, acted(note), world)?,
+            Action::Close { incident, note } => self.close_by(incident, acted(note), now, world)?,
+            Action::Annul { incident, second, reason } => self.annul(incident, second, acted(reason), now)?,
+            Action::Resolve { incident, verdict, note } => self.resolve(incident, *verdict, acted(note), now, world)?,
             // Not about incidents: the shell's own work.
             Action::Reload => return Err(Refusal::NoSuchIncident),
         }
         Ok(())
     }
 
-    /// The incident with this id, or the one it was merged into.
+    /// The incident with this id, or the one it was merged into, and room for what is said of it.
+    pub(super) fn spoken_of(&mut self, id: &str) -> Result<(u64, &mut Case), Refusal> {
+        let number = self.meant(id).ok_or(Refusal::NoSuchIncident)?;
+        let case = self.cases.get_mut(&number).ok_or(Refusal::NoSuchIncident)?;
+        if case.is_full() {
+            return Err(Refusal::TimelineFull);
+        }
+        Ok((number, case))
+    }
+
     fn meant(&self, id: &str) -> Option<u64> {
         let mut number = *self.ids.get(id)?;
         while let Some(into) = self.cases.get(&number)?.incident.merged_into.as_ref() {
@@ -70,4 +112,70 @@ impl Incidents {
         }
         Some(number)
     }
+}
+
+/// A name as it stands in the record.
+pub(super) fn name(written: &str) -> Option<String> {
+    let name = written.trim();
+    (1..=NAME).contains(&name.chars().count()).then(|| name.to_owned())
+}
+
+fn text(written: &str) -> String {
+    written.trim().chars().take(TEXT).collect()
+}
+
+/// When something happened: now unless told, never before the incident began and never later than now.
+fn moment(case: &Case, at: Option<Timestamp>, now: Now) -> Result<Timestamp, Refusal> {
+    let at = at.unwrap_or(now.utc);
+    (case.incident.began..=now.utc).contains(&at).then_some(at).ok_or(Refusal::WrongTime)
+}
+
+/// Whom a person speaks for: us when nothing is said, else a party of this incident.
+fn party_of(case: &Case, party: &str, world: &World<'_>) -> Result<String, Refusal> {
+    let party = match party.trim() {
+        "" => OPERATOR,
+        party => party,
+    };
+    let known = parties(case, world);
+    if known.iter().any(|known| known == party) {
+        return Ok(party.to_owned());
+    }
+    Err(Refusal::NoSuchParty { known })
+}
+
+/// Everybody who has a part in the incident: us, the customer, the carriers and units of its links.
+fn parties(case: &Case, world: &World<'_>) -> Vec<String> {
+    let link = |id: &LinkId| world.scopes.link(id).map(|link| &world.inventory.links[link.at()]);
+    let links = || case.incident.links.iter().filter_map(|(id, _)| link(id));
+    let carriers = links().map(|link| format!("carrier/{}", world.inventory.carriers[link.carrier.at()].id));
+    let units = links().map(|link| format!("unit/{}", world.inventory.units[link.unit.at()].id));
+    let mut all: Vec<_> = carriers.chain(units).collect();
+    all.sort_unstable();
+    all.dedup();
+    let whole = [OPERATOR.to_owned(), "customer".to_owned()];
+    whole.into_iter().chain(all).collect()
+}
+
+/// Appends what entry number `wrong` should have said. A clock that it stopped stops at the right time.
+fn correct(case: &mut Case, wrong: u32, at: Option<Timestamp>, by: ActedBy, now: Now) -> Result<(), Refusal> {
+    let is_it = |entry: &&TimelineEntry| entry.number == wrong && entry.actor != OURSELVES;
+    let entry = case.incident.timeline.iter().find(is_it).cloned().ok_or(Refusal::NoSuchEntry)?;
+    let right = moment(case, Some(at.unwrap_or(entry.at)), now)?;
+    // Its newest correction says when the clock was stopped.
+    let newest =
+        case.incident.timeline.iter().rfind(|later| later.corrects == Some(wrong)).map_or(entry.at, |last| last.at);
+    let step = serde_json::from_value::<Step>(entry.event.clone().into());
+    if let Ok(step) = step {
+        case.stop_again(step, &entry.party, newest, right);
+    }
+    case.write(TimelineEntry {
+        at: right,
+        actor: by.actor,
+        note: by.note,
+        way: by.way,
+        recorded: Some(by.at),
+        corrects: Some(wrong),
+        ..entry
+    });
+    Ok(())
 }

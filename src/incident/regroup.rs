@@ -130,13 +130,14 @@ impl Incidents {
     /// `part` goes on in `whole`, with its links and its deadlines.
     fn absorb(&mut self, part: u64, whole: u64, now: Now) {
         let Some(case) = self.cases.get(&part) else { return };
-        let (links, last) = (case.incident.links.clone(), case.last_failed());
+        let (links, began, last) = (case.incident.links.clone(), case.incident.began, case.last_failed());
         for (link, _) in &links {
             self.by_link.insert(link.clone(), whole);
         }
         self.merge(part, whole, now);
         if let Some(case) = self.cases.get_mut(&whole) {
             case.take_in(links, last);
+            case.began_at(began);
         }
     }
 

@@ -4,7 +4,10 @@ use chrono_tz::Tz;
 use serde::Serialize;
 
 use super::{ActedBy, Incident, IncidentKind, IncidentPhase};
-use crate::units::At;
+use crate::{
+    command::Resolution,
+    units::{At, Timestamp},
+};
 
 /// One incident with its clocks, links and timeline.
 #[derive(Serialize)]
@@ -24,7 +27,12 @@ pub struct IncidentView<'a> {
     restored: Option<At>,
     closed: Option<At>,
     acknowledged: Option<Acted<'a>>,
+    acknowledgements: Vec<ByParty<'a>>,
+    promises: Vec<Promised<'a>>,
+    confirmations: Vec<Confirmed<'a>>,
     closed_by: Option<Acted<'a>>,
+    annulled: Option<Annulled<'a>>,
+    resolution: Option<Resolution>,
     clocks: Vec<ClockRow<'a>>,
     links: Vec<Member<'a>>,
     timeline: Vec<Entry<'a>>,
@@ -34,7 +42,36 @@ pub struct IncidentView<'a> {
 struct Acted<'a> {
     actor: &'a str,
     at: At,
+    way: &'a str,
     note: &'a str,
+}
+
+#[derive(Serialize)]
+struct ByParty<'a> {
+    party: &'a str,
+    #[serde(flatten)]
+    by: Acted<'a>,
+}
+
+#[derive(Serialize)]
+struct Promised<'a> {
+    party: &'a str,
+    eta: At,
+    due: Option<At>,
+}
+
+#[derive(Serialize)]
+struct Confirmed<'a> {
+    condition: &'a str,
+    #[serde(flatten)]
+    by: Acted<'a>,
+}
+
+#[derive(Serialize)]
+struct Annulled<'a> {
+    second: &'a str,
+    #[serde(flatten)]
+    by: Acted<'a>,
 }
 
 #[derive(Serialize)]
@@ -43,9 +80,14 @@ struct ClockRow<'a> {
     tier: u8,
     party: &'a str,
     started: At,
+    /// What it started at.
+    starts: &'a str,
     deadline: At,
     stopped: Option<At>,
     overdue: Option<At>,
+    /// Whether the promise was kept; `null` while it runs.
+    met: Option<bool>,
+    calendar: &'a str,
     clause: &'a str,
 }
 
@@ -57,15 +99,22 @@ struct Member<'a> {
 
 #[derive(Serialize)]
 struct Entry<'a> {
+    number: u32,
     at: At,
     event: &'a str,
     actor: &'a str,
+    party: &'a str,
+    way: &'a str,
     note: &'a str,
+    recorded: Option<At>,
+    eta: Option<At>,
+    corrects: Option<u32>,
 }
 
 impl<'a> IncidentView<'a> {
     pub fn new(incident: &'a Incident, zone: Tz) -> Self {
-        let acted = |by: &'a ActedBy| Acted { actor: &by.actor, at: At(by.at, zone), note: &by.note };
+        let at = |at: Timestamp| At(at, zone);
+        let acted = |by: &'a ActedBy| Acted { actor: &by.actor, at: at(by.at), way: &by.way, note: &by.note };
         Self {
             id: &incident.id,
             merged_into: incident.merged_into.as_deref(),
@@ -76,13 +125,30 @@ impl<'a> IncidentView<'a> {
             scope_id: &incident.scope.id,
             inferred: incident.inferred,
             unit_power_suspected: incident.unit_power_suspected,
-            began: At(incident.began, zone),
-            opened: At(incident.opened, zone),
-            announced: incident.announced.map(|at| At(at, zone)),
-            restored: incident.restored.map(|at| At(at, zone)),
-            closed: incident.closed.map(|at| At(at, zone)),
-            acknowledged: incident.acknowledged.as_ref().map(acted),
+            began: at(incident.began),
+            opened: at(incident.opened),
+            announced: incident.announced.map(at),
+            restored: incident.restored.map(at),
+            closed: incident.closed.map(at),
+            acknowledged: incident.acknowledged().map(acted),
+            acknowledgements: incident
+                .acknowledgements
+                .iter()
+                .map(|one| ByParty { party: &one.party, by: acted(&one.by) })
+                .collect(),
+            promises: incident
+                .promises
+                .iter()
+                .map(|one| Promised { party: &one.party, eta: at(one.eta), due: one.due.map(at) })
+                .collect(),
+            confirmations: incident
+                .confirmations
+                .iter()
+                .map(|one| Confirmed { condition: &one.condition, by: acted(&one.by) })
+                .collect(),
             closed_by: incident.closed_by.as_ref().map(acted),
+            annulled: incident.annulled.as_ref().map(|one| Annulled { second: &one.second, by: acted(&one.by) }),
+            resolution: incident.resolution,
             clocks: incident
                 .clocks
                 .iter()
@@ -90,10 +156,13 @@ impl<'a> IncidentView<'a> {
                     clock: &clock.clock,
                     tier: clock.tier,
                     party: &clock.party,
-                    started: At(clock.started, zone),
-                    deadline: At(clock.deadline, zone),
-                    stopped: clock.stopped.map(|at| At(at, zone)),
-                    overdue: clock.overdue.map(|at| At(at, zone)),
+                    started: at(clock.started),
+                    starts: &clock.starts,
+                    deadline: at(clock.deadline),
+                    stopped: clock.stopped.map(at),
+                    overdue: clock.overdue.map(at),
+                    met: clock.met(),
+                    calendar: &clock.calendar,
                     clause: &clock.clause,
                 })
                 .collect(),
@@ -102,10 +171,16 @@ impl<'a> IncidentView<'a> {
                 .timeline
                 .iter()
                 .map(|entry| Entry {
-                    at: At(entry.at, zone),
+                    number: entry.number,
+                    at: at(entry.at),
                     event: &entry.event,
                     actor: &entry.actor,
+                    party: &entry.party,
+                    way: &entry.way,
                     note: &entry.note,
+                    recorded: entry.recorded.map(at),
+                    eta: entry.eta.map(at),
+                    corrects: entry.corrects,
                 })
                 .collect(),
         }

@@ -36,12 +36,16 @@ pub enum NoticeKind {
     Changed,
     Acknowledged,
     Overdue,
+    /// A party promised to be done by now.
+    PromiseDue,
     Restored,
     /// Links failed again before it was closed.
     Relapsed,
     /// It goes on as a part of another one.
     Merged,
     Closed,
+    /// Taken back (更正): it was false or wrongly classed.
+    Annulled,
 }
 
 impl NoticeKind {
@@ -49,15 +53,18 @@ impl NoticeKind {
     pub fn of(effect: &EffectKind) -> Option<Self> {
         match effect {
             // Told when its grace ends.
-            EffectKind::Opened | EffectKind::Left => None,
+            EffectKind::Opened | EffectKind::Noted | EffectKind::Left => None,
             EffectKind::Announced => Some(Self::Opened),
             EffectKind::Changed | EffectKind::TierRaised => Some(Self::Changed),
             EffectKind::Merged { .. } => Some(Self::Merged),
-            EffectKind::Acknowledged => Some(Self::Acknowledged),
+            EffectKind::Acknowledged { .. } => Some(Self::Acknowledged),
             EffectKind::Overdue { .. } => Some(Self::Overdue),
             EffectKind::Restored => Some(Self::Restored),
             EffectKind::Relapsed => Some(Self::Relapsed),
             EffectKind::Closed => Some(Self::Closed),
+            EffectKind::PromiseDue { .. } => Some(Self::PromiseDue),
+            EffectKind::Annulled => Some(Self::Annulled),
+            EffectKind::Resolved { .. } => Some(Self::Changed),
         }
     }
 
@@ -70,8 +77,10 @@ impl NoticeKind {
             Self::Overdue => "overdue",
             Self::Restored => "restored",
             Self::Relapsed => "relapsed",
+            Self::PromiseDue => "promise_due",
             Self::Merged => "merged",
             Self::Closed => "closed",
+            Self::Annulled => "annulled",
         }
     }
 }
@@ -117,6 +126,13 @@ pub fn route(incident: &Incident, kind: NoticeKind, channels: &[Channel], now: T
     told.map(notice).collect()
 }
 
+/// The incident that a notice of this key announces; `None`: it tells of something else.
+pub fn announces(key: &str) -> Option<&str> {
+    let mut parts = key.split('/');
+    let (incident, _channel, kind) = (parts.next()?, parts.next()?, parts.next()?);
+    (kind == NoticeKind::Opened.as_str()).then_some(incident)
+}
+
 /// One sentence for people: what is broken, where, and how much of it.
 pub fn summary(incident: &Incident, inventory: &Inventory, simulated: bool) -> Message {
     match incident.kind {
@@ -134,10 +150,7 @@ pub fn summary(incident: &Incident, inventory: &Inventory, simulated: bool) -> M
 
 /// When it began, which deadlines run, and which links it is about.
 pub fn description(incident: &Incident, zone: Tz) -> Message {
-    let deadline = |name: &str| {
-        let running = incident.clocks.iter().filter(|clock| clock.clock == name && clock.stopped.is_none());
-        running.map(|clock| clock.deadline).min().map(|at| at.rfc3339(zone))
-    };
+    let deadline = |name: &str| incident.running(name).map(|clock| clock.deadline.rfc3339(zone));
     Message::IncidentDescription {
         began: incident.began.rfc3339(zone),
         response: deadline("response"),
@@ -188,6 +201,8 @@ mod tests {
         let opened = keys(&incident, NoticeKind::Opened);
         assert_eq!(opened, [format!("{}/am-1/opened/1", incident.id), format!("{}/desk/opened/1", incident.id)]);
         assert_eq!(keys(&incident, NoticeKind::Opened), opened, "the same change has the same key");
+        assert_eq!(announces(&opened[1]), Some(incident.id.as_str()));
+        assert_eq!(announces(&keys(&incident, NoticeKind::Restored)[0]), None);
         assert_eq!(keys(&incident, NoticeKind::Acknowledged).len(), 1);
         let restored = keys(&incident, NoticeKind::Restored);
         incident.timeline.push(incident.timeline[0].clone());

@@ -31,7 +31,7 @@ use super::{
 use crate::{
     api::Asked,
     clock::{Clock, thread_cpu},
-    command::{Action, Command, Refusal, Reply},
+    command::{Action, Command, Refusal, Reply, Resolution},
     diagnostic::Diagnostic,
     export,
     incident::{
@@ -39,7 +39,7 @@ use crate::{
         World,
     },
     judge::rule::Alarms,
-    ledger::Account,
+    ledger::{Account, Measured},
     notify::{
         self, Channel, Notice, NoticeKind,
         channels::{self, Outbox, Outcome},
@@ -49,7 +49,7 @@ use crate::{
     snapshot::{EngineView, Feed, LinkLabels, LinkView, Ready, ReloadView, Snapshot},
     store::{Attempt, Batch, Delivery, LogEntry, Recovered, Store, StoredAccount, StoredPoint},
     text::Language,
-    units::{Mono, Now},
+    units::{Mono, Now, Timestamp},
 };
 
 /// Longest wait for a block: commands and timers are looked at as often, also when nothing probes.
@@ -203,7 +203,7 @@ impl Loop {
                 self.obey(command, reply, &feed, now);
             }
             while let Ok(outcome) = outcomes.try_recv() {
-                self.keep(|keeping| keeping.batch.deliveries.push(delivery(outcome, now)));
+                self.delivered(outcome, now);
             }
             for control in controls.try_iter() {
                 match control {
@@ -218,6 +218,17 @@ impl Loop {
             }
             self.commit();
         }
+    }
+
+    /// An accepted first notice is an event of its incident; how every notice ended is stored.
+    fn delivered(&mut self, outcome: Outcome, now: Now) {
+        if matches!(outcome.result, channels::Delivery::Delivered)
+            && let Some(incident) = notify::announces(&outcome.key)
+        {
+            let (incident, channel) = (incident.to_owned(), outcome.channel.clone());
+            self.tell(Input::Notified { incident, party: "operator".to_owned(), channel, at: now.utc }, now);
+        }
+        self.keep(|keeping| keeping.batch.deliveries.push(delivery(outcome, now)));
     }
 
     fn read_clock(&mut self) -> Now {
@@ -286,6 +297,9 @@ impl Loop {
             let Some(record) = keeping.incidents.get(&incident).map(Arc::clone) else { continue };
             tracing::info!(incident = record.id, ?kind, tier = record.tier, scope = record.scope.kind, "incident");
             keeping.send(&record, &kind, now);
+            if let EffectKind::Resolved { verdict: Resolution::Outage, since, .. } = kind {
+                self.call_down(since, now);
+            }
             let opened = matches!(kind, EffectKind::Opened);
             match changed.iter_mut().find(|(id, _)| *id == incident) {
                 Some((_, known)) => *known |= opened,
@@ -298,6 +312,16 @@ impl Loop {
             keeping.batch.incidents.retain(|waiting| waiting.id != record.id);
             keeping.batch.incidents.push((*record).clone());
             self.tell_of(&record, opened, now);
+        }
+    }
+
+    /// A loss of sight was an outage: what nobody could see since then was down.
+    fn call_down(&mut self, since: Timestamp, now: Now) {
+        for number in 0..self.accounts.len() {
+            if self.accounts[number].measured() == Measured::Unknown {
+                self.accounts[number].measure(Measured::Down, since, now.utc);
+                self.store_account(number);
+            }
         }
     }
 
@@ -318,7 +342,13 @@ impl Loop {
         let answer = match &mut self.keeping {
             None => Reply::Refused(Refusal::NotKept),
             Some(keeping) => {
-                let (answer, effects) = keeping.incidents.obey(&command, now);
+                let world = World {
+                    inventory: &self.field.loaded.inventory,
+                    contract: &self.field.loaded.contract,
+                    scopes: &self.scopes,
+                    states: &self.field.states,
+                };
+                let (answer, effects) = keeping.incidents.obey(&command, now, &world);
                 self.log(now, "command", &command.actor, json!({ "command": command, "reply": answer }));
                 self.carry_out(effects, now);
                 answer

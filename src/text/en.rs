@@ -139,7 +139,12 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         // ---- incident
         ClockRuns => write!(out, "running"),
         ClockStopped { at } => write!(out, "stopped at {at}"),
+        ClockName { clock, party } => match party.as_str() {
+            "operator" => write!(out, "{clock}"),
+            party => write!(out, "{clock} ({party})"),
+        },
         CommandRefused { code, title } => write!(out, "{title} ({code})"),
+        Corrects { entry } => write!(out, "corrects {entry}"),
         DaemonNotReached { url, reason } => write!(out, "{url} is not reached: {reason}"),
         Done => write!(out, "recorded"),
         // ---- inventory

@@ -253,10 +253,19 @@ pub enum Message {
     ClockStopped {
         at: String,
     },
+    /// A clock of an incident: as the contract calls it, and whose.
+    ClockName {
+        clock: String,
+        party: String,
+    },
     CommandRefused {
         code: String,
         /// In English, from the daemon: for codes without words of their own.
         title: String,
+    },
+    /// This entry of a timeline puts that one right.
+    Corrects {
+        entry: u64,
     },
     DaemonNotReached {
         url: String,

@@ -124,15 +124,49 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         // ---- incident
         ClockRuns => write!(out, "计时中"),
         ClockStopped { at } => write!(out, "已于 {at} 停止"),
+        ClockName { clock, party } => {
+            out.write_str(match clock.as_str() {
+                "response" => "响应",
+                "register" => "登记",
+                "diagnosis" => "诊断",
+                "plan" => "方案",
+                "remote" => "远程处理",
+                "on_site" => "到场",
+                "begin" => "开始恢复",
+                "workaround" => "应急处理",
+                "restore" => "恢复",
+                "data_restore" => "数据恢复",
+                "device_swap" => "设备更换",
+                "report" => "报告",
+                "feedback" => "反馈",
+                "analysis" => "分析报告",
+                other => other,
+            })?;
+            match party.as_str() {
+                "operator" => Ok(()),
+                "customer" => write!(out, "（用户方）"),
+                party => write!(out, "（{party}）"),
+            }
+        }
         CommandRefused { code, title } => match code.as_str() {
             "no_such_incident" => write!(out, "没有这个故障编号"),
             "already_acknowledged" => write!(out, "已有人响应"),
             "not_restored" => write!(out, "故障尚未恢复，不能关闭"),
             "already_closed" => write!(out, "故障已关闭"),
             "no_actor" => write!(out, "须写明操作人，1 至 64 个字"),
+            "no_such_party" => write!(out, "该方与此故障无关"),
+            "wrong_time" => write!(out, "时间应在故障开始之后、现在之前；承诺时间应在现在之后"),
+            "no_such_entry" => write!(out, "没有由人填写的这一条记录"),
+            "timeline_full" => write!(out, "该故障的人工记录已满"),
+            "no_such_condition" => write!(out, "合同没有这一关闭条件"),
+            "unconfirmed" => write!(out, "合同要求的关闭条件尚未全部确认"),
+            "already_annulled" => write!(out, "故障已撤销"),
+            "needs_two" => write!(out, "撤销须写明理由，并由两人签名"),
+            "nothing_to_resolve" => write!(out, "只有尚未定性的疑似全网中断可以定性"),
             "not_kept" => write!(out, "该进程不记故障（--exporter-only）"),
             code => write!(out, "{title}（{code}）"),
         },
+        Corrects { entry } => write!(out, "更正第 {entry} 条"),
         DaemonNotReached { url, reason } => write!(out, "连不上 {url}：{reason}"),
         Done => write!(out, "已记录"),
         // ---- inventory

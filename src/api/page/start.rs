@@ -159,10 +159,7 @@ fn states(frame: &Frame, snapshot: &Snapshot) -> Vec<(&'static str, String, usiz
 
 impl IncidentRow {
     fn new(frame: &Frame, incident: &Incident, inventory: &Inventory) -> Self {
-        let running = |name: &str| {
-            let clocks = incident.clocks.iter().filter(|clock| clock.clock == name && clock.stopped.is_none());
-            clocks.min_by_key(|clock| clock.deadline).map(|clock| Countdown::new(frame, clock))
-        };
+        let running = |name: &str| incident.running(name).map(|clock| Countdown::new(frame, clock));
         Self {
             id: incident.id.clone(),
             open: incident.phase == IncidentPhase::Open,
@@ -182,7 +179,7 @@ impl IncidentRow {
             },
             down: incident.links.iter().filter(|(_, down)| *down).count(),
             links: incident.links.len(),
-            acknowledged: incident.acknowledged.as_ref().map(|by| by.actor.clone()),
+            acknowledged: incident.acknowledged().map(|by| by.actor.clone()),
             response: running("response"),
             restore: running("restore"),
         }

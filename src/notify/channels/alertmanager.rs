@@ -174,10 +174,8 @@ impl Worker {
     }
 
     fn alert(&self, labels: &Labels, incident: &Incident, world: &World, now: Timestamp) -> Value {
-        let deadline = |name: &str| {
-            let running = incident.clocks.iter().filter(|clock| clock.clock == name && clock.stopped.is_none());
-            running.map(|clock| clock.deadline).min().map(|at| at.rfc3339(world.zone)).unwrap_or_default()
-        };
+        let deadline =
+            |name: &str| incident.running(name).map(|clock| clock.deadline.rfc3339(world.zone)).unwrap_or_default();
         let language = self.words.language;
         json!({
             "labels": labels,

@@ -108,7 +108,7 @@ fn alertmanager(url: String) -> Setup {
 /// The incident one step later.
 fn later(incident: &Incident, change: impl FnOnce(&mut Incident)) -> Incident {
     let mut next = incident.clone();
-    let entry = TimelineEntry { at: next.opened, event: "grouped".into(), actor: "linkpatrol".into(), note: "".into() };
+    let entry = TimelineEntry { at: next.opened, event: "grouped".into(), ..TimelineEntry::default() };
     next.timeline.push(entry);
     change(&mut next);
     next

@@ -1,0 +1,90 @@
+//! The end of an incident by people's word: the contract's conditions, closing, annulment.
+
+use super::{
+    ActedBy, Annulment, Confirmation, EffectKind, IncidentPhase, Incidents, TimelineEntry, World, case::Case,
+    people::name,
+};
+use crate::{command::Refusal, units::Now};
+
+impl Incidents {
+    /// A person confirms a condition for closing.
+    pub(super) fn confirm(
+        &mut self,
+        incident: &str,
+        condition: &str,
+        by: ActedBy,
+        world: &World<'_>,
+    ) -> Result<(), Refusal> {
+        let (number, case) = self.spoken_of(incident)?;
+        let known = conditions(world);
+        if !known.iter().any(|known| known == condition) {
+            return Err(Refusal::NoSuchCondition { known });
+        }
+        match case.incident.phase {
+            IncidentPhase::Open => return Err(Refusal::NotRestored),
+            IncidentPhase::Closed => return Err(Refusal::AlreadyClosed),
+            IncidentPhase::Restored => {}
+        }
+        case.write(said("confirmed", condition, &by));
+        case.record().confirmations.push(Confirmation { condition: condition.to_owned(), by });
+        self.tell(number, EffectKind::Noted);
+        Ok(())
+    }
+
+    pub(super) fn close_by(&mut self, incident: &str, by: ActedBy, now: Now, world: &World<'_>) -> Result<(), Refusal> {
+        let (number, case) = self.spoken_of(incident)?;
+        match case.incident.phase {
+            IncidentPhase::Open => return Err(Refusal::NotRestored),
+            IncidentPhase::Closed => return Err(Refusal::AlreadyClosed),
+            IncidentPhase::Restored => {}
+        }
+        let missing = unconfirmed(case, world);
+        if !missing.is_empty() {
+            return Err(Refusal::Unconfirmed { missing });
+        }
+        self.close(number, Some(by), now);
+        Ok(())
+    }
+
+    /// Takes an incident back: two people say that it was false or wrongly classed. It ends, and stays in the record.
+    pub(super) fn annul(&mut self, incident: &str, second: &str, by: ActedBy, now: Now) -> Result<(), Refusal> {
+        let (number, case) = self.spoken_of(incident)?;
+        if case.incident.annulled.is_some() {
+            return Err(Refusal::AlreadyAnnulled);
+        }
+        let second = name(second).filter(|second| *second != by.actor && !by.note.is_empty());
+        let second = second.ok_or(Refusal::NeedsTwo)?;
+        let note = format!("{} ({second})", by.note);
+        case.write(TimelineEntry { note, ..said("annulled", "", &by) });
+        case.stop_all(now.utc);
+        let record = case.record();
+        record.annulled = Some(Annulment { by: by.clone(), second });
+        if record.phase != IncidentPhase::Closed {
+            self.close(number, Some(by), now);
+        }
+        self.tell(number, EffectKind::Annulled);
+        Ok(())
+    }
+}
+
+/// Conditions of the contract for closing.
+fn conditions(_world: &World<'_>) -> Vec<String> {
+    vec![]
+}
+
+/// Conditions that nobody has confirmed yet.
+pub(super) fn unconfirmed(case: &Case, world: &World<'_>) -> Vec<String> {
+    let confirmed = |condition: &String| case.incident.confirmations.iter().any(|one| one.condition == *condition);
+    conditions(world).into_iter().filter(|condition| !confirmed(condition)).collect()
+}
+
+pub(super) fn said(event: &str, note: &str, by: &ActedBy) -> TimelineEntry {
+    TimelineEntry {
+        at: by.at,
+        event: event.to_owned(),
+        actor: by.actor.clone(),
+        note: if by.note.is_empty() { note.to_owned() } else { format!("{note} {}", by.note).trim().to_owned() },
+        way: by.way.clone(),
+        ..TimelineEntry::default()
+    }
+}
