@@ -7,4 +7,5 @@ mod s03_once;
 mod s04_alertmanager;
 mod s05_showing;
 mod s06_demo;
+mod s33_rules;
 mod site;
