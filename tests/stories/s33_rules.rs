@@ -1,5 +1,7 @@
 //! Operators' rules: tried on series, written for Prometheus, and fired by a real line that loses packets.
 
+#![expect(clippy::unwrap_used, reason = "a story may stop at what should not happen")]
+
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -244,9 +246,9 @@ fn promtool_test(lines: &[Line], told: &BTreeMap<String, Vec<Value>>) -> String 
         let now = step as f64 * 10.0;
         for name in &names {
             let fires = |told: &Vec<Value>| {
-                let before =
+                let mut before =
                     told.iter().filter(|told| told["rule"] == *name && told["at_seconds"].as_f64() <= Some(now));
-                before.last().is_some_and(|told| told["what"] == "fires")
+                before.next_back().is_some_and(|told| told["what"] == "fires")
             };
             let firing = told.iter().filter(|(_, told)| fires(told)).map(|(link, _)| {
                 json!({
