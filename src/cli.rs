@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod explain;
 mod incident;
+mod journal;
 mod once;
 mod rule;
 mod serve;
@@ -69,6 +70,7 @@ pub enum Command {
     Once(once::Once),
     Incident(incident::Incident),
     Rule(rule::RuleCommand),
+    Journal(journal::Journal),
     /// Prints the completion script of a shell.
     Completions {
         shell: clap_complete::Shell,
@@ -85,6 +87,7 @@ pub fn run() -> ExitCode {
         Command::Once(once) => once.run(&global),
         Command::Incident(incident) => incident.run(&global),
         Command::Rule(rule) => rule.run(&global),
+        Command::Journal(journal) => journal.run(&global),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "linkpatrol", &mut std::io::stdout());
             ExitCode::SUCCESS
