@@ -6,7 +6,6 @@ use std::{
     ffi::CString,
     fs,
     io::{BufRead, BufReader, Write},
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -15,10 +14,9 @@ use std::{
 use linkpatrol::{
     incident::{Incident, IncidentKind, IncidentPhase, Scope},
     inventory::{LinkId, Role},
-    journal::{Content, Digest, Entry, Record, Start},
     notify::{Notice, NoticeKind},
-    store::{Attempt, Batch, Delivery, Options, Recovered, Store, StoreError, StoredAccount, StoredPoint},
-    units::{Now, Timestamp},
+    store::{Attempt, Batch, Delivery, LogEntry, Options, Recovered, Store, StoreError, StoredAccount, StoredPoint},
+    units::Timestamp,
 };
 use rusqlite::Connection;
 use serde_json::json;
@@ -64,16 +62,17 @@ fn notice(key: &str) -> Notice {
     }
 }
 
-fn entry(number: u64) -> Entry {
-    Entry { at: Timestamp(1), kind: "test".into(), payload: json!({ "number": number }).to_string() }
+fn entry(number: u64) -> LogEntry {
+    let (event, detail) = ("test".to_owned(), json!({ "number": number }));
+    LogEntry { at: Timestamp(1), event, subject: String::new(), detail }
 }
 
 fn logged(number: u64) -> Batch {
-    Batch { entries: vec![entry(number)], heartbeat: Some(Timestamp(1_000)), ..Batch::default() }
+    Batch { log: vec![entry(number)], heartbeat: Some(Timestamp(1_000)), ..Batch::default() }
 }
 
 fn point(link: &str, losses: u64) -> StoredPoint {
-    StoredPoint { link: LinkId::parse(link).unwrap(), role: Role::Far, state: json!({ "losses": losses }) }
+    StoredPoint { link: LinkId::parse(link).unwrap(), role: Role::Far, state: json!({ "losses": losses }).to_string() }
 }
 
 fn open(folder: &Path) -> (Store, Recovered) {
@@ -89,9 +88,8 @@ fn refused(folder: &Path) -> StoreError {
 
 /// Numbers of [`logged`] that the journal in `folder` holds.
 fn numbers(store: &Store) -> Vec<u64> {
-    let links = store.reader().unwrap().entries(0, u32::MAX).unwrap();
-    let payloads = links.iter().map(|link| serde_json::from_str::<serde_json::Value>(&link.entry.payload).unwrap());
-    payloads.filter_map(|payload| payload["number"].as_u64()).collect()
+    let lines = store.reader().unwrap().log(0, u32::MAX).unwrap();
+    lines.iter().filter_map(|(_, entry)| entry.detail["number"].as_u64()).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test of real disks lives in real time")]
@@ -108,8 +106,11 @@ fn a_restart_finds_everything_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let (store, first) = open(folder.path());
     assert!(first.heartbeat.is_none() && first.incidents.is_empty());
-    let account =
-        StoredAccount { link: LinkId::parse("LL-0001").unwrap(), month: "2026-11".into(), account: json!({ "up": 7 }) };
+    let account = StoredAccount {
+        link: LinkId::parse("LL-0001").unwrap(),
+        month: "2026-11".into(),
+        account: json!({ "up": 7 }).to_string(),
+    };
     store.commit(Batch {
         incidents: vec![incident("01A", None), incident("01B", Some(5_000)), incident("01C", Some(90_000))],
         points: vec![point("LL-0001", 3)],
@@ -146,57 +147,6 @@ fn a_restart_finds_everything_as_it_was() {
     assert!(found.away.unwrap() < SOON, "the same boot: the time away is known exactly");
     assert_eq!(numbers(&store), [1]);
     assert_eq!(store.reader().unwrap().incident("01B").unwrap(), Some(incident("01B", Some(5_000))));
-}
-
-#[test]
-fn the_chain_goes_on_over_a_restart_and_anchors_are_laid_for_others() {
-    let folder = tempfile::tempdir().unwrap();
-    let files = Content::new(b"id,cid\n".to_vec());
-    let found = Content::new(b"[]".to_vec());
-    let start = Start {
-        now: Now::default(),
-        version: "1".into(),
-        seed: 7,
-        leave_after: 0,
-        world: files.hash,
-        incidents: found.hash,
-        alive: None,
-    };
-    let started = Record::Start(start).into_entry(Timestamp(5));
-    let (store, _) = open(folder.path());
-    let anchor = Some(("2026-11-22".to_owned(), Timestamp(9)));
-    let contents = vec![files.clone(), found.clone()];
-    let ticket = store.commit(Batch { entries: vec![started], contents, anchor, ..Batch::default() });
-    assert!(store.wait(ticket, SOON));
-    let status = store.status().journal;
-    assert_eq!((status.head.number, status.oldest), (1, Some(Timestamp(5))));
-    assert_eq!(status.anchored, Some(("2026-11-22".to_owned(), Timestamp(9))));
-    drop(store);
-
-    let (store, _) = open(folder.path());
-    assert_eq!(store.status().journal.anchored, Some(("2026-11-22".to_owned(), Timestamp(9))));
-    assert!(store.wait(store.commit(logged(2)), SOON));
-    let reader = store.reader().unwrap();
-    let laid = fs::read(folder.path().join("anchors/2026-11-22.json")).unwrap();
-    let audit = reader.audit(vec![serde_json::from_slice(&laid).unwrap()], None).unwrap();
-    assert_eq!((audit.entries, audit.seals, audit.contents, audit.faults), (2, 2, 2, vec![]));
-    assert_eq!(reader.content(files.hash).unwrap(), Some(files.bytes));
-    assert_eq!(reader.content(Digest::default()).unwrap(), None);
-    let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode("journal.key"), mode("journal.pub")), (0o600, 0o644));
-
-    // A folder that takes no anchors is told of, and tried again.
-    drop(store);
-    fs::remove_dir_all(folder.path().join("anchors")).unwrap();
-    fs::write(folder.path().join("anchors"), "").unwrap();
-    let (store, _) = open(folder.path());
-    let anchor = |day: &str| Batch { anchor: Some((day.into(), Timestamp(10))), ..Batch::default() };
-    assert!(store.wait(store.commit(anchor("2026-11-23")), SOON));
-    assert!(store.status().journal.anchor_error.is_some() && store.status().healthy);
-    fs::remove_file(folder.path().join("anchors")).unwrap();
-    assert!(store.wait(store.commit(anchor("2026-11-23")), SOON));
-    let status = store.status().journal;
-    assert_eq!((status.anchored.unwrap().0.as_str(), status.anchor_error), ("2026-11-23", None));
 }
 
 #[test]
@@ -252,7 +202,7 @@ fn files_of_others_are_refused_and_left_as_they_were() {
     let cases = [
         (
             &newer as &dyn Fn(&Path),
-            "is of format 99, written by a newer linkpatrol (9.9.9); this one knows up to format 2",
+            "is of format 99, written by a newer linkpatrol (9.9.9); this one knows up to format 1",
         ),
         (&foreign, "is not a state file of linkpatrol"),
         (&garbage, "is damaged"),
@@ -284,9 +234,6 @@ fn a_full_disk_loses_no_incident_and_heals_by_itself() {
     let Some(disk) = SmallDisk::mount("size=6m") else { return };
     let (store, _) = open(&disk.0);
     assert!(store.wait(store.commit(logged(0)), SOON));
-    // A second start has small logs: those of the first, folded in, would give enough space to take the reserve back.
-    drop(store);
-    let (store, _) = open(&disk.0);
 
     disk.fill();
     // Accounts and log lines until the disk notices; the journal then goes on in the reserve.
@@ -303,7 +250,7 @@ fn a_full_disk_loses_no_incident_and_heals_by_itself() {
 
     // The reserve is eaten by somebody else: nothing can be written, everything waits, nobody is blocked.
     disk.fill();
-    let block = Batch { entries: (0..2_000).map(|_| entry(0)).collect(), ..Batch::default() };
+    let block = Batch { log: (0..2_000).map(|_| entry(0)).collect(), ..Batch::default() };
     wait_for("the journal to be refused", || {
         let ticket = store.commit(block.clone());
         !store.wait(ticket, Duration::from_millis(300))
@@ -385,7 +332,8 @@ fn a_kill_in_the_middle_keeps_every_acknowledged_commit() {
         let numbers = numbers(&store);
         assert!(numbers.contains(&acknowledged), "round {round}: {acknowledged} was acknowledged and is not there");
         assert!(found.incidents.len() > usize::try_from(acknowledged).unwrap() && found.incidents.len() >= begun);
-        let state = found.points[0].state["losses"].as_u64().unwrap();
+        let state: serde_json::Value = serde_json::from_str(&found.points[0].state).unwrap();
+        let state = state["losses"].as_u64().unwrap();
         assert!(state >= acknowledged, "round {round}: state {state} is older than what was acknowledged");
     }
 }

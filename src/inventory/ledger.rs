@@ -40,6 +40,8 @@ pub(super) fn read(ledgers: &[Source], inventory: &mut Inventory, names_whole: b
         link.first_point = PointIndex(next);
         next += crate::diagnostic::count(link.points.len());
     }
+    // A hundred thousand links grow to twice the room they need.
+    links.shrink_to_fit();
     inventory.links = links;
 }
 

@@ -15,7 +15,6 @@ pub mod field;
 pub mod load;
 mod naming;
 mod publish;
-mod recorder;
 mod recover;
 mod turn;
 mod watch;

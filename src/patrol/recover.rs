@@ -16,7 +16,7 @@ pub fn points(field: &mut Field, recovered: &Recovered, now: Now) {
     let stored: HashMap<(&LinkId, Role), StoredPoint> = recovered
         .points
         .iter()
-        .filter_map(|point| Some(((&point.link, point.role), serde_json::from_value(point.state.clone()).ok()?)))
+        .filter_map(|point| Some(((&point.link, point.role), serde_json::from_str(&point.state).ok()?)))
         .collect();
     let loaded = std::sync::Arc::clone(&field.loaded);
     for link in &loaded.inventory.links {
@@ -38,7 +38,7 @@ pub fn accounts(
     let mut stored: HashMap<&LinkId, Account> = recovered
         .iter()
         .flat_map(|recovered| &recovered.accounts)
-        .filter_map(|account| Some((&account.link, serde_json::from_value(account.account.clone()).ok()?)))
+        .filter_map(|account| Some((&account.link, serde_json::from_str(&account.account).ok()?)))
         .collect();
     let heartbeat = recovered.and_then(|recovered| recovered.heartbeat.as_ref()).map_or(now, |beat| beat.utc);
     let mut account = |id| {

@@ -6,7 +6,6 @@ use serde_json::Value;
 use crate::{
     incident::Incident,
     inventory::{LinkId, Role},
-    journal::{Content, Entry, Person},
     notify::Notice,
     units::Timestamp,
 };
@@ -22,13 +21,7 @@ pub struct Batch {
     /// New in the outbox. A key that is there already is left as it is.
     pub notices: Vec<Notice>,
     pub deliveries: Vec<Delivery>,
-    /// For the journal, in order.
-    pub entries: Vec<Entry>,
-    /// What entries refer to, with them or before them.
-    pub contents: Vec<Content>,
-    pub people: Vec<Person>,
-    /// Sign where the chain stands after the entries: for this civil day.
-    pub anchor: Option<(String, Timestamp)>,
+    pub log: Vec<LogEntry>,
     /// Time of this turn: "we were alive then".
     pub heartbeat: Option<Timestamp>,
 }
@@ -41,10 +34,7 @@ impl Batch {
             && self.accounts.is_empty()
             && self.notices.is_empty()
             && self.deliveries.is_empty()
-            && self.entries.is_empty()
-            && self.contents.is_empty()
-            && self.people.is_empty()
-            && self.anchor.is_none()
+            && self.log.is_empty()
             && self.heartbeat.is_none()
     }
 }
@@ -54,8 +44,8 @@ impl Batch {
 pub struct StoredPoint {
     pub link: LinkId,
     pub role: Role,
-    /// The judge's own stored form.
-    pub state: Value,
+    /// The judge's own stored form, as JSON text: a hundred thousand may wait for the disk, and text is small.
+    pub state: String,
 }
 
 /// Account of one link in one civil month.
@@ -64,8 +54,8 @@ pub struct StoredAccount {
     pub link: LinkId,
     /// `2026-11`, in the contract's time zone.
     pub month: String,
-    /// The ledger's own stored form.
-    pub account: Value,
+    /// The ledger's own stored form, as JSON text.
+    pub account: String,
 }
 
 /// What became of trying to deliver a notice of the outbox.
@@ -86,6 +76,17 @@ pub enum Attempt {
     Failed { reason: String },
     /// It leaves the outbox undelivered: overtaken, or its channel is gone.
     GivenUp { reason: String },
+}
+
+/// One line of the append-only log of events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogEntry {
+    pub at: Timestamp,
+    /// Such as `link_state`, `command`, `clock_step`, `reload`, `start`, `stop`.
+    pub event: String,
+    /// Id of what it is about; empty when it is about this process.
+    pub subject: String,
+    pub detail: Value,
 }
 
 /// A sign of life: what lies between the last one and the next start is unknown.

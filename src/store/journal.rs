@@ -3,17 +3,15 @@
 use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, Transaction, params};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::{
     incident::Incident,
     inventory::{LinkId, Role},
-    journal::SigningKey,
     notify::Notice,
     store::{
         StoreError,
         batch::{Attempt, StoredPoint},
-        chain,
         database::{Database, Format},
         pending::JournalRows,
     },
@@ -23,8 +21,7 @@ use crate::{
 static FORMAT: Format = Format {
     file: "journal.db",
     application: 0x4C50_4A4C, // "LPJL"
-    steps: &[
-        "
+    steps: &["
         CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
         CREATE TABLE incident (id TEXT PRIMARY KEY, phase TEXT NOT NULL, began INTEGER NOT NULL, closed INTEGER,
                                json TEXT NOT NULL) WITHOUT ROWID;
@@ -38,16 +35,13 @@ static FORMAT: Format = Format {
         CREATE TABLE log (number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, event TEXT NOT NULL,
                           subject TEXT NOT NULL, detail TEXT NOT NULL);
         CREATE INDEX log_at ON log (at);
-    ",
-        chain::TABLES,
-    ],
+    "],
     synchronous: "FULL",
 };
 
 /// Closed incidents, and notices about them, are kept for 26 months: two contract years and the settlement after them.
 const INCIDENTS_KEPT: Duration = Duration::from_hours(26 * 31 * 24);
-/// So is the journal. Format 1 had a log of events instead of it: raw evidence, which is kept for 184 days.
-const ENTRIES_KEPT: Duration = INCIDENTS_KEPT;
+/// The log of events is raw evidence, which is kept for 184 days: half a year.
 const LOG_KEPT: Duration = Duration::from_hours(184 * 24);
 /// Rows that one pruning may delete from a table, so that it never holds up commits for long.
 const PRUNE_MOST: u32 = 10_000;
@@ -76,7 +70,7 @@ pub(super) fn write(transaction: &Transaction, rows: &JournalRows) -> rusqlite::
          ON CONFLICT (link, role) DO UPDATE SET json = excluded.json",
     )?;
     for ((link, role), state) in &rows.points {
-        statement.execute(params![link.as_str(), role.as_str(), state.to_string()])?;
+        statement.execute(params![link.as_str(), role.as_str(), state])?;
     }
     let mut statement = transaction.prepare_cached(
         "INSERT INTO outbox (key, channel, created, json) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key) DO NOTHING",
@@ -85,7 +79,14 @@ pub(super) fn write(transaction: &Transaction, rows: &JournalRows) -> rusqlite::
         statement.execute(params![key, notice.channel, notice.created.0, json(notice)?])?;
     }
     write_deliveries(transaction, rows)?;
-    chain::append(transaction, rows)
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO log (number, at, event, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT (number) DO NOTHING",
+    )?;
+    for (number, entry) in &rows.log {
+        statement.execute(params![number, entry.at.0, entry.event, entry.subject, entry.detail.to_string()])?;
+    }
+    Ok(())
 }
 
 fn write_deliveries(transaction: &Transaction, rows: &JournalRows) -> rusqlite::Result<()> {
@@ -113,12 +114,9 @@ pub(super) fn prove(transaction: &Transaction) -> rusqlite::Result<()> {
 }
 
 /// Deletes what is older than it has to be kept.
-pub(super) fn prune(transaction: &Transaction, key: &SigningKey, now: Timestamp) -> rusqlite::Result<()> {
+pub(super) fn prune(transaction: &Transaction, now: Timestamp) -> rusqlite::Result<()> {
     let before = |kept: Duration| now.0.saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX));
-    chain::prune(transaction, key, Timestamp(before(ENTRIES_KEPT)), PRUNE_MOST, now)?;
-    // An incident stays as long as the journal speaks of it.
-    let oldest = chain::oldest(transaction)?.map_or(i64::MAX, |at| at.0);
-    let (incidents, log) = (before(INCIDENTS_KEPT).min(oldest), before(LOG_KEPT));
+    let (incidents, log) = (before(INCIDENTS_KEPT), before(LOG_KEPT));
     for (sql, limit) in [
         ("DELETE FROM incident WHERE id IN (SELECT id FROM incident WHERE closed < ?1 LIMIT ?2)", incidents),
         ("DELETE FROM outbox WHERE key IN (SELECT key FROM outbox WHERE done < ?1 LIMIT ?2)", incidents),
@@ -147,6 +145,11 @@ pub(super) fn outbox(connection: &Connection) -> rusqlite::Result<Readable<Notic
     decoded(connection, "SELECT key, json FROM outbox WHERE done IS NULL ORDER BY created, key", [], "notice")
 }
 
+/// The highest number that a line of the log ever had; 0 when there was none.
+pub(super) fn last_log_number(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'log'", [], |row| row.get(0))
+}
+
 pub(super) fn points(connection: &Connection) -> rusqlite::Result<Readable<StoredPoint>> {
     let mut statement = connection.prepare("SELECT link, role, json FROM point")?;
     let mut rows = statement.query([])?;
@@ -154,8 +157,8 @@ pub(super) fn points(connection: &Connection) -> rusqlite::Result<Readable<Store
     while let Some(row) = rows.next()? {
         let (link, role, json): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let known = Role::ALL.into_iter().find(|known| known.as_str() == role);
-        match (LinkId::parse(&link), known, serde_json::from_str(&json)) {
-            (Some(link), Some(role), Ok(state)) => points.push(StoredPoint { link, role, state }),
+        match (LinkId::parse(&link), known, serde_json::from_str::<IgnoredAny>(&json)) {
+            (Some(link), Some(role), Ok(_)) => points.push(StoredPoint { link, role, state: json }),
             _ => unreadable.push(format!("point {link} {role}")),
         }
     }
@@ -205,7 +208,7 @@ mod tests {
                     hours(24),
                     hours(26 * 31 * 24 - 184 * 24 + 1)
                 ))?;
-                prune(file, &SigningKey::generate().unwrap(), Timestamp(hours(26 * 31 * 24 + 1)))
+                prune(file, Timestamp(hours(26 * 31 * 24 + 1)))
             })
             .unwrap();
         let mut left = |sql: &str| journal.read(|file| file.query_row(sql, [], |row| row.get::<_, String>(0))).unwrap();

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use serde::de::IgnoredAny;
 
 use crate::{
     inventory::LinkId,
@@ -42,7 +43,7 @@ pub(super) fn write(transaction: &Transaction, rows: &SeriesRows) -> rusqlite::R
          ON CONFLICT (month, link) DO UPDATE SET json = excluded.json",
     )?;
     for ((link, month), account) in &rows.accounts {
-        statement.execute(params![month, link.as_str(), account.to_string()])?;
+        statement.execute(params![month, link.as_str(), account])?;
     }
     if let Some(beat) = &rows.heartbeat {
         transaction.execute(
@@ -64,8 +65,8 @@ pub(super) fn accounts(connection: &Connection) -> rusqlite::Result<Readable<Sto
     let (mut accounts, mut unreadable) = (vec![], vec![]);
     while let Some(row) = rows.next()? {
         let (link, month, json): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        match (LinkId::parse(&link), serde_json::from_str(&json)) {
-            (Some(link), Ok(account)) => accounts.push(StoredAccount { link, month, account }),
+        match (LinkId::parse(&link), serde_json::from_str::<IgnoredAny>(&json)) {
+            (Some(link), Ok(_)) => accounts.push(StoredAccount { link, month, account: json }),
             _ => unreadable.push(format!("account {link} {month}")),
         }
     }
