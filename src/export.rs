@@ -9,7 +9,7 @@ pub(crate) mod fixture;
 mod links;
 mod text;
 
-use std::{collections::BTreeMap, fmt::Write, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeMap, fmt::Write, sync::Arc};
 
 use self::{
     families::*,
@@ -20,7 +20,7 @@ use crate::{
     inventory::{Inventory, Link},
     judge::rule::PhaseName,
     snapshot::{LinkLabels, Snapshot},
-    units::{Timestamp, billionths},
+    units::billionths,
 };
 
 /// Most series that one link with one point may have: the budget is 45.
@@ -31,6 +31,9 @@ const SERIES_BESIDE_LINKS: usize = 100;
 const ALARMS_PER_LINK: usize = 2;
 /// Mean length of a sample of the shipped inventory, its share of HELP and TYPE lines included.
 const BYTES_PER_SERIES: usize = 66;
+
+/// Room for one family of one chunk of links; the histogram alone needs more.
+const PART: usize = 128 << 10;
 
 /// Scopes that are always shown, at zero if need be, so that an alert on their rise has a start.
 const SCOPES: [&str; 7] = ["link", "group", "segment", "carrier", "unit", "network", "prober"];
@@ -78,15 +81,37 @@ fn link_labels(inventory: &Inventory, link: &Link) -> LinkLabels {
     LinkLabels { link: format!("link=\"{}\"", link.id), info }
 }
 
-/// Appends everything to `out`. A buffer kept from the last scrape is already large enough.
-pub fn write(snapshot: &Snapshot, out: &mut String) {
-    let (_, bytes) = expected(snapshot.inventory.links.len(), snapshot.inventory.links.len());
-    out.reserve(bytes);
-    links::write(snapshot, out);
-    write_incidents(snapshot, out);
-    write_rules(snapshot, out);
-    write_coverage(snapshot, out);
-    write_ourselves(snapshot, out);
+/// One scrape, in parts of at most some hundred kilobytes: whoever reads slowly makes nobody hold all of it.
+pub struct Scrape {
+    snapshot: Arc<Snapshot>,
+    next: usize,
+}
+
+impl Scrape {
+    pub fn of(snapshot: Arc<Snapshot>) -> Self {
+        Self { snapshot, next: 0 }
+    }
+}
+
+impl Iterator for Scrape {
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        let (snapshot, number) = (&*self.snapshot, self.next);
+        let mut out = String::with_capacity(PART);
+        match number.cmp(&links::parts(snapshot)) {
+            Ordering::Less => links::write_part(snapshot, number, &mut out),
+            Ordering::Equal => {
+                write_incidents(snapshot, &mut out);
+                write_rules(snapshot, &mut out);
+                write_coverage(snapshot, &mut out);
+                write_ourselves(snapshot, &mut out);
+            }
+            Ordering::Greater => return None,
+        }
+        self.next += 1;
+        Some(out)
+    }
 }
 
 fn write_incidents(snapshot: &Snapshot, out: &mut String) {
@@ -155,15 +180,6 @@ fn write_ourselves(snapshot: &Snapshot, out: &mut String) {
     alone(out, &NAMES_FAILING, Value::Whole(engine.names_failing as u64));
     alone(out, &BUFFER, Value::Whole(engine.socket_buffer_bytes));
     labelled(out, &CPU, "stage", engine.cpu_seconds.iter().map(|&(stage, seconds)| (stage, Value::Float(seconds))));
-    if let Some(journal) = &snapshot.journal {
-        for (about, at) in [(&JOURNAL_OLDEST, journal.oldest), (&ANCHOR_AT, journal.anchored)] {
-            if let Some(Timestamp(at)) = at {
-                alone(out, about, Value::Millis(at));
-            }
-        }
-        alone(out, &JOURNAL_ENTRIES, Value::Whole(journal.entries));
-        alone(out, &ANCHORS_MISSED, Value::Whole(journal.anchors_missed));
-    }
     alone(out, &SNAPSHOT_AT, Value::Millis(snapshot.at.utc.0));
     alone(out, &RELOAD_OK, reload.successful.into());
     alone(out, &RELOAD_AT, Value::Millis(reload.last_success.0));
@@ -191,9 +207,7 @@ mod tests {
     use super::*;
 
     fn written(snapshot: &Snapshot) -> String {
-        let mut out = String::new();
-        write(snapshot, &mut out);
-        out
+        Scrape::of(Arc::new(snapshot.clone())).collect()
     }
 
     fn samples(text: &str) -> impl Iterator<Item = &str> {

@@ -1,13 +1,22 @@
 //! About this process: metrics, health, readiness, status, reload, and the description of this interface.
 
-use std::{collections::BTreeMap, fmt::Write, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    fmt::Write,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use axum::{
     Json,
+    body::{Body, Bytes},
     extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use hyper::body::Frame;
 use prometheus::TextEncoder;
 use serde::Serialize;
 use tokio::time::Duration;
@@ -15,7 +24,7 @@ use tokio::time::Duration;
 use super::{Api, incidents, problem::Problem};
 use crate::{
     command::Action,
-    export,
+    export::Scrape,
     judge::LinkState,
     snapshot::{Coverage, EngineView, Snapshot},
     units::{At, Now},
@@ -27,12 +36,23 @@ const TEXT: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "text/plai
 const STALLED: Duration = Duration::from_secs(5);
 
 pub(super) async fn metrics(State(api): State<Arc<Api>>) -> impl IntoResponse {
-    let mut out = String::new();
-    export::write(&api.feed.load(), &mut out);
-    if let Err(error) = TextEncoder::new().encode_utf8(&api.registry.gather(), &mut out) {
+    let mut ours = String::new();
+    if let Err(error) = TextEncoder::new().encode_utf8(&api.registry.gather(), &mut ours) {
         tracing::error!(%error, "cannot write the metrics about ourselves");
     }
-    (TEXT, out)
+    (TEXT, Body::new(Parts(Scrape::of(api.feed.load()).chain([ours]))))
+}
+
+/// A body that is written as it is read: a slow reader costs the memory of one part.
+struct Parts<I>(I);
+
+impl<I: Iterator<Item = String> + Unpin> hyper::body::Body for Parts<I> {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.next().map(|part| Ok(Frame::data(part.into()))))
+    }
 }
 
 /// The watchdog: fails while the loop or the scheduler stands still.
@@ -100,19 +120,6 @@ struct Status {
     incidents_open: usize,
     engine: EngineView,
     reload: Reload,
-    /// Absent with `--exporter-only`.
-    journal: Option<Journal>,
-}
-
-/// How far the journal reaches.
-#[derive(Serialize)]
-struct Journal {
-    entries: u64,
-    head: String,
-    oldest: Option<At>,
-    anchored: Option<At>,
-    anchors_missed: u64,
-    anchor_error: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -146,13 +153,5 @@ pub(super) async fn status(State(api): State<Arc<Api>>) -> impl IntoResponse {
         incidents_open: snapshot.open_incidents().count(),
         engine: snapshot.engine.clone(),
         reload: Reload { successful: snapshot.reload.successful, last_success: At(snapshot.reload.last_success, zone) },
-        journal: snapshot.journal.as_ref().map(|journal| Journal {
-            entries: journal.entries,
-            head: journal.head.clone(),
-            oldest: journal.oldest.map(|at| At(at, zone)),
-            anchored: journal.anchored.map(|at| At(at, zone)),
-            anchors_missed: journal.anchors_missed,
-            anchor_error: journal.anchor_error.clone(),
-        }),
     })
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     judge::LinkState,
     ledger::Accounted,
-    snapshot::{LinkLabels, LinkView, PointView, Snapshot},
+    snapshot::{CHUNK, LinkLabels, LinkView, PointView, Snapshot},
     units::{Ppm, Rtt, Timestamp},
     window::{RTT_EDGES_NANOS, WINDOWS},
 };
@@ -54,13 +54,26 @@ const EDGES: [&str; RTT_EDGES_NANOS.len() + 1] = [
 
 const MONTH: &str = ",period=\"month\"";
 
-pub(super) fn write(snapshot: &Snapshot, out: &mut String) {
+/// How many parts the families of links have: one for each chunk of links in each family.
+pub(super) fn parts(snapshot: &Snapshot) -> usize {
+    FAMILIES.len() * chunks(snapshot)
+}
+
+/// Every family is shown, also when there are no links.
+fn chunks(snapshot: &Snapshot) -> usize {
+    snapshot.links.len().max(1)
+}
+
+/// Appends one part; parts in rising order are the whole text.
+pub(super) fn write_part(snapshot: &Snapshot, number: usize, out: &mut String) {
     let promised = snapshot.contract.objectives.availability;
-    for (about, write_one) in &FAMILIES {
+    let ((about, write_one), chunk) = (&FAMILIES[number / chunks(snapshot)], number % chunks(snapshot));
+    if chunk == 0 {
         family(out, about);
-        for (labels, view) in snapshot.labels.iter().zip(snapshot.links()) {
-            write_one(&mut Row { out, about, labels, view, promised });
-        }
+    }
+    let views = snapshot.links.get(chunk).into_iter().flat_map(|views| views.iter());
+    for (labels, view) in snapshot.labels.iter().skip(chunk * CHUNK).zip(views) {
+        write_one(&mut Row { out, about, labels, view, promised });
     }
 }
 
