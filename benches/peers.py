@@ -7,6 +7,7 @@ processes, from /proc/<pid>/stat. Standard library only.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -28,6 +29,8 @@ TARGETS = [f"127.1.{1 + i // 250}.{1 + i % 250}" for i in range(1631)]
 TICKS = os.sysconf("SC_CLK_TCK")
 SCRAPE_EVERY = 15.0
 CITIES = [("idle", False), ("every core busy with other work", True)]
+#: Long enough for 100 000 probes against the tap.
+CITY = ["--time-limit", "75s", "--summary", "json"]
 MARKS = ("<!-- benches/run writes from here -->", "<!-- to here -->")
 
 
@@ -66,6 +69,15 @@ def total(text, name, want=""):
     return sum(float(value) for labels, value in pattern.findall(text) if want in labels)
 
 
+def histograms(text, name, label):
+    """Sum and count of each histogram of a family, by one of its labels."""
+    pattern = re.compile(rf'^{name}_(sum|count)\{{[^}}]*\b{label}="([^"]*)"[^}}]*\}} (\S+)', re.M)
+    found = {}
+    for part, key, value in pattern.findall(text):
+        found.setdefault(key, {})[part] = float(value)
+    return {key: (parts["sum"], int(parts["count"])) for key, parts in found.items()}
+
+
 class Tool:
     """A program under measurement. Subclasses say how it starts and what it has counted."""
 
@@ -98,6 +110,10 @@ class Tool:
         """CPU seconds by stage since the start, where the tool says so itself."""
         return {}
 
+    def round_trips(self):
+        """Sum of all RTTs in seconds, and how many, by address, since its start."""
+        raise NotImplementedError
+
     def spawn(self, *words):
         log = open(self.folder / f"{Path(words[0]).name}.log", "ab")
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder)
@@ -124,12 +140,14 @@ class Tool:
 class Linkpatrol(Tool):
     name = "linkpatrol"
     scrapes = True
+    targets = TARGETS
+    more_points = ()
     program = os.environ.get("LINKPATROL_BINARY", str(ROOT / "target/release/linkpatrol"))
 
     def start(self):
         port = free_port()
         self.metrics = f"http://127.0.0.1:{port}/metrics"
-        config = write_inventory(self.folder, port)
+        config = write_inventory(self.folder, port, self.targets, self.more_points)
         self.spawn(self.program, "serve", "--config.file", str(config))
 
     def counts(self):
@@ -144,6 +162,9 @@ class Linkpatrol(Tool):
         answered = total(text, "linkpatrol_link_probes_total", 'outcome="answered"')
         return answered, answered + total(text, "linkpatrol_link_probes_total", 'outcome="lost"')
 
+    def round_trips(self):
+        by_link = histograms(get(self.metrics), "linkpatrol_link_rtt_seconds", "link")
+        return {self.targets[int(link.removeprefix("LL-")) - 1]: sums for link, sums in by_link.items()}
 
     def stages(self):
         pattern = r'^linkpatrol_cpu_seconds_total\{stage="(\w+)"\} (\S+)'
@@ -158,6 +179,7 @@ class Fping(Tool):
 
     name = "fping -l -p 1000 -i 0.6"
     program = "fping"
+    output = subprocess.DEVNULL
 
     def start(self):
         targets = self.folder / "targets"
@@ -167,7 +189,7 @@ class Fping(Tool):
         process = subprocess.Popen(
             [self.program, "-l", "-p", "1000", "-i", "0.6", "-f", str(targets)],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=self.output,
             stderr=open(self.summary, "wb"),
         )
         self.processes.append(process)
@@ -185,6 +207,14 @@ class Fping(Tool):
         answered, sent = sum(int(received) for _, received in rows), sum(int(sent) for sent, _ in rows)
         self.seen = (self.seen[0] + answered, self.seen[1] + sent)
         return self.seen
+
+    def round_trips(self):
+        sums = {}
+        lines = (self.folder / "fping.lines").read_text().splitlines()
+        for found in filter(None, (re.match(r"(\S+)\s+: \[\d+\], \d+ bytes, (\S+) ms", line) for line in lines)):
+            before = sums.get(found[1], (0.0, 0))
+            sums[found[1]] = (before[0] + float(found[2]) / 1e3, before[1] + 1)
+        return sums
 
     def stop(self):
         for process in self.processes:
@@ -207,6 +237,9 @@ class SmokepingProber(Tool):
     def counts(self):
         text = get(self.metrics)
         return total(text, "smokeping_response_duration_seconds_count"), total(text, "smokeping_requests_total")
+
+    def round_trips(self):
+        return histograms(get(self.metrics), "smokeping_response_duration_seconds", "ip")
 
 
 class Blackbox(Tool):
@@ -242,13 +275,18 @@ class Blackbox(Tool):
             f"--web.listen-address=127.0.0.1:{self.prometheus}",
         )
 
-    def counts(self):
-        def ask(query):
-            text = get(f"http://127.0.0.1:{self.prometheus}/api/v1/query?" + urllib.parse.urlencode({"query": query}))
-            result = json.loads(text)["data"]["result"]
-            return float(result[0]["value"][1]) if result else 0.0
+    def ask(self, query):
+        text = get(f"http://127.0.0.1:{self.prometheus}/api/v1/query?" + urllib.parse.urlencode({"query": query}))
+        return {row["metric"].get("instance"): float(row["value"][1]) for row in json.loads(text)["data"]["result"]}
 
-        return ask("sum(sum_over_time(probe_success[1h]))"), ask("sum(count_over_time(up[1h]))")
+    def counts(self):
+        answered, asked = self.ask("sum(sum_over_time(probe_success[1h]))"), self.ask("sum(count_over_time(up[1h]))")
+        return answered.get(None, 0.0), asked.get(None, 0.0)
+
+    def round_trips(self):
+        sums = self.ask('sum_over_time(probe_icmp_duration_seconds{phase="rtt"}[1h])')
+        answered = self.ask("sum_over_time(probe_success[1h])")
+        return {address: (seconds, int(answered.get(address, 0))) for address, seconds in sums.items()}
 
 
 TOOLS = [Linkpatrol, Fping, SmokepingProber, Blackbox]
@@ -352,37 +390,121 @@ def measure_start():
             tool.stop()
 
 
-def measure_city(busy):
-    """The score of one simulated city against its truth; with every core kept busy by other work when `busy`."""
+@contextlib.contextmanager
+def other_work(busy):
+    """Keeps every core busy with other work when `busy`."""
     spin = [sys.executable, "-c", "while True: pass"]
     others = [subprocess.Popen(spin) for _ in range(os.cpu_count() if busy else 0)]
     try:
-        # Standard output is one line of JSON; exit code 1 says that the score is not perfect, which the figures show.
-        words = [Linkpatrol.program, "demo", "--time-limit", "50s", "--summary", "json", "--listen", f"127.0.0.1:{free_port()}"]
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180)
-        return json.loads(done.stdout)
+        yield
     finally:
         for other in others:
             other.kill()
             other.wait()
 
 
-def write_inventory(folder, port):
-    """The shipped city with one far point a link, on loopback; returns the configuration that measures it."""
+def measure_city(busy):
+    """The score of one simulated city against its truth."""
+    with other_work(busy):
+        # Standard output is one line of JSON; exit code 1 says that the score is not perfect, which the figures show.
+        words = [Linkpatrol.program, "demo", *CITY, "--listen", f"127.0.0.1:{free_port()}"]
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180)
+        return json.loads(done.stdout)
+
+
+def measure_round_trips(tool_class, busy, seconds=20):
+    """How far a tool's mean RTT of each target is from the tap's over the same answers, in seconds."""
+    with tempfile.TemporaryDirectory(prefix="lp-bench-") as folder:
+        folder, heard = Path(folder), Path(folder) / "heard.json"
+        tap = subprocess.Popen([sys.executable, str(ROOT / "benches/tap.py"), str(heard)], stdin=subprocess.DEVNULL)
+        tool = tool_class(folder)
+        with open(folder / "fping.lines", "w", encoding="utf-8") as lines, other_work(busy):
+            try:
+                if isinstance(tool, Fping):
+                    tool.output = lines
+                time.sleep(1)
+                tool.start()
+                wait_until(f"{tool.name} to serve", tool.ready, 180)
+                time.sleep(seconds)
+                told = None if isinstance(tool, Fping) else tool.round_trips()
+            finally:
+                tool.stop()
+                tap.terminate()
+                tap.wait(120)
+        told = told or tool.round_trips()
+        heard = json.loads(heard.read_text())
+        # The tool's count says how many of the first answers are in its sum.
+        pairs = [(told[target], heard.get(target, [])) for target in TARGETS if target in told]
+        return sorted(
+            abs(total - sum(tapped[:count])) / count
+            for (total, count), tapped in pairs
+            if 0 < count <= len(tapped)
+        )
+
+
+def measure_whole():
+    """A hundred thousand points, two on each of 50 000 links, measured, judged, kept and shown: cost and false losses."""
+    with tempfile.TemporaryDirectory(prefix="lp-bench-") as folder:
+        tool = Linkpatrol(Path(folder))
+        tool.targets = [f"127.{1 + i // 62500}.{1 + i // 250 % 250}.{1 + i % 250}" for i in range(50_000)]
+        tool.more_points = ["near"]
+        tool.start()
+        status = tool.metrics.replace("/metrics", "/api/v1/status")
+
+        def all_measured():
+            try:
+                return json.loads(get(status))["coverage"]["measured"] == len(tool.targets)
+            except OSError:
+                return False
+
+        try:
+            start = wait_until("all links to be measured once", all_measured, 120)
+            time.sleep(10)
+            (answered, ended), before = tool.picture(), self_and(status, tool)
+            for _ in range(4):
+                time.sleep(15)
+                get(tool.metrics)
+            after, (then_answered, then_ended) = self_and(status, tool), tool.picture()
+            return {
+                "start_seconds": start,
+                "cpu_share": (after["cpu"] - before["cpu"]) / (after["at"] - before["at"]),
+                "rss_bytes": resident_bytes(tool.pids()),
+                "lost": (then_ended - then_answered) - (ended - answered),
+                "probes_per_second": (after["stamped"] - before["stamped"]) / (after["at"] - before["at"]),
+                "drops": {reason: count - before["drops"][reason] for reason, count in after["drops"].items()},
+            }
+        finally:
+            tool.stop()
+
+
+def self_and(status, tool):
+    """What the daemon says of itself, and what the kernel says of it, at one time."""
+    engine = json.loads(get(status))["engine"]
+    stamped = sum(engine[f"stamps_{source}"] for source in ("kernel", "kernel_receive", "user"))
+    return {"at": time.monotonic(), "cpu": cpu_seconds(tool.pids()), "stamped": stamped, "drops": dict(engine["local_drops"])}
+
+
+def write_inventory(folder, port, targets, more_points=()):
+    """The shipped city on loopback, with a far point a link and `more_points`; returns its configuration."""
     city, inventory = ROOT / "inventories/xuchang", folder / "inventory"
     shutil.copytree(city, inventory)
     text = (inventory / "inventory.yaml").read_text()
     # `serve` measures no synthetic inventory; these addresses are this machine's own.
     (inventory / "inventory.yaml").write_text(text.replace("synthetic: true", "synthetic: false"))
+    more = range(1, 1 + len(more_points))
     rows = "".join(
-        f"LL-{number:04},BENCH-{number:05},private,carrier-a,U{1 + number % 35:02},A,Z,100M,normal,active,{address}\n"
-        for number, address in enumerate(TARGETS, 1)
+        f"LL-{number:04},BENCH-{number:05},private,carrier-a,U{1 + number % 35:02},A,Z,100M,normal,active,{address}"
+        # 127.x.y.z has its neighbours at 127.(x+50).y.z, 127.(x+100).y.z and so on.
+        + "".join(f",127.{int(address.split('.')[1]) + 50 * place}.{address.split('.', 2)[2]}" for place in more)
+        + "\n"
+        for number, address in enumerate(targets, 1)
     )
-    head = "id,cid,kind,carrier,unit,a_end,z_end,bandwidth,priority,status,far_address\n"
-    (inventory / "links.csv").write_text(head + rows)
+    head = "id,cid,kind,carrier,unit,a_end,z_end,bandwidth,priority,status,far_address"
+    (inventory / "links.csv").write_text(",".join([head] + [f"{role}_address" for role in more_points]) + "\n" + rows)
     config = folder / "linkpatrol.yaml"
     config.write_text(
         f"listen: [\"127.0.0.1:{port}\"]\ndata_dir: {folder / 'state'}\ninventory: {inventory}\nprobes: {ROOT / 'probes'}\n"
+        "limits: {total: 200000, per_carrier: 200000}\n"
     )
     return config
 
@@ -430,11 +552,26 @@ def city_table(cities):
             each(lambda score: score["rtt_error_seconds"]["p99"], 1e6, 1),
             each(lambda score: score["probes"]["answered"]),
         ])
-    note = "`linkpatrol demo --time-limit 50s --summary json`; RTT error is ours minus that of an independent AF_PACKET tap."
+    note = f"`linkpatrol demo {' '.join(CITY)}`; RTT error is ours minus that of an independent AF_PACKET tap."
     return f"{note}\n\n{table(head, rows)}"
 
 
-def report(arguments, results, engine, scrapes, starts, cities):
+def tap_table(errors):
+    head = ["tool", "machine", "targets", "p50 µs", "p99 µs", "most µs"]
+    quantile = lambda sorted_, share: f"{1e6 * sorted_[min(int(len(sorted_) * share), len(sorted_) - 1)]:.1f}"
+    rows = [
+        [tool.name, machine_, str(len(all_)), *((quantile(all_, share) for share in (0.5, 0.99, 1)) if all_ else "---")]
+        for (tool, machine_), all_ in errors.items()
+    ]
+    note = (
+        "Every tool on the same 1631 loopback targets; the witness is an AF_PACKET socket with kernel stamps "
+        "(`benches/tap.py`). Error of a target: how far the mean RTT that the tool reports is from the witness's mean over "
+        "the same answers. Targets that the tool counted more answers of than the witness are left out."
+    )
+    return f"{note}\n\n{table(head, rows)}"
+
+
+def report(arguments, results, engine, scrapes, starts, cities, errors, wholes):
     """The measured part of docs/performance.md."""
     ours = statistics.median(row["cpu_micros_per_probe"] for row in results[Linkpatrol])
     rows = []
@@ -481,6 +618,18 @@ def report(arguments, results, engine, scrapes, starts, cities):
         parts.append("### One scrape of `/metrics`\n\n" + table(["tool", "time ms", "CPU ms", "bytes"], rows))
     if cities:
         parts.append("### Against the truth of the simulated city\n\n" + city_table(cities))
+    if errors:
+        parts.append("### RTT beside an independent witness\n\n" + tap_table(errors))
+    if wholes:
+        each = lambda name, scale=1.0, digits=0: spread([whole[name] for whole in wholes], scale, digits)
+        faults = sum(sum(whole["drops"].values()) for whole in wholes)
+        parts.append(
+            "### 100 000 points through the whole product\n\n"
+            "50 000 links of two points, each at one probe a second, judged, stored and scraped every 15 s, over a minute: "
+            f"{each('probes_per_second')} probes/s, {each('lost')} lost, {faults} unmeasured or dropped, "
+            f"{each('cpu_share', 100)} % of a core, {each('rss_bytes', 1 / (1 << 20))} MiB resident; "
+            f"all measured once after {each('start_seconds', digits=1)} s."
+        )
     if starts:
         parts.append(f"### Start\n\nFrom the start of the process to all links measured once: {spread(starts, digits=2)} s.")
     parts.append(
@@ -516,7 +665,7 @@ def main():
 
     tools = [tool for tool in TOOLS if shutil.which(tool.program) and (arguments.only or "") in tool.name]
     results = {tool: [] for tool in tools}
-    scrapes, starts, cities = {}, [], {}
+    scrapes, starts, cities, errors, wholes = {}, [], {}, {}, []
     for number in range(1, arguments.rounds + 1):
         for tool in tools:
             row = measure(tool, arguments.seconds, arguments.warm_up)
@@ -536,10 +685,17 @@ def main():
         for name, busy in CITIES if number <= arguments.extras and Linkpatrol in tools else ():
             cities.setdefault(name, []).append(measure_city(busy))
             print(f"round {number} city, {name}: {cities[name][-1]}", flush=True)
+    for tool in tools if arguments.extras else ():
+        for name, busy in CITIES:
+            errors[tool, name] = measure_round_trips(tool, busy)
+            print(f"{tool.name}, {name}: RTT error {errors[tool, name][-1:]} s at most", flush=True)
     if Linkpatrol not in tools:
         return
+    if arguments.extras:
+        wholes.append(measure_whole())
+        print(f"100 000 points: {wholes[-1]}", flush=True)
     engine = measure_engine()
-    text = report(arguments, results, engine, scrapes, starts, cities)
+    text = report(arguments, results, engine, scrapes, starts, cities, errors, wholes)
     print(f"\n{text}")
     if arguments.write or (arguments.seconds >= 60 and arguments.rounds >= 5 and not arguments.only):
         write_document(text)

@@ -25,11 +25,7 @@ impl Source {
             return None;
         }
         match std::fs::read(file) {
-            Ok(bytes) => {
-                let source = Self { file: file.into(), bytes };
-                findings.keep_source(&source);
-                Some(source)
-            }
+            Ok(bytes) => Some(Self { file: file.into(), bytes }),
             Err(error) => {
                 let message = Message::Unreadable { cause: error.to_string() };
                 findings.error(Place::whole(file), Code::UNREADABLE, message, Message::UnreadableHelp);

@@ -54,7 +54,8 @@ impl Incidents {
         }
         let second = name(second).filter(|second| *second != by.actor && !by.note.is_empty());
         let second = second.ok_or(Refusal::NeedsTwo)?;
-        case.write(said("annulled", "", &by));
+        let note = format!("{} ({second})", by.note);
+        case.write(TimelineEntry { note, ..said("annulled", "", &by) });
         case.stop_all(now.utc);
         let record = case.record();
         record.annulled = Some(Annulment { by: by.clone(), second });

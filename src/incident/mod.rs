@@ -97,8 +97,6 @@ pub struct LinkChange {
 pub enum OwnFault {
     StoreUnusable,
     EngineStalled,
-    /// The journal's daily anchor could not be made.
-    AnchorMissed,
 }
 
 impl OwnFault {
@@ -107,7 +105,6 @@ impl OwnFault {
         match self {
             Self::StoreUnusable => "store",
             Self::EngineStalled => "engine",
-            Self::AnchorMissed => "anchor",
         }
     }
 }

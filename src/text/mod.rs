@@ -6,7 +6,6 @@
 mod argument;
 mod contract;
 mod en;
-mod journal;
 mod rule;
 mod zh_cn;
 
@@ -19,7 +18,6 @@ use std::{
 pub use self::{
     argument::{AddressFault, Clocks, Expected, HostFault},
     contract::ContractText,
-    journal::JournalMessage,
     rule::RuleMessage,
 };
 use crate::{
@@ -355,8 +353,6 @@ pub enum Message {
         group: String,
     },
     LoneGroupHelp,
-    // ---- journal
-    Journal(JournalMessage),
     // ---- load
     CountsContradict {
         total: u32,

@@ -236,9 +236,10 @@ fn looked_up(variable: &Variable) -> Result<String, String> {
         }
         (_, Kind::Text(_)) => return Err(not_exported()),
     };
-    let query = quoted(&format!("({selector}) and on (link) linkpatrol_link_info{{link=\"%s\"}}"));
+    let query = format!("({selector}) and on (link) linkpatrol_link_info{{link=\\\"%s\\\"}}").replace('%', "%%");
+    let query = query.replace("%%s", "%s").replace("=\"", "=\\\"").replace("\"}", "\\\"}").replace("\\\\\"", "\\\"");
     Ok(format!(
-        "{{{{ with printf {query} $labels.link | query }}}}{{{{ . | first | {show} }}}}{{{{ else }}}}-{{{{ end }}}}"
+        "{{{{ with printf \"{query}\" $labels.link | query }}}}{{{{ . | first | {show} }}}}{{{{ else }}}}-{{{{ end }}}}"
     ))
 }
 
