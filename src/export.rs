@@ -133,10 +133,16 @@ fn write_incidents(snapshot: &Snapshot, out: &mut String) {
     }
     family(out, &DEADLINE);
     for incident in snapshot.incidents.iter() {
+        // Two clauses may run the same clock: the stricter one is shown.
+        let mut first: BTreeMap<(u8, &str, &str), i64> = BTreeMap::new();
         for clock in incident.clocks.iter().filter(|clock| clock.stopped.is_none()) {
-            let (tier, party) = (clock.tier.to_string(), escape(&clock.party));
-            let pieces = [&incident.id, "\",tier=\"", &tier, "\",clock=\"", &clock.clock, "\",party=\"", &party, "\""];
-            sample(out, &DEADLINE, "", "incident=\"", &pieces, Value::Millis(clock.deadline.0));
+            let known = first.entry((clock.tier, &clock.clock, &clock.party)).or_insert(clock.deadline.0);
+            *known = clock.deadline.0.min(*known);
+        }
+        for ((tier, clock, party), deadline) in first {
+            let (tier, party) = (tier.to_string(), escape(party));
+            let pieces = [&incident.id, "\",tier=\"", &tier, "\",clock=\"", clock, "\",party=\"", &party, "\""];
+            sample(out, &DEADLINE, "", "incident=\"", &pieces, Value::Millis(deadline));
         }
     }
 }

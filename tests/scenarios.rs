@@ -21,12 +21,13 @@ use linkpatrol::{
     command::Command,
     contract::Contract,
     diagnostic::{Findings, Place},
-    incident::{EffectKind, Incident, IncidentPhase, Incidents, Input, LinkChange, OwnFault, Scopes, World},
+    incident::{Clock, EffectKind, Incident, IncidentPhase, Incidents, Input, LinkChange, OwnFault, Scopes, World},
     inventory::{
         Carrier, CarrierIndex, Declared, Inventory, Kind, Link, LinkId, LinkIndex, Overrides, PointIndex, Priority,
         Segment, SegmentIndex, SegmentKind, Status, Unit, UnitIndex,
     },
     judge::{LinkState, Unknown},
+    text::Language,
     units::{BitRate, Mono, Now, Timestamp, parse_duration},
 };
 use serde::Deserialize;
@@ -46,12 +47,21 @@ struct Story {
     /// Links of the story's own city; without it the shipped one.
     #[serde(default)]
     links: Vec<LinkRow>,
+    /// Sections that stand in place of those of the shipped contract.
+    #[serde(default)]
+    contract: BTreeMap<String, serde_yaml::Value>,
+    /// What the carriers agreed to, as in `agreements.yaml`; without it the shipped ones hold.
+    #[serde(default)]
+    agreements: Option<serde_yaml::Value>,
     events: Vec<Happening>,
     /// What people were told, in order.
     told: Vec<String>,
     /// How the incidents stand at the end, newest first.
     #[serde(default)]
     end: Vec<String>,
+    /// The clocks of the incidents at the end, in order of starting. Not looked at when empty.
+    #[serde(default)]
+    clocks: Vec<String>,
     /// When the story ends.
     until: String,
 }
@@ -98,6 +108,9 @@ struct Happening {
     say: Option<Value>,
     #[serde(default)]
     by: Option<String>,
+    /// A notice of this incident was accepted for its `party`.
+    #[serde(default)]
+    notified: Option<Told>,
     #[serde(default)]
     isolated: bool,
     #[serde(default)]
@@ -114,6 +127,13 @@ struct Happening {
     clock_step: i64,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    incident: String,
+    party: String,
+}
+
 /// A thing to do at its millisecond.
 enum Cue {
     Down(LinkIndex, i64),
@@ -122,6 +142,7 @@ enum Cue {
     Maintenance(LinkIndex, i64),
     Person(Value, String),
     Tell(Input),
+    Notified(String, String),
     Die,
     Restart,
     Step(i64),
@@ -139,12 +160,15 @@ fn every_story_ends_as_its_file_says() {
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let mut night = Night::new(&story);
         night.play(&story);
-        let end = night.end();
-        if night.told != story.told || (!story.end.is_empty() && end != story.end) {
+        let (end, clocks) = (night.end(), night.clocks());
+        let other = |found: &[String], wanted: &[String]| !wanted.is_empty() && found != wanted;
+        if night.told != story.told || other(&end, &story.end) || other(&clocks, &story.clocks) {
             writeln!(wrong, "{} ({})\n told:", path.display(), story.story).unwrap();
             night.told.iter().for_each(|line| writeln!(wrong, "  - {line:?}").unwrap());
             writeln!(wrong, " end:").unwrap();
             end.iter().for_each(|line| writeln!(wrong, "  - {line:?}").unwrap());
+            writeln!(wrong, " clocks:").unwrap();
+            clocks.iter().for_each(|line| writeln!(wrong, "  - {line:?}").unwrap());
         }
     }
     assert!(wrong.is_empty(), "stories that went otherwise, as they went:\n{wrong}");
@@ -173,7 +197,7 @@ impl Night {
     fn new(story: &Story) -> Self {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("inventories/xuchang");
         let mut findings = Findings::default();
-        let contract = Contract::load(&shipped, &mut findings).unwrap();
+        let contract = contract(&shipped, story);
         let inventory =
             if story.links.is_empty() { Inventory::load(&shipped, &mut findings).unwrap() } else { city(&story.links) };
         let in_service = |link: &Link| if link.status == Status::Active { LinkState::Up } else { LinkState::Suspended };
@@ -230,6 +254,10 @@ impl Night {
             Cue::Unknown(link, since) => self.change(link, LinkState::Unknown(Unknown::NotMeasured), since),
             Cue::Maintenance(link, since) => self.change(link, LinkState::Maintenance, since),
             Cue::Tell(input) => self.step(input),
+            Cue::Notified(number, party) => {
+                let (incident, at) = (self.id(&number), self.now().utc);
+                self.step(Input::Notified { incident, party, channel: "sms".to_owned(), at });
+            }
             Cue::Step(seconds) => self.stepped += seconds * 1_000,
             Cue::Person(action, actor) => self.person(action, actor),
             Cue::Die => {
@@ -253,12 +281,8 @@ impl Night {
     }
 
     fn person(&mut self, action: Value, actor: String) {
-        let resolve = |number: String| {
-            let wanted: usize = number.trim_start_matches('#').parse().unwrap();
-            self.numbers.iter().find(|(_, known)| **known == wanted).map_or(number, |(id, _)| id.clone())
-        };
         let mut written = action;
-        written["incident"] = resolve(written["incident"].as_str().unwrap().to_owned()).into();
+        written["incident"] = self.id(written["incident"].as_str().unwrap()).into();
         for key in ["at", "eta"] {
             if let Some(text) = written[key].as_str() {
                 written[key] = self.civil(millis(text)).0.into();
@@ -273,6 +297,12 @@ impl Night {
             self.told.push(format!("{} refused {refusal:?}", clock(self.millis)));
         }
         effects.into_iter().for_each(|effect| self.hear(&effect.incident, &effect.kind));
+    }
+
+    /// The incident that opened as this number, such as `#1`.
+    fn id(&self, number: &str) -> String {
+        let wanted: usize = number.trim_start_matches('#').parse().unwrap();
+        self.numbers.iter().find(|(_, known)| **known == wanted).map_or(number.to_owned(), |(id, _)| id.clone())
     }
 
     fn step(&mut self, input: Input) {
@@ -326,6 +356,26 @@ impl Night {
         self.incidents.list().iter().filter(told).map(line).collect()
     }
 
+    /// `#1 operator response tier 2 from occurred 00:00:10.0 to 00:30:10.0, met (001 L133)`.
+    fn clocks(&self) -> Vec<String> {
+        let mut all: Vec<_> = self.incidents.list();
+        all.sort_by_key(|incident| self.numbers[&incident.id]);
+        let line = |incident: &Incident, one: &Clock| {
+            let Clock { clock: name, tier, party, starts, clause, .. } = one;
+            let [from, to] = [one.started, one.deadline].map(|at| clock(at.0 - START));
+            let outcome = match (one.met(), one.overdue) {
+                (Some(true), _) => "met",
+                (Some(false), _) => "missed",
+                (None, Some(_)) => "runs, overdue",
+                (None, None) => "runs",
+            };
+            let number = self.numbers[&incident.id];
+            format!("#{number} {party} {name} tier {tier} from {starts} {from} to {to}, {outcome} ({clause})")
+        };
+        let told = all.iter().filter(|incident| incident.announced.is_some());
+        told.flat_map(|incident| incident.clocks.iter().map(move |clock| line(incident, clock))).collect()
+    }
+
     fn cues(&self, event: &Happening) -> Vec<(i64, Cue)> {
         let at = millis(&event.at);
         let over = event.over.as_deref().map_or(0, millis);
@@ -346,6 +396,8 @@ impl Night {
         for (action, incident) in told.into_iter().filter_map(|(action, incident)| Some((action, incident.as_ref()?))) {
             cues.push((at, Cue::Person(json!({"action": action, "incident": incident}), by())));
         }
+        let notified = event.notified.iter().map(|told| (told.incident.clone(), told.party.clone()));
+        cues.extend(notified.map(|(incident, party)| (at, Cue::Notified(incident, party))));
         cues.extend(event.say.iter().map(|action| (at, Cue::Person(action.clone(), by()))));
         let since = self.civil(at);
         let inputs = [
@@ -453,6 +505,34 @@ fn millis(text: &str) -> i64 {
 fn clock(millis: i64) -> String {
     let (seconds, rest) = (millis.div_euclid(1_000), millis.rem_euclid(1_000));
     format!("{:02}:{:02}:{:02}.{}", seconds / 3_600, seconds / 60 % 60, seconds % 60, rest / 100)
+}
+
+/// The shipped contract with some sections of the story's own.
+fn contract(shipped: &Path, story: &Story) -> Contract {
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("story");
+    fs::create_dir(&own).unwrap();
+    fs::create_dir(folder.path().join("calendars")).unwrap();
+    copy(&shipped.join("../calendars"), &folder.path().join("calendars"));
+    copy(shipped, &own);
+    let text = fs::read_to_string(shipped.join("contract.yaml")).unwrap();
+    let mut written: BTreeMap<String, serde_yaml::Value> = serde_yaml::from_str(&text).unwrap();
+    written.extend(story.contract.clone());
+    fs::write(own.join("contract.yaml"), serde_yaml::to_string(&written).unwrap()).unwrap();
+    if let Some(agreements) = &story.agreements {
+        let agreements = BTreeMap::from([("agreements", agreements)]);
+        fs::write(own.join("agreements.yaml"), serde_yaml::to_string(&agreements).unwrap()).unwrap();
+    }
+    let mut findings = Findings::default();
+    let contract = Contract::load(&own, &mut findings);
+    let findings: Vec<String> = findings.into_sorted().iter().map(|finding| finding.print(Language::En)).collect();
+    contract.unwrap_or_else(|| panic!("{}", findings.join("\n")))
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+        fs::copy(&entry, to.join(entry.file_name().unwrap())).unwrap();
+    }
 }
 
 /// A city with these links and nothing else.

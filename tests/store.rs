@@ -39,6 +39,7 @@ fn incident(id: &str, closed: Option<i64>) -> Incident {
         announced: None,
         restored: None,
         closed: closed.map(Timestamp),
+        levels: vec![],
         acknowledgements: vec![],
         promises: vec![],
         confirmations: vec![],

@@ -33,6 +33,8 @@ pub(super) struct Case {
     /// By clock, and by promise: its deadline on the steady clock, so that a step of civil time accuses nobody.
     pub(super) deadlines: Vec<Mono>,
     pub(super) promised: Vec<Mono>,
+    /// Something happened that may start a clock.
+    pub(super) unwound: bool,
     /// Latest failure and latest recovery among its links.
     failed: Timestamp,
     recovered: Timestamp,
@@ -58,6 +60,7 @@ impl Case {
             merged_into: None,
             phase: IncidentPhase::Open,
             tier: 0,
+            levels: vec![],
             scope,
             inferred: false,
             unit_power_suspected: false,
@@ -84,6 +87,7 @@ impl Case {
             closed: None,
             deadlines: vec![],
             promised: vec![],
+            unwound: false,
             failed: began,
             recovered: Timestamp(i64::MIN),
             down: 0,
@@ -99,6 +103,7 @@ impl Case {
             closed: incident.closed.map(mono),
             deadlines: incident.clocks.iter().map(|clock| mono(clock.deadline)).collect(),
             promised: incident.promises.iter().map(|promise| mono(promise.eta)).collect(),
+            unwound: true,
             failed: incident.began,
             recovered: incident.restored.unwrap_or(Timestamp(i64::MIN)),
             down: incident.links.iter().filter(|(_, down)| *down).count(),
@@ -124,6 +129,11 @@ impl Case {
         self.incident.announced.is_none() && self.incident.phase == IncidentPhase::Open
     }
 
+    /// When it closes by itself.
+    pub fn closes(&self, after: Duration) -> Option<Mono> {
+        self.restored.filter(|_| self.closed.is_none()).map(|at| at.plus(after))
+    }
+
     /// When it leaves the list: some time after it was closed and its last clock ended, or at once when nobody was told
     /// that it was there.
     pub fn leaves(&self, after: Duration) -> Option<Mono> {
@@ -142,6 +152,7 @@ impl Case {
 
     /// Adds an entry. What is there is never changed, and what people wrote is never left out.
     pub fn write(&mut self, entry: TimelineEntry) {
+        self.unwound = true;
         let record = self.record();
         let number = u32::try_from(record.steps() + 1).unwrap_or(u32::MAX);
         if record.timeline.len() >= MOST_ENTRIES {
@@ -255,6 +266,7 @@ impl Case {
         let (tier, clocks) = (whole.incident.tier, whole.incident.clocks.clone());
         let record = self.record();
         (record.tier, record.clocks) = (tier, clocks);
+        record.levels.clone_from(&whole.incident.levels);
         record.acknowledgements.clone_from(&whole.incident.acknowledgements);
         self.deadlines.clone_from(&whole.deadlines);
         self.failed = whole.failed;

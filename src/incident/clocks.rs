@@ -1,16 +1,21 @@
 //! The clocks of one incident: started, stopped, missed, each for the party whose promise it is.
 //!
 //! An acknowledgement stops only the response clocks of its own party. What the end of the outage stops runs on after a
-//! relapse; reports about it are due after its end. Merging never lengthens a deadline.
+//! relapse; reports about it are due after its end. Merging never lengthens a deadline. A clock that waits for an event,
+//! such as an accepted notice, starts when the event is known.
 
 use super::{
-    Acknowledgement, Clock, EffectKind, Promise,
+    Clock, EffectKind, Level, Promise, TimelineEntry, World,
     case::{Case, OURSELVES},
+    promises::{Promised, promised},
     record::OPERATOR,
 };
 use crate::{
     command::Step,
-    contract::Tier,
+    contract::{
+        Tier,
+        words::{ClockKind, Start},
+    },
     units::{Mono, Now, Timestamp},
 };
 
@@ -23,44 +28,99 @@ const FOLLOW_UPS: [&str; 4] = ["register", "report", "feedback", "analysis"];
 const PROOF_MILLIS: i64 = 10_000;
 
 impl Case {
-    /// Replaces the clocks by those of `tier`, started at `started`.
-    pub fn set_tier(&mut self, tier: &Tier, started: Timestamp, now: Now) {
-        self.record().clocks.clear();
+    /// The incident is of this level, and nothing but it: its clocks count from `since`.
+    pub fn set_tier(&mut self, tier: &Tier, since: Timestamp) {
+        let record = self.record();
+        record.clocks.clear();
+        record.levels.clear();
         self.deadlines.clear();
-        self.add_tier(tier, started, now);
-        let acknowledged = self.incident.acknowledgements.clone();
-        for Acknowledgement { party, by } in acknowledged {
-            self.stop_response(&party, by.at);
-        }
+        self.add_tier(tier, since);
     }
 
-    /// Starts the clocks of `tier` beside those that run.
-    pub fn add_tier(&mut self, tier: &Tier, started: Timestamp, now: Now) {
-        self.record().tier = tier.level;
-        for (name, length) in [(RESPONSE, tier.response), (RESTORE, tier.restore)] {
-            self.start(
-                Clock {
-                    clock: name.to_owned(),
-                    tier: tier.level,
-                    party: OPERATOR.to_owned(),
-                    started,
-                    starts: "occurred".to_owned(),
-                    deadline: started.plus(length),
-                    stopped: None,
-                    overdue: None,
-                    clause: tier.clause.clone(),
-                    calendar: String::new(),
-                    strict: false,
-                    workaround: false,
-                },
-                now,
-            );
-        }
+    /// The condition of this level was true from `since` on; the clocks that run go on.
+    pub fn add_tier(&mut self, tier: &Tier, since: Timestamp) {
+        let record = self.record();
+        record.tier = tier.level;
+        record.levels.push(Level { level: tier.level, since });
+        self.unwound = true;
     }
 
-    fn start(&mut self, clock: Clock, now: Now) {
-        self.deadlines.push(steady(clock.deadline, now));
-        self.record().clocks.push(clock);
+    /// Starts every promised clock whose start event is known and that was not started yet. `true`: there was one.
+    pub fn wind(&mut self, now: Now, world: &World<'_>) -> bool {
+        if !std::mem::take(&mut self.unwound) || self.incident.merged_into.is_some() {
+            return false;
+        }
+        let before = self.incident.clocks.len();
+        for level in self.incident.levels.clone() {
+            for promised in promised(&self.incident, level.level, world) {
+                if let Some(clock) = self.begins(&promised, level.since) {
+                    self.deadlines.push(steady(clock.deadline, now));
+                    self.record().clocks.push(clock);
+                }
+            }
+        }
+        self.incident.clocks.len() != before
+    }
+
+    /// The clock of a promise; `None`: it has been started, or nothing has started it.
+    fn begins(&self, promised: &Promised<'_>, since: Timestamp) -> Option<Clock> {
+        let Promised { clock, party, tier, clause } = promised;
+        let is_it = |one: &Clock| {
+            (one.clock.as_str(), one.tier, &one.party, &one.clause, &one.calendar)
+                == (clock.kind.as_str(), *tier, party, clause, &clock.calendar.id)
+        };
+        if self.incident.clocks.iter().any(is_it) {
+            return None;
+        }
+        let (starts, at) = self.started(clock.starts.value, party, *tier, since)?;
+        // What ended before it could start needs no clock.
+        let over = self.restored.is_some() && !FOLLOW_UPS.contains(&clock.kind.as_str());
+        if over || !clock.runs_from(at) || self.incident.annulled.is_some() {
+            return None;
+        }
+        let by = self.incident.acknowledged_by(party).filter(|by| by.at >= since);
+        let answered = by.filter(|_| clock.kind == ClockKind::Response).map(|by| by.at.max(at));
+        Some(Clock {
+            clock: clock.kind.as_str().to_owned(),
+            tier: *tier,
+            party: party.clone(),
+            started: at,
+            starts: starts.as_str().to_owned(),
+            switch: clock.starts.switch.clone(),
+            deadline: clock.deadline(at),
+            stopped: answered,
+            overdue: None,
+            clause: clause.clone(),
+            calendar: clock.calendar.id.clone(),
+            strict: clock.strict,
+            workaround: clock.workaround.value && clock.kind == ClockKind::Restore,
+        })
+    }
+
+    /// Which event starts a clock, and when it was. Nothing of a level starts before its condition was true.
+    fn started(&self, start: Start, party: &str, tier: u8, since: Timestamp) -> Option<(Start, Timestamp)> {
+        let incident = &self.incident;
+        let entry = |step: Step, whose: Option<&str>| {
+            let is_it = |entry: &&TimelineEntry| entry.is(step) && whose.is_none_or(|whose| entry.party == whose);
+            incident.timeline.iter().filter(is_it).map(|entry| entry.at).min()
+        };
+        let at = match start {
+            // That is the first failed sample, which is always known.
+            Start::Earliest => return self.started(Start::Occurred, party, tier, since),
+            Start::Occurred => Some(since),
+            Start::Detected => Some(incident.opened.max(since)),
+            Start::Alarmed => incident.announced.map(|at| at.max(since)),
+            Start::NoticeDelivered => entry(Step::Notified, Some(party)).map(|at| at.max(since)),
+            Start::CustomerReported => entry(Step::CustomerReported, None),
+            Start::Restored => incident.restored,
+            Start::RestoreOverdue => {
+                let missed = |clock: &&Clock| {
+                    clock.clock == RESTORE && clock.party == party && clock.tier == tier && clock.overdue.is_some()
+                };
+                incident.clocks.iter().find(missed).map(|clock| clock.deadline)
+            }
+        };
+        at.map(|at| (start, at))
     }
 
     /// Clocks that another incident had running earlier run on in this one, and so do its promises.
@@ -123,8 +183,14 @@ impl Case {
     /// It fails again: what its end had stopped runs on.
     pub fn resume_work(&mut self) {
         let Some(ended) = self.incident.restored else { return };
-        let stopped = self.record().clocks.iter_mut().filter(|clock| clock.stopped == Some(ended));
-        stopped.for_each(|clock| clock.stopped = None);
+        // What its end had started begins again with the next end.
+        let early = |clock: &Clock| clock.starts == Start::Restored.as_str() && clock.stopped.is_none();
+        let kept: Vec<bool> = self.incident.clocks.iter().map(|clock| !early(clock)).collect();
+        let mut keep = kept.iter();
+        self.deadlines.retain(|_| keep.next().is_none_or(|kept| *kept));
+        let clocks = &mut self.record().clocks;
+        clocks.retain(|clock| !early(clock));
+        clocks.iter_mut().filter(|clock| clock.stopped == Some(ended)).for_each(|clock| clock.stopped = None);
     }
 
     /// The condition of its tier ended: the tier's clocks stop, those of a lower tier run on.

@@ -1,10 +1,11 @@
 //! The end of an incident by people's word: the contract's conditions, closing, annulment.
 
 use super::{
-    ActedBy, Annulment, Confirmation, EffectKind, IncidentPhase, Incidents, TimelineEntry, World, case::Case,
+    ActedBy, Annulment, Confirmation, EffectKind, IncidentPhase, Incidents, TimelineEntry, World,
+    case::{Case, OURSELVES},
     people::name,
 };
-use crate::{command::Refusal, units::Now};
+use crate::{command::Refusal, contract::words::Source, units::Now};
 
 impl Incidents {
     /// A person confirms a condition for closing.
@@ -42,6 +43,7 @@ impl Incidents {
         if !missing.is_empty() {
             return Err(Refusal::Unconfirmed { missing });
         }
+        confirm_measured(case, world);
         self.close(number, Some(by), now);
         Ok(())
     }
@@ -67,15 +69,29 @@ impl Incidents {
     }
 }
 
-/// Conditions of the contract for closing.
-fn conditions(_world: &World<'_>) -> Vec<String> {
-    vec![]
+/// Conditions of the contract for closing that a person has to confirm; what we measure has been.
+fn conditions(world: &World<'_>) -> Vec<String> {
+    let rules = world.contract.terms.closing.conditions.iter().filter(|rule| rule.source != Source::Measured);
+    rules.map(|rule| rule.id.as_str().to_owned()).collect()
 }
 
 /// Conditions that nobody has confirmed yet.
 pub(super) fn unconfirmed(case: &Case, world: &World<'_>) -> Vec<String> {
     let confirmed = |condition: &String| case.incident.confirmations.iter().any(|one| one.condition == *condition);
     conditions(world).into_iter().filter(|condition| !confirmed(condition)).collect()
+}
+
+/// Writes down, before it closes, what we measured of the conditions: that its links answered, and since when.
+pub(super) fn confirm_measured(case: &mut Case, world: &World<'_>) {
+    let Some(restored) = case.incident.restored else { return };
+    for rule in world.contract.terms.closing.conditions.iter().filter(|rule| rule.source == Source::Measured) {
+        let by = ActedBy { actor: OURSELVES.to_owned(), at: restored, note: String::new(), way: "probe".to_owned() };
+        let condition = rule.id.as_str();
+        if !case.incident.confirmations.iter().any(|one| one.condition == condition) {
+            case.write(said("confirmed", condition, &by));
+            case.record().confirmations.push(Confirmation { condition: condition.to_owned(), by });
+        }
+    }
 }
 
 pub(super) fn said(event: &str, note: &str, by: &ActedBy) -> TimelineEntry {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Clock, Incident, IncidentKind, IncidentPhase, Scope, TimelineEntry};
+use super::{Clock, Incident, IncidentKind, IncidentPhase, Level, Scope, TimelineEntry};
 use crate::{
     inventory::fixture::id,
     units::{Mono, Now, Timestamp},
@@ -23,6 +23,7 @@ pub(crate) fn incident() -> Incident {
         overdue: None,
         clause: "001 L131".into(),
         starts: "occurred".into(),
+        switch: None,
         calendar: "7x24".into(),
         strict: false,
         workaround: false,
@@ -32,6 +33,7 @@ pub(crate) fn incident() -> Incident {
         merged_into: None,
         phase: IncidentPhase::Open,
         tier: 2,
+        levels: vec![Level { level: 2, since: began }],
         scope: Scope { kind: "segment".into(), id: "duct-017".into() },
         inferred: true,
         unit_power_suspected: false,

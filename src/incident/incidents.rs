@@ -18,6 +18,7 @@ use super::{
     ActedBy, Effect, EffectKind, Incident, IncidentKind, IncidentPhase, Input, LinkChange, OwnFault, Scope, ScopeKind,
     TimelineEntry, World,
     case::{Case, OURSELVES},
+    closing::{confirm_measured, unconfirmed},
     isolation::Isolation,
     leftovers::Calm,
     storm::Storm,
@@ -371,12 +372,14 @@ impl Incidents {
             self.split(now, world);
         }
         self.leftovers(now, world);
+        self.wind(now, world);
         let close_after = world.contract.close_after;
         let (mut closing, mut leaving, mut overdue) = (vec![], vec![], vec![]);
         for (number, case) in &mut self.cases {
             if case.leaves(self.closed_leave_after).is_some_and(|at| at <= now.mono) {
                 leaving.push(*number);
-            } else if case.closed.is_none() && case.restored.is_some_and(|at| now.mono.since(at) >= close_after) {
+            } else if case.closes(close_after).is_some_and(|at| at <= now.mono) && unconfirmed(case, world).is_empty() {
+                confirm_measured(case, world);
                 closing.push(*number);
             }
             if self.calm.is_none_or(|calm| calm.case != *number) {
@@ -384,6 +387,8 @@ impl Incidents {
             }
         }
         overdue.into_iter().for_each(|(number, kind)| self.tell(number, kind));
+        // A deadline that was missed may start another clock.
+        self.wind(now, world);
         closing.into_iter().for_each(|number| self.close(number, None, now));
         let closed: Vec<u64> =
             self.cases.iter().filter(|(_, case)| case.closed.is_some()).map(|(number, _)| *number).collect();
@@ -391,7 +396,19 @@ impl Incidents {
         leaving.sort_unstable();
         leaving.dedup();
         leaving.into_iter().for_each(|number| self.leave(number));
-        self.due = self.next_due(close_after);
+        self.due = self.next_due(world);
+    }
+
+    /// Starts clocks whose start has become known.
+    fn wind(&mut self, now: Now, world: &World<'_>) {
+        let wound: Vec<u64> =
+            self.cases.iter_mut().filter_map(|(number, case)| case.wind(now, world).then_some(*number)).collect();
+        for number in wound {
+            let told = |id: &String| self.effects.iter().any(|effect| effect.incident == *id);
+            if self.cases.get(&number).is_some_and(|case| !told(&case.incident.id)) {
+                self.tell(number, EffectKind::Noted);
+            }
+        }
     }
 
     fn leave(&mut self, number: u64) {
@@ -417,10 +434,11 @@ impl Incidents {
         }
     }
 
-    fn next_due(&self, close_after: Duration) -> Mono {
+    fn next_due(&self, world: &World<'_>) -> Mono {
+        let close_after = world.contract.close_after;
         let of_case = |case: &Case| {
             let leaves = case.leaves(self.closed_leave_after);
-            let closes = case.restored.filter(|_| case.closed.is_none()).map(|at| at.plus(close_after));
+            let closes = case.closes(close_after).filter(|_| unconfirmed(case, world).is_empty());
             [leaves, closes, case.next_overdue()].into_iter().flatten().min()
         };
         let isolation = self.isolation.as_ref().and_then(Isolation::due);

@@ -70,7 +70,7 @@ impl Incidents {
         }
         let number = self.open(IncidentKind::Isolation, ScopeKind::Network.scope(""), since, now);
         if let Some(case) = self.cases.get_mut(&number) {
-            case.set_tier(&world.contract.tiers.network, since, now);
+            case.set_tier(&world.contract.tiers.network, since);
         }
         self.tell(number, EffectKind::Opened);
         self.announce(number, now);

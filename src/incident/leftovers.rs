@@ -86,7 +86,7 @@ impl Incidents {
                 case.explain(&group, links, began);
                 // Whoever took on the whole took on its parts.
                 case.record().acknowledgements.clone_from(&acknowledged);
-                case.set_tier(&world.contract.tiers.partial, began, now);
+                case.set_tier(&world.contract.tiers.partial, began);
                 case.note(now.utc, "left_over", OURSELVES, whole);
             }
             self.tell(part, EffectKind::Opened);

@@ -23,6 +23,7 @@ mod incidents;
 mod isolation;
 mod leftovers;
 mod people;
+mod promises;
 mod record;
 mod regroup;
 mod scopes;
@@ -34,8 +35,8 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     incidents::Incidents,
     record::{
-        Acknowledgement, ActedBy, Annulment, Clock, Confirmation, Incident, IncidentKind, IncidentPhase, Promise,
-        Scope, TimelineEntry,
+        Acknowledgement, ActedBy, Annulment, Clock, Confirmation, Incident, IncidentKind, IncidentPhase, Level,
+        Promise, Scope, TimelineEntry,
     },
     scopes::{ScopeKind, Scopes},
     view::IncidentView,

@@ -3,11 +3,11 @@
 use super::{
     ActedBy, Effect, EffectKind, IncidentPhase, Incidents, TimelineEntry, World,
     case::{Case, OURSELVES},
+    promises::Parties,
     record::OPERATOR,
 };
 use crate::{
     command::{Action, Command, Refusal, Reply, Step},
-    inventory::LinkId,
     units::{Now, Timestamp},
 };
 
@@ -136,24 +136,11 @@ fn party_of(case: &Case, party: &str, world: &World<'_>) -> Result<String, Refus
         "" => OPERATOR,
         party => party,
     };
-    let known = parties(case, world);
+    let known = Parties::of(&case.incident, world).all(world);
     if known.iter().any(|known| known == party) {
         return Ok(party.to_owned());
     }
     Err(Refusal::NoSuchParty { known })
-}
-
-/// Everybody who has a part in the incident: us, the customer, the carriers and units of its links.
-fn parties(case: &Case, world: &World<'_>) -> Vec<String> {
-    let link = |id: &LinkId| world.scopes.link(id).map(|link| &world.inventory.links[link.at()]);
-    let links = || case.incident.links.iter().filter_map(|(id, _)| link(id));
-    let carriers = links().map(|link| format!("carrier/{}", world.inventory.carriers[link.carrier.at()].id));
-    let units = links().map(|link| format!("unit/{}", world.inventory.units[link.unit.at()].id));
-    let mut all: Vec<_> = carriers.chain(units).collect();
-    all.sort_unstable();
-    all.dedup();
-    let whole = [OPERATOR.to_owned(), "customer".to_owned()];
-    whole.into_iter().chain(all).collect()
 }
 
 /// Appends what entry number `wrong` should have said. A clock that it stopped stops at the right time.

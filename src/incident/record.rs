@@ -20,6 +20,9 @@ pub struct Incident {
     pub merged_into: Option<String>,
     pub phase: IncidentPhase,
     pub tier: u8,
+    /// The levels that it was of, and from when the condition of each was true.
+    #[serde(default)]
+    pub levels: Vec<Level>,
     pub scope: Scope,
     /// The scope is a conclusion from what failed together, not an observation (推断).
     pub inferred: bool,
@@ -111,6 +114,13 @@ pub enum IncidentKind {
     Own,
 }
 
+/// A level of the contract, and from when its condition was true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Level {
+    pub level: u8,
+    pub since: Timestamp,
+}
+
 /// What explains the failing links.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scope {
@@ -174,6 +184,9 @@ pub struct Clock {
     /// What it started at, such as `occurred`.
     #[serde(default)]
     pub starts: String,
+    /// The switch of the contract that says so; `None`: its text does.
+    #[serde(default)]
+    pub switch: Option<String>,
     pub deadline: Timestamp,
     pub stopped: Option<Timestamp>,
     /// When it was told that this clock ran out.

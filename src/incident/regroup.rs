@@ -14,6 +14,7 @@ use super::{
     storm::{Storm, picture},
 };
 use crate::{
+    contract::Switch,
     inventory::{LinkId, LinkIndex},
     units::{Now, Timestamp},
 };
@@ -241,7 +242,7 @@ impl Incidents {
             && case.incident.tier != network.level
         {
             case.record().scope = ScopeKind::Network.scope("");
-            case.add_tier(network, since, now);
+            case.add_tier(network, rises_at(case.incident.began, since, world));
             case.note(since, "tier_raised", OURSELVES, format!("tier {}", network.level));
             self.tell(oldest, EffectKind::TierRaised);
         }
@@ -256,4 +257,12 @@ fn torn(case: &Case, world: &World<'_>) -> Option<Vec<Explanation>> {
     let share = picture(world).share_of(&incident.scope.kind);
     let holds = failing.len() < 2 || picture(world).count(world.scopes.members(&incident.scope), &failing).fails(share);
     (!holds).then(|| explain(&failing, picture(world)))
+}
+
+/// From when the clocks of the network's level count: when its condition became true, or as the contract's switch says.
+fn rises_at(began: Timestamp, since: Timestamp, world: &World<'_>) -> Timestamp {
+    match world.contract.terms.switch("upgrade-rebase").map(Switch::value) {
+        Some("original_start") => began,
+        _ => since,
+    }
 }

@@ -217,7 +217,7 @@ impl Incidents {
         let case = self.cases.get_mut(&number)?;
         let changed = case.explain(&group, links, began);
         if changed || owner.is_none() {
-            case.set_tier(tier, began, now);
+            case.set_tier(tier, began);
             case.failed(group.links.iter().map(|link| failing[link]).max().unwrap_or(began));
             for link in group.links.iter().map(|link| id(*link)) {
                 if let Some(since) = storm.recovered.get(link) {

@@ -82,6 +82,8 @@ struct ClockRow<'a> {
     started: At,
     /// What it started at.
     starts: &'a str,
+    /// The switch of the contract that says so; `null`: its text does.
+    switch: Option<&'a str>,
     deadline: At,
     stopped: Option<At>,
     overdue: Option<At>,
@@ -158,6 +160,7 @@ impl<'a> IncidentView<'a> {
                     party: &clock.party,
                     started: at(clock.started),
                     starts: &clock.starts,
+                    switch: clock.switch.as_deref(),
                     deadline: at(clock.deadline),
                     stopped: clock.stopped.map(at),
                     overdue: clock.overdue.map(at),

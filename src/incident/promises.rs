@@ -1,0 +1,135 @@
+//! Which promises hold for an incident: the contract's classes and tiers, and what its carriers agreed to with us.
+//!
+//! In: an incident and the world. Out: every clock that may run for it, each for one party. Pure. A carrier is held only
+//! to its own agreement of that day, and to nothing while the unit's own power is the first suspect.
+
+use std::collections::BTreeSet;
+
+use super::{Incident, ScopeKind, World, record::OPERATOR};
+use crate::{
+    contract::words::{FaultKind, Party, Scope},
+    contract::{Clock, Facts},
+    inventory::{CarrierIndex, Kind, UnitIndex},
+    units::Timestamp,
+};
+
+/// A clock of the contract that may run for one party.
+pub(super) struct Promised<'a> {
+    pub clock: &'a Clock,
+    pub party: String,
+    pub tier: u8,
+    pub clause: String,
+}
+
+/// Who has a part in an incident besides us and the customer.
+#[derive(Default)]
+pub(super) struct Parties {
+    carriers: BTreeSet<CarrierIndex>,
+    units: BTreeSet<UnitIndex>,
+    kinds: BTreeSet<Kind>,
+}
+
+impl Parties {
+    pub fn of(incident: &Incident, world: &World<'_>) -> Self {
+        let mut parties = Self::default();
+        for link in incident.links.iter().filter_map(|(id, _)| world.scopes.link(id)) {
+            let link = &world.inventory.links[link.at()];
+            parties.carriers.insert(link.carrier);
+            parties.units.insert(link.unit);
+            parties.kinds.insert(link.kind);
+        }
+        parties
+    }
+
+    /// As records name those of a kind.
+    pub fn names(&self, party: Party, world: &World<'_>) -> Vec<String> {
+        match party {
+            Party::Operator => vec![OPERATOR.to_owned()],
+            Party::Customer => vec!["customer".to_owned()],
+            Party::Carrier => self.carriers.iter().map(|carrier| carrier_name(*carrier, world)).collect(),
+            Party::Unit => {
+                let name = |unit: &UnitIndex| format!("unit/{}", world.inventory.units[unit.at()].id);
+                self.units.iter().map(name).collect()
+            }
+        }
+    }
+
+    /// All of them.
+    pub fn all(&self, world: &World<'_>) -> Vec<String> {
+        Party::ALL.iter().flat_map(|party| self.names(*party, world)).collect()
+    }
+}
+
+fn carrier_name(carrier: CarrierIndex, world: &World<'_>) -> String {
+    format!("carrier/{}", world.inventory.carriers[carrier.at()].id)
+}
+
+/// Every promise that holds for the incident while it is of this level.
+pub(super) fn promised<'a>(incident: &Incident, level: u8, world: &World<'a>) -> Vec<Promised<'a>> {
+    let parties = Parties::of(incident, world);
+    let facts = Facts {
+        scope: scope(incident, level, world),
+        // The share of the scope was weighed when the level was found.
+        failing: 1,
+        measured: 1,
+        kind: FaultKind::Outage,
+        impact: None,
+        service_class: None,
+        case: None,
+    };
+    let contract = world.contract;
+    let mut found: Vec<Promised<'a>> = vec![];
+    // An incident without links is of the whole network: the general rules hold.
+    let kinds = parties.kinds.iter().copied().map(Some).chain(parties.kinds.is_empty().then_some(None));
+    for kind in kinds {
+        let target = contract.target(kind.unwrap_or(Kind::Private));
+        for class in contract.terms.classes.iter().chain(&contract.terms.overrides) {
+            let Some(tier) = class.applies.covers(&target).then(|| class.tier(&facts)).flatten() else { continue };
+            for clock in &tier.clocks {
+                let tier = tier.level.unwrap_or(level);
+                let add = |party| Promised { clock, party, tier, clause: clock.clause.clone() };
+                let known = |one: &Promised<'_>| std::ptr::eq(one.clock, clock);
+                if !found.iter().any(known) {
+                    found.extend(parties.names(clock.party, world).into_iter().map(add));
+                }
+            }
+        }
+    }
+    if !incident.unit_power_suspected {
+        found.extend(agreed(incident.began, level, &parties, world));
+    }
+    found
+}
+
+/// What the carriers of its links agreed to.
+fn agreed<'a>(began: Timestamp, level: u8, parties: &Parties, world: &World<'a>) -> Vec<Promised<'a>> {
+    let zone = world.contract.time_zone;
+    let Some(day) = chrono::DateTime::from_timestamp_millis(began.0).map(|at| at.with_timezone(&zone).date_naive())
+    else {
+        return vec![];
+    };
+    let of_carrier = |carrier: &CarrierIndex| {
+        let id = &world.inventory.carriers[carrier.at()].id;
+        let agreement = world.contract.terms.agreement(id, day)?;
+        let party = carrier_name(*carrier, world);
+        let clocks = agreement.clocks.iter().filter(|clock| clock.party == Party::Carrier);
+        Some(clocks.map(move |clock| {
+            let clause = format!("{} {}", agreement.number, clock.clause);
+            Promised { clock, party: party.clone(), tier: level, clause }
+        }))
+    };
+    parties.carriers.iter().filter_map(of_carrier).flatten().collect()
+}
+
+fn scope(incident: &Incident, level: u8, world: &World<'_>) -> Scope {
+    if level == world.contract.tiers.network.level {
+        return Scope::Network;
+    }
+    match ScopeKind::parse(&incident.scope.kind) {
+        Some(ScopeKind::Group) => Scope::Group,
+        Some(ScopeKind::Segment) => Scope::Segment,
+        Some(ScopeKind::Unit) => Scope::Unit,
+        Some(ScopeKind::Carrier) => Scope::Carrier,
+        Some(ScopeKind::Link | ScopeKind::Network | ScopeKind::Prober) | None => Scope::Link,
+    }
+}
