@@ -7,6 +7,7 @@
 
 mod link;
 mod point;
+pub mod proof;
 pub mod rule;
 mod watch;
 
