@@ -143,6 +143,8 @@ pub struct Clock {
     pub kind: ClockKind,
     pub party: Party,
     pub limit: Span,
+    /// The switch that gave the limit.
+    pub limit_switch: Option<String>,
     /// "Less than": over at the limit itself.
     pub strict: bool,
     pub starts: Chosen<Start>,

@@ -4,8 +4,10 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::{resolve::Resolver, switch::Setting};
 use crate::{
-    diagnostic::yaml,
+    diagnostic::{Code, yaml},
+    text::ContractText,
     units::{Ppm, duration_text, parse_duration},
 };
 
@@ -102,25 +104,32 @@ impl Bound {
 }
 
 /// [`Bound`] as written: exactly one of these.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct WrittenBound {
-    at_least: Option<Quantity>,
-    above: Option<Quantity>,
-    at_most: Option<Quantity>,
-    below: Option<Quantity>,
+    at_least: Option<Setting>,
+    above: Option<Setting>,
+    at_most: Option<Setting>,
+    below: Option<Setting>,
 }
 
-impl WrittenBound {
-    pub fn bound(self) -> Option<Bound> {
-        let all = [
-            self.at_least.map(Bound::AtLeast),
-            self.above.map(Bound::Above),
-            self.at_most.map(Bound::AtMost),
-            self.below.map(Bound::Below),
+impl<T> Resolver<'_, T> {
+    /// `None`, with a finding, unless just one side of one figure is written.
+    pub(super) fn bound(&mut self, path: &str, written: &WrittenBound) -> Option<Bound> {
+        type Side = fn(Quantity) -> Bound;
+        let all: [(&str, &Option<Setting>, Side); 4] = [
+            ("at_least", &written.at_least, Bound::AtLeast),
+            ("above", &written.above, Bound::Above),
+            ("at_most", &written.at_most, Bound::AtMost),
+            ("below", &written.below, Bound::Below),
         ];
-        let mut written = all.into_iter().flatten();
-        written.next().filter(|_| written.next().is_none())
+        let mut sides = all.into_iter().filter_map(|(key, setting, side)| Some((key, setting.as_ref()?, side)));
+        let (Some((key, setting, side)), None) = (sides.next(), sides.next()) else {
+            let (message, help) = (ContractText::BoundNotOne.into(), ContractText::BoundNotOneHelp.into());
+            self.findings.error(self.file.place(path), Code::WRONG_VALUE, message, help);
+            return None;
+        };
+        self.chosen(&format!("{path}.{key}"), setting).map(|chosen| side(chosen.value))
     }
 }
 

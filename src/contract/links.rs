@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     diagnostic::{Code, Findings, Place, yaml::Document},
+    inventory::Inventory,
     text::{ContractText, Message},
     units::{Limit, Ppm, Rtt},
 };
@@ -33,13 +34,12 @@ pub(super) fn contract(
     let mut links = Links { file, written, terms: &terms, whole, findings };
     let objectives = links.objectives();
     let tiers = links.tiers();
-    let (loss, loss_clear) = (
-        links.limit("degraded.loss", written.degraded.loss),
-        links.limit("degraded.loss_clear", written.degraded.loss_clear),
-    );
     links.figures();
-    let mut resolver = Resolver { file, switches: &terms.switches, calendars: &terms.calendars, findings };
+    let mut resolver =
+        Resolver { file, contract: file, switches: &terms.switches, calendars: &terms.calendars, findings };
     let default = resolver.chosen("links.measuring_point.default", &written.measuring_point.default)?;
+    let loss = resolver.loss("links.degraded.loss", &written.degraded.loss);
+    let loss_clear = resolver.loss("links.degraded.loss_clear", &written.degraded.loss_clear);
     let (objectives, tiers) = (objectives?, tiers?);
     Some(Contract {
         name: terms.name.clone(),
@@ -193,15 +193,6 @@ impl<'a> Links<'a> {
         }
     }
 
-    fn limit(&mut self, key: &str, written: WrittenBound) -> Option<Limit> {
-        let limit = written.bound().and_then(share_limit);
-        if limit.is_none() {
-            let (message, help) = (ContractText::BoundNotOne.into(), ContractText::BoundNotOneHelp.into());
-            self.findings.error(self.file.place(&format!("links.{key}")), Code::WRONG_VALUE, message, help);
-        }
-        limit
-    }
-
     fn unknown(&mut self, key: &str, id: &str, known: Vec<String>) {
         if !self.whole {
             return;
@@ -210,6 +201,18 @@ impl<'a> Links<'a> {
         let message = ContractText::UnknownName { name: id.to_owned() }.into();
         let place = self.file.place(&format!("links.{key}"));
         self.findings.error(place, Code::UNKNOWN_NAME, message, Message::Known { closest, known });
+    }
+}
+
+impl<T> Resolver<'_, T> {
+    fn loss(&mut self, path: &str, written: &WrittenBound) -> Option<Limit> {
+        let bound = self.bound(path, written)?;
+        let limit = share_limit(bound);
+        if limit.is_none() {
+            let (message, help) = (ContractText::BoundNotOne.into(), ContractText::BoundNotOneHelp.into());
+            self.findings.error(self.file.place(path), Code::WRONG_VALUE, message, help);
+        }
+        limit
     }
 }
 
@@ -222,6 +225,16 @@ fn share_limit(bound: Bound) -> Option<Limit> {
 }
 
 impl Contract {
+    /// An agreement is cited to its carrier and nobody else, so there has to be one of that name.
+    pub fn check_carriers(&self, inventory: &Inventory, findings: &mut Findings) {
+        let known = || inventory.carriers.iter().map(|carrier| carrier.id.as_str());
+        for agreement in self.terms.agreements.iter().filter(|agreement| !known().any(|id| id == agreement.carrier)) {
+            let message = ContractText::NoSuchCarrier { carrier: agreement.carrier.clone() }.into();
+            let help = ContractText::NoSuchCarrierHelp.into();
+            findings.error(agreement.place.clone(), Code::NO_SUCH_CARRIER, message, help);
+        }
+    }
+
     /// Figures that links are judged by, for people: theirs, and those that hold for everything.
     pub fn link_figures(&self) -> Vec<&Figure> {
         let terms = &self.terms;

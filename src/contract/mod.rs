@@ -5,6 +5,7 @@
 //! [`Terms`], everything that the contract says, and for folders with links a [`Contract`], which says how links are
 //! judged by it. Each figure keeps the clause it comes from, or says "default, not from contract".
 
+pub mod assessment;
 mod calendar;
 mod class;
 #[cfg(test)]
@@ -12,9 +13,11 @@ pub(crate) mod fixture;
 mod holidays;
 mod limit;
 mod links;
+mod money;
 mod objective;
 mod read;
 mod resolve;
+mod service;
 mod switch;
 mod terms;
 pub mod words;
@@ -23,11 +26,13 @@ mod written;
 use std::time::Duration;
 
 pub use self::{
+    assessment::Assessment,
     calendar::Calendar,
     class::{Applies, Class, Clock, Condition, Facts, Target, Tier as ClassTier},
     holidays::Holidays,
     limit::{Bound, Quantity, Span},
     objective::Objective,
+    service::Service,
     switch::{Chosen, Switch, Words},
     terms::{
         Agreement, Cadence, Closing, Condition as ClosingRule, Duty, Evidence, Flaps, Guard, Ladder, Maintenance,

@@ -5,17 +5,15 @@ use std::{
     sync::Arc,
 };
 
-use chrono::Weekday;
-
 use super::{
     Agreement, Calendar, Chosen, Class, ClassTier, Clock, Closing, Condition, Contract, Figure, Flaps, Holidays,
-    Maintenance, NOT_FROM_CONTRACT, Objective, Switch, Terms,
+    Maintenance, NOT_FROM_CONTRACT, Objective, Service, Span, Switch, Terms,
     calendar::{Open, OpenDays},
     links,
     resolve::Resolver,
     words::{Party, Start},
     written::{
-        Written, WrittenAgreements, WrittenCalendar, WrittenClass, WrittenClock, WrittenDays, WrittenHours,
+        DaysWord, Written, WrittenAgreements, WrittenCalendar, WrittenClass, WrittenClock, WrittenDays, WrittenHours,
         WrittenObjective, WrittenTier,
     },
 };
@@ -53,7 +51,8 @@ fn load(folder: &Path, findings: &mut Findings) -> Option<(Document<Written>, Te
     let files: Vec<PathBuf> = written.holidays.iter().map(|file| folder.join(file)).collect();
     let holidays = Arc::new(Holidays::load(&files, findings));
     let calendars = calendars(&file, time_zone, &holidays, findings);
-    let mut resolver = Resolver { file: &file, switches: &written.switches, calendars: &calendars, findings };
+    let mut resolver =
+        Resolver { file: &file, contract: &file, switches: &written.switches, calendars: &calendars, findings };
     resolver.unique("calendars", written.calendars.iter().map(|calendar| calendar.id.as_str()));
     resolver.unique("switches", written.switches.iter().map(|switch| switch.id.as_str()));
     resolver.unique("objectives", written.objectives.iter().map(|objective| objective.id.as_str()));
@@ -76,7 +75,9 @@ fn load(folder: &Path, findings: &mut Findings) -> Option<(Document<Written>, Te
     let notice = resolver.chosen("maintenance.notice", &maintenance.notice);
     let notice_calendar = resolver.calendar("maintenance.calendar", maintenance.calendar.as_deref());
     let approval = resolver.chosen("maintenance.approval", &maintenance.approval);
-    let agreements = agreements(folder, &written.switches, &calendars, resolver.findings);
+    let assessment = resolver.assessment(&written.assessment);
+    let agreements = agreements(folder, &file, &calendars, resolver.findings);
+    let services = Service::load(folder, findings);
     let terms = Terms {
         name: written.name.clone(),
         time_zone,
@@ -105,6 +106,8 @@ fn load(folder: &Path, findings: &mut Findings) -> Option<(Document<Written>, Te
             clause: clause(maintenance.clause.as_deref()),
         },
         duties: written.duties.clone(),
+        assessment,
+        services,
         switches: written.switches.clone(),
         by_hand: written.by_hand.clone(),
         figures: figures(&file, &written.switches),
@@ -155,10 +158,11 @@ fn calendars(
     for (nth, written) in file.value.calendars.iter().enumerate() {
         let path = format!("calendars.{nth}");
         let open = match (&written.hours, &written.except) {
-            (Some(hours), None) => open(file, &path, written.days, hours, holidays, findings),
+            (Some(hours), None) => open(file, &path, written.days.as_ref(), hours, holidays, findings),
             (None, Some(name)) => {
+                let switches = &file.value.switches;
                 let mut resolver =
-                    Resolver { file, switches: &file.value.switches, calendars: &calendars, findings: &mut *findings };
+                    Resolver { file, contract: file, switches, calendars: &calendars, findings: &mut *findings };
                 resolver.calendar(&format!("{path}.except"), Some(name)).map(Open::Except)
             }
             _ => {
@@ -183,17 +187,15 @@ fn calendars(
 fn open(
     file: &Document<Written>,
     path: &str,
-    days: Option<WrittenDays>,
+    days: Option<&WrittenDays>,
     hours: &WrittenHours,
     holidays: &Arc<Holidays>,
     findings: &mut Findings,
 ) -> Option<Open> {
-    use Weekday::{Fri, Mon, Sat, Sun, Thu, Tue, Wed};
     let days = match days {
-        None | Some(WrittenDays::Every) => OpenDays::Every,
-        Some(WrittenDays::Working) => OpenDays::Working,
-        Some(WrittenDays::Weekdays) => OpenDays::Week(vec![Mon, Tue, Wed, Thu, Fri]),
-        Some(WrittenDays::Weekend) => OpenDays::Week(vec![Sat, Sun]),
+        None | Some(WrittenDays::Word(DaysWord::Every)) => OpenDays::Every,
+        Some(WrittenDays::Word(DaysWord::Working)) => OpenDays::Working,
+        Some(WrittenDays::Week(week)) => OpenDays::Week(week.clone()),
     };
     let texts: Vec<(String, &str)> = match hours {
         WrittenHours::One(text) if text == "always" && days == OpenDays::Every => return Some(Open::Always),
@@ -234,7 +236,7 @@ fn window(text: &str) -> Option<(u32, u32)> {
 
 fn agreements(
     folder: &Path,
-    switches: &[Switch],
+    contract: &Document<Written>,
     calendars: &[Arc<Calendar>],
     findings: &mut Findings,
 ) -> Vec<Agreement> {
@@ -242,7 +244,8 @@ fn agreements(
     // Most contracts have none.
     let there = path.is_file();
     let Some(file) = there.then(|| yaml::read::<WrittenAgreements>(&path, findings)).flatten() else { return vec![] };
-    let mut resolver = Resolver { file: &file, switches, calendars, findings };
+    let switches = &contract.value.switches;
+    let mut resolver = Resolver { file: &file, contract, switches, calendars, findings };
     let list = &file.value.agreements;
     resolver.unique("agreements", list.iter().map(|agreement| agreement.id.as_str()));
     let mut agreements = vec![];
@@ -317,17 +320,27 @@ impl<T> Resolver<'_, T> {
 
     fn clock(&mut self, path: String, written: &WrittenClock, party: Party, around: &str) -> Option<Clock> {
         let starts = self.chosen_or(&format!("{path}.starts"), written.starts.as_ref(), Start::Earliest);
-        let calendar = self.calendar(&format!("{path}.calendar"), written.calendar.as_deref());
+        let at_calendar = format!("{path}.calendar");
+        let calendar = match &written.calendar {
+            Some(setting) => {
+                let name = self.chosen::<String>(&at_calendar, setting);
+                name.and_then(|name| self.calendar(&at_calendar, Some(&name.value)))
+            }
+            None => self.calendar(&at_calendar, None),
+        };
         let during = written.during.as_deref().map(|name| self.calendar(&format!("{path}.during"), Some(name)));
         let workaround = self.chosen_or(&format!("{path}.workaround"), written.workaround.as_ref(), false);
-        if written.limit.time().is_some_and(|limit| limit.is_zero()) {
+        let limit = self.chosen_as::<Span>(&format!("{path}.limit"), &written.limit, &Expected::Span);
+        if limit.as_ref().and_then(|limit| limit.value.time()).is_some_and(|limit| limit.is_zero()) {
             let place = self.file.place(&format!("{path}.limit"));
             self.findings.error(place, Code::FIGURE_OF_NOTHING, Message::FigureIsZero, Message::FigureIsZeroHelp);
         }
+        let limit = limit?;
         Some(Clock {
             kind: written.clock,
             party: written.party.unwrap_or(party),
-            limit: written.limit,
+            limit: limit.value,
+            limit_switch: limit.switch,
             strict: written.strict,
             starts: starts?,
             calendar: calendar?,
@@ -349,11 +362,7 @@ impl<T> Resolver<'_, T> {
 
     fn objective(&mut self, path: String, written: &WrittenObjective) -> Option<Objective> {
         let at = |key: &str| format!("{path}.{key}");
-        let bound = written.limit.bound();
-        if bound.is_none() {
-            let (message, help) = (ContractText::BoundNotOne.into(), ContractText::BoundNotOneHelp.into());
-            self.findings.error(self.file.place(&at("limit")), Code::WRONG_VALUE, message, help);
-        }
+        let bound = self.bound(&at("limit"), &written.limit);
         let exclusions = written.exclude.iter().filter_map(|(reason, setting)| {
             let chosen = self.chosen(&at(&format!("exclude.{}", reason.as_str())), setting);
             chosen.map(|chosen| (*reason, chosen))
@@ -454,6 +463,14 @@ mod tests {
         let share = figure("80 %");
         assert_eq!((share.switch.as_deref(), share.clause.as_str()), (Some("whole-network-share"), NOT_FROM_CONTRACT));
         assert_eq!((figure("99.9 %").clause.as_str(), figure("30m").clause.as_str()), ("001 L101", "001 L133"));
+    }
+
+    #[test]
+    fn every_shipped_contract_is_read_without_a_finding() {
+        for name in fixture::SHIPPED {
+            let terms = fixture::terms(name);
+            assert!(!terms.classes.is_empty() && !terms.services.is_empty() && !terms.by_hand.is_empty(), "{name}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use serde::de::{DeserializeOwned, IntoDeserializer, value::Error};
 
-use super::{Calendar, Chosen, Switch, switch::Setting};
+use super::{Calendar, Chosen, Switch, switch::Setting, written::Written};
 use crate::{
     diagnostic::{Code, Findings, Place, closest, yaml::Document},
     text::{ContractText, Expected, Message},
@@ -13,6 +13,8 @@ use crate::{
 /// What all parts of one file share while they are resolved.
 pub(super) struct Resolver<'a, T> {
     pub file: &'a Document<T>,
+    /// Where the switches stand; `file` itself unless that is another one.
+    pub contract: &'a Document<Written>,
     pub switches: &'a [Switch],
     pub calendars: &'a [Arc<Calendar>],
     pub findings: &'a mut Findings,
@@ -21,9 +23,19 @@ pub(super) struct Resolver<'a, T> {
 impl<T> Resolver<'_, T> {
     /// The value of a setting. `None`, with a finding, when its switch does not exist or answers something else.
     pub fn chosen<V: DeserializeOwned>(&mut self, path: &str, setting: &Setting) -> Option<Chosen<V>> {
+        self.chosen_as(path, setting, &Expected::Figure)
+    }
+
+    /// The same, with what belongs there.
+    pub fn chosen_as<V: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        setting: &Setting,
+        expected: &Expected,
+    ) -> Option<Chosen<V>> {
         match setting {
             Setting::Written(text) => {
-                let value = self.value(text, || self.file.place(path));
+                let value = self.value(text, expected, self.file.place(path));
                 value.map(Chosen::written)
             }
             Setting::Switch(id) => {
@@ -34,7 +46,8 @@ impl<T> Resolver<'_, T> {
                     return None;
                 };
                 let key = if switches[at].chosen.is_some() { "chosen" } else { "default" };
-                let value = self.value(switches[at].value(), || self.file.place(&format!("switches.{at}.{key}")))?;
+                let place = self.contract.place(&format!("switches.{at}.{key}"));
+                let value = self.value(switches[at].value(), expected, place)?;
                 Some(Chosen { value, switch: Some(id.clone()) })
             }
         }
@@ -88,27 +101,22 @@ impl<T> Resolver<'_, T> {
         }
     }
 
-    fn value<V: DeserializeOwned>(&mut self, text: &str, place: impl Fn() -> Place) -> Option<V> {
-        match parse(text) {
-            Ok(value) => Some(value),
-            Err(known) => {
-                let place = place();
-                match known {
-                    Some(known) => {
-                        let closest = closest(text, known.iter().map(String::as_str)).map(str::to_owned);
-                        let message = Message::UnknownWord { word: text.to_owned() };
-                        self.findings.error(place, Code::UNKNOWN_WORD, message, Message::Known { closest, known });
-                    }
-                    None => {
-                        let found = Box::new(Message::FoundText(crate::diagnostic::yaml::shortened(text)));
-                        let expected = Expected::Figure;
-                        let message = Message::WrongValue { found, expected: expected.clone() };
-                        self.findings.error(place, Code::WRONG_VALUE, message, Message::Write(expected));
-                    }
-                }
-                None
+    fn value<V: DeserializeOwned>(&mut self, text: &str, expected: &Expected, place: Place) -> Option<V> {
+        let (code, message, help) = match parse(text) {
+            Ok(value) => return Some(value),
+            Err(Some(known)) => {
+                let closest = closest(text, known.iter().map(String::as_str)).map(str::to_owned);
+                let message = Message::UnknownWord { word: text.to_owned() };
+                (Code::UNKNOWN_WORD, message, Message::Known { closest, known })
             }
-        }
+            Err(None) => {
+                let found = Box::new(Message::FoundText(crate::diagnostic::yaml::shortened(text)));
+                let message = Message::WrongValue { found, expected: expected.clone() };
+                (Code::WRONG_VALUE, message, Message::Write(expected.clone()))
+            }
+        };
+        self.findings.error(place, code, message, help);
+        None
     }
 }
 

@@ -121,6 +121,10 @@ impl<'de> Deserialize<'de> for Setting {
                 Ok(Setting::Written(text.to_owned()))
             }
 
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Setting, E> {
+                Ok(Setting::Written(value.to_string()))
+            }
+
             fn visit_bool<E: de::Error>(self, value: bool) -> Result<Setting, E> {
                 Ok(Setting::Written(value.to_string()))
             }

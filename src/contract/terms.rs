@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde::Deserialize;
 
 use super::{
-    Applies, Calendar, Chosen, Class, Clock, Figure, Objective, Span, Switch, Target, Words,
+    Applies, Assessment, Calendar, Chosen, Class, Clock, Figure, Objective, Service, Span, Switch, Target, Words,
     holidays::{Date, Holidays},
     words::{ClosingCondition, DutyKind, Party, Source},
 };
@@ -32,9 +32,12 @@ pub struct Terms {
     pub flaps: Flaps,
     pub maintenance: Maintenance,
     pub duties: Vec<Duty>,
+    pub assessment: Assessment,
     pub switches: Vec<Switch>,
     /// What no probe can know.
     pub by_hand: Vec<Evidence>,
+    /// Requirements and their parts (`requirements.csv`).
+    pub services: Vec<Service>,
     /// Every figure of the file as it was written, in file order, for people.
     pub figures: Vec<Figure>,
 }

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::Deserialize;
 
 use super::{
-    Applies, Duty, Evidence, Guard, Ladder, Obligor, Span, Switch, Term, Words,
+    Applies, Duty, Evidence, Guard, Ladder, Obligor, Switch, Term, Words,
+    assessment::WrittenAssessment,
     holidays::Date,
     limit::WrittenBound,
     switch::Setting,
@@ -49,6 +50,8 @@ pub(super) struct Written {
     #[serde(default)]
     pub duties: Vec<Duty>,
     #[serde(default)]
+    pub assessment: WrittenAssessment,
+    #[serde(default)]
     pub switches: Vec<Switch>,
     #[serde(default)]
     pub by_hand: Vec<Evidence>,
@@ -91,18 +94,24 @@ pub(super) struct WrittenCalendar {
     pub clause: Option<String>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "`every`, `working`, or a list such as `[mon, fri]`")]
+pub(super) enum WrittenDays {
+    Word(DaysWord),
+    /// `mon` to `sun`.
+    Week(Vec<chrono::Weekday>),
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum WrittenDays {
+pub(super) enum DaysWord {
     Every,
     Working,
-    Weekdays,
-    Weekend,
 }
 
 /// `always`, or a list of spans. One span may stand without the list.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`always`, or spans such as `\"08:00-18:00\"`")]
 pub(super) enum WrittenHours {
     One(String),
     Several(Vec<String>),
@@ -176,13 +185,13 @@ pub(super) struct WrittenClock {
     pub clock: ClockKind,
     #[serde(default)]
     pub party: Option<Party>,
-    pub limit: Span,
+    pub limit: Setting,
     #[serde(default)]
     pub strict: bool,
     #[serde(default)]
     pub starts: Option<Setting>,
     #[serde(default)]
-    pub calendar: Option<String>,
+    pub calendar: Option<Setting>,
     #[serde(default)]
     pub during: Option<String>,
     #[serde(default)]

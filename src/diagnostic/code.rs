@@ -61,6 +61,8 @@ codes! {
     CALENDAR = 1406;
     NO_LINKS_SECTION = 1407;
     LINK_TERMS = 1408;
+    AMOUNT = 1409;
+    NO_SUCH_CARRIER = 1410;
     // ---- 15: probe profiles
     NO_PROFILES = 1501;
     DUPLICATE_PROFILE = 1502;

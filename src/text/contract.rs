@@ -31,6 +31,12 @@ pub enum ContractText {
     WrongMeasureHelp,
     NoSuchClock { clock: &'static str },
     NoSuchClockHelp,
+    AmountUnclear,
+    AmountUnclearHelp,
+    AmountsOutOfOrder,
+    AmountsOutOfOrderHelp,
+    NoSuchCarrier { carrier: String },
+    NoSuchCarrierHelp,
 }
 
 impl From<ContractText> for Message {
@@ -92,6 +98,17 @@ impl ContractText {
             Self::NoSuchClockHelp => {
                 write!(out, "tiers of links have a level, and `response` and `restore` as lengths of time")
             }
+            Self::AmountUnclear => write!(out, "this is neither an amount nor a share of one"),
+            Self::AmountUnclearHelp => write!(
+                out,
+                "write `{{yuan: 5000}}`, `{{share: 3 %, of: item_quote}}` or `{{share: 1 %, of: item_budget, a_day: started, at_most: 10 %}}`"
+            ),
+            Self::AmountsOutOfOrder => write!(out, "of several amounts each but the last has its `up_to`, rising"),
+            Self::AmountsOutOfOrderHelp => write!(out, "begin with the shortest time; the last holds for all beyond"),
+            Self::NoSuchCarrier { carrier } => write!(out, "the inventory has no carrier `{carrier}`"),
+            Self::NoSuchCarrierHelp => {
+                write!(out, "write an id of carriers.yaml: an agreement is cited to its carrier only")
+            }
         }
     }
 
@@ -127,6 +144,15 @@ impl ContractText {
             }
             Self::NoSuchClock { clock } => write!(out, "该链路等级没有运维方的 `{clock}` 时钟"),
             Self::NoSuchClockHelp => write!(out, "链路等级要有 level，并以时长写明 `response` 和 `restore`"),
+            Self::AmountUnclear => write!(out, "这既不是金额，也不是某金额的比例"),
+            Self::AmountUnclearHelp => write!(
+                out,
+                "写 `{{yuan: 5000}}`、`{{share: 3 %, of: item_quote}}` 或 `{{share: 1 %, of: item_budget, a_day: started, at_most: 10 %}}`"
+            ),
+            Self::AmountsOutOfOrder => write!(out, "写多个金额时，除最后一个外都要有递增的 `up_to`"),
+            Self::AmountsOutOfOrderHelp => write!(out, "从最短的时间写起；最后一个适用于更长的时间"),
+            Self::NoSuchCarrier { carrier } => write!(out, "清册中没有运营商 `{carrier}`"),
+            Self::NoSuchCarrierHelp => write!(out, "写 carriers.yaml 中的编号：协议只对其运营商引用"),
         }
     }
 }
