@@ -486,8 +486,8 @@ def self_and(status, tool):
 
 def write_inventory(folder, port, targets, more_points=()):
     """The shipped city on loopback, with a far point a link and `more_points`; returns its configuration."""
-    city, inventory = ROOT / "inventories/xuchang", folder / "inventory"
-    shutil.copytree(city, inventory)
+    shutil.copytree(ROOT / "inventories", folder / "inventories")
+    inventory = folder / "inventories/xuchang"
     text = (inventory / "inventory.yaml").read_text()
     # `serve` measures no synthetic inventory; these addresses are this machine's own.
     (inventory / "inventory.yaml").write_text(text.replace("synthetic: true", "synthetic: false"))

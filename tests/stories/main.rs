@@ -2,6 +2,7 @@
 
 mod harness;
 mod s01_check;
+mod s02_clock_step;
 mod s02_serve;
 mod s03_once;
 mod s04_alertmanager;

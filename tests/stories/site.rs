@@ -88,8 +88,12 @@ impl Site {
 
     /// Starts the daemon and waits until it answers.
     pub fn start(&mut self, arguments: &[&str]) {
-        let daemon = Running::start("serve", self.folder.path(), &mut self.serve(arguments));
-        self.daemon = Some(daemon);
+        self.start_as(self.serve(arguments));
+    }
+
+    /// Starts what [`Self::serve`] made, with an environment of its own.
+    pub fn start_as(&mut self, mut command: Command) {
+        self.daemon = Some(Running::start("serve", self.folder.path(), &mut command));
         self.wait("the daemon answers", |site| site.try_get("/-/healthy").filter(Answer::is_ok));
     }
 
