@@ -69,6 +69,7 @@ fn snapshot(loaded: &Loaded) -> Snapshot {
         incidents: [].into(),
         coverage: Coverage::default(),
         engine: EngineView::default(),
+        journal: None,
         reload: ReloadView::default(),
         keeps_incidents: true,
         simulated: false,

@@ -6,7 +6,9 @@ mod check;
 mod demo;
 mod explain;
 mod incident;
+mod journal;
 mod once;
+mod rule;
 mod serve;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -67,6 +69,8 @@ pub enum Command {
     Explain(explain::Explain),
     Once(once::Once),
     Incident(incident::Incident),
+    Rule(rule::RuleCommand),
+    Journal(journal::Journal),
     /// Prints the completion script of a shell.
     Completions {
         shell: clap_complete::Shell,
@@ -82,6 +86,8 @@ pub fn run() -> ExitCode {
         Command::Explain(explain) => explain.run(&global),
         Command::Once(once) => once.run(&global),
         Command::Incident(incident) => incident.run(&global),
+        Command::Rule(rule) => rule.run(&global),
+        Command::Journal(journal) => journal.run(&global),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "linkpatrol", &mut std::io::stdout());
             ExitCode::SUCCESS

@@ -122,6 +122,8 @@ pub struct Findings {
     more: u32,
     first_more: Option<Place>,
     errors: u32,
+    /// Every file that was read, as it was read.
+    sources: Vec<Source>,
 }
 
 impl Findings {
@@ -144,6 +146,15 @@ impl Findings {
             self.more += 1;
             self.first_more.get_or_insert(diagnostic.place);
         }
+    }
+
+    /// The files that were read so far, in order; a file that was read twice is in here twice.
+    pub fn take_sources(&mut self) -> Vec<Source> {
+        std::mem::take(&mut self.sources)
+    }
+
+    fn keep_source(&mut self, source: &Source) {
+        self.sources.push(source.clone());
     }
 
     pub fn has_errors(&self) -> bool {

@@ -20,7 +20,7 @@ use crate::{
     inventory::{Inventory, Link},
     judge::rule::PhaseName,
     snapshot::{LinkLabels, Snapshot},
-    units::billionths,
+    units::{Timestamp, billionths},
 };
 
 /// Most series that one link with one point may have: the budget is 45.
@@ -186,6 +186,15 @@ fn write_ourselves(snapshot: &Snapshot, out: &mut String) {
     alone(out, &NAMES_FAILING, Value::Whole(engine.names_failing as u64));
     alone(out, &BUFFER, Value::Whole(engine.socket_buffer_bytes));
     labelled(out, &CPU, "stage", engine.cpu_seconds.iter().map(|&(stage, seconds)| (stage, Value::Float(seconds))));
+    if let Some(journal) = &snapshot.journal {
+        for (about, at) in [(&JOURNAL_OLDEST, journal.oldest), (&ANCHOR_AT, journal.anchored)] {
+            if let Some(Timestamp(at)) = at {
+                alone(out, about, Value::Millis(at));
+            }
+        }
+        alone(out, &JOURNAL_ENTRIES, Value::Whole(journal.entries));
+        alone(out, &ANCHORS_MISSED, Value::Whole(journal.anchors_missed));
+    }
     alone(out, &SNAPSHOT_AT, Value::Millis(snapshot.at.utc.0));
     alone(out, &RELOAD_OK, reload.successful.into());
     alone(out, &RELOAD_AT, Value::Millis(reload.last_success.0));

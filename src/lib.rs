@@ -22,6 +22,7 @@ pub mod diagnostic;
 pub mod export;
 pub mod incident;
 pub mod inventory;
+pub mod journal;
 pub mod judge;
 pub mod ledger;
 pub mod notify;

@@ -55,6 +55,8 @@ pub struct Snapshot {
     pub alarms: Arc<[Arc<Alarm>]>,
     pub coverage: Coverage,
     pub engine: EngineView,
+    /// `None`: `--exporter-only`.
+    pub journal: Option<JournalView>,
     pub reload: ReloadView,
     /// `false`: `--exporter-only`.
     pub keeps_incidents: bool,
@@ -160,6 +162,22 @@ pub struct EngineView {
     pub rule_evaluations: u64,
     /// Named targets whose last lookup failed.
     pub names_failing: usize,
+}
+
+/// How far the journal reaches.
+#[derive(Clone, Debug, Default)]
+pub struct JournalView {
+    /// Number and hash of its newest entry.
+    pub entries: u64,
+    pub head: String,
+    /// Of the oldest entry that is kept.
+    pub oldest: Option<Timestamp>,
+    /// When the newest anchor was laid into its folder.
+    pub anchored: Option<Timestamp>,
+    /// Days without an anchor that this process came upon.
+    pub anchors_missed: u64,
+    /// Why the newest anchor is not in its folder.
+    pub anchor_error: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize)]

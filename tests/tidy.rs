@@ -13,7 +13,7 @@ use std::{
 const OPEN_TO_ALL: [&str; 4] = ["clock", "diagnostic", "text", "units"];
 
 /// What each module may name besides those: nothing points back along the pipeline. `*`: all of them.
-const MAY_NAME: [(&str, &str); 24] = [
+const MAY_NAME: [(&str, &str); 25] = [
     ("units", ""),
     ("clock", ""),
     ("diagnostic", ""),
@@ -30,22 +30,23 @@ const MAY_NAME: [(&str, &str); 24] = [
     ("command", "inventory contract"),
     ("incident", "command judge contract inventory"),
     ("ledger", "incident judge contract inventory"),
+    ("journal", "incident command judge contract inventory"),
     ("notify", "ledger incident contract inventory"),
     ("snapshot", "notify ledger incident judge window contract inventory"),
     ("export", "snapshot ledger incident judge window contract inventory"),
-    ("store", "notify ledger incident window sample command inventory"),
+    ("store", "journal notify ledger incident window sample command inventory"),
     ("api", "export snapshot notify ledger incident judge window contract inventory command config"),
     (
         "patrol",
-        "config inventory contract profile schedule sample probe window judge command incident ledger notify snapshot \
-         export store api",
+        "config inventory contract profile schedule sample probe window judge command incident ledger journal notify \
+         snapshot export store api",
     ),
     ("demo", "*"),
     ("cli", "*"),
 ];
 
 /// Stages that are plain functions of their arguments: no clock, socket, disk, process or randomness.
-const PURE: [&str; 14] = [
+const PURE: [&str; 15] = [
     "units",
     "diagnostic",
     "text",
@@ -59,6 +60,7 @@ const PURE: [&str; 14] = [
     "command",
     "incident",
     "ledger",
+    "journal",
     "snapshot",
 ];
 

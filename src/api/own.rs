@@ -120,6 +120,19 @@ struct Status {
     incidents_open: usize,
     engine: EngineView,
     reload: Reload,
+    /// Absent with `--exporter-only`.
+    journal: Option<Journal>,
+}
+
+/// How far the journal reaches.
+#[derive(Serialize)]
+struct Journal {
+    entries: u64,
+    head: String,
+    oldest: Option<At>,
+    anchored: Option<At>,
+    anchors_missed: u64,
+    anchor_error: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -153,5 +166,13 @@ pub(super) async fn status(State(api): State<Arc<Api>>) -> impl IntoResponse {
         incidents_open: snapshot.open_incidents().count(),
         engine: snapshot.engine.clone(),
         reload: Reload { successful: snapshot.reload.successful, last_success: At(snapshot.reload.last_success, zone) },
+        journal: snapshot.journal.as_ref().map(|journal| Journal {
+            entries: journal.entries,
+            head: journal.head.clone(),
+            oldest: journal.oldest.map(|at| At(at, zone)),
+            anchored: journal.anchored.map(|at| At(at, zone)),
+            anchors_missed: journal.anchors_missed,
+            anchor_error: journal.anchor_error.clone(),
+        }),
     })
 }

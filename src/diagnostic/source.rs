@@ -25,7 +25,11 @@ impl Source {
             return None;
         }
         match std::fs::read(file) {
-            Ok(bytes) => Some(Self { file: file.into(), bytes }),
+            Ok(bytes) => {
+                let source = Self { file: file.into(), bytes };
+                findings.keep_source(&source);
+                Some(source)
+            }
             Err(error) => {
                 let message = Message::Unreadable { cause: error.to_string() };
                 findings.error(Place::whole(file), Code::UNREADABLE, message, Message::UnreadableHelp);

@@ -75,6 +75,10 @@ families! {
     NAMES_FAILING = Gauge "linkpatrol_names_failing" "Names of targets whose last lookup failed.";
     BUFFER = Gauge "linkpatrol_socket_buffer_bytes" "Receive buffer that the kernel granted.";
     CPU = Counter "linkpatrol_cpu_seconds_total" "Processor time by stage.";
+    JOURNAL_OLDEST = Gauge "linkpatrol_journal_oldest_timestamp_seconds" "Time of the oldest entry that our own journal keeps. Says nothing of records that others keep.";
+    JOURNAL_ENTRIES = Gauge "linkpatrol_journal_entries" "Number of the newest entry of the journal that is on the disk.";
+    ANCHOR_AT = Gauge "linkpatrol_journal_anchor_timestamp_seconds" "When the newest daily anchor of the journal was laid into its folder.";
+    ANCHORS_MISSED = Counter "linkpatrol_journal_anchors_missed_total" "Civil days without an anchor that this process came upon.";
     SNAPSHOT_AT = Gauge "linkpatrol_snapshot_timestamp_seconds" "When the figures of this scrape were put together.";
     RELOAD_OK = Gauge "linkpatrol_config_last_reload_successful" "1 when the last reload of configuration and inventory was taken, 0 when it was refused.";
     RELOAD_AT = Gauge "linkpatrol_config_last_reload_success_timestamp_seconds" "When configuration and inventory were last taken.";

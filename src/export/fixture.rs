@@ -11,7 +11,7 @@ use crate::{
         rule::{self, Alarm, PhaseName},
     },
     ledger::Accounted,
-    snapshot::{CHUNK, Coverage, EngineView, LinkView, PointView, Ready, ReloadView, Snapshot},
+    snapshot::{CHUNK, Coverage, EngineView, JournalView, LinkView, PointView, Ready, ReloadView, Snapshot},
     units::{Counts, Rtt, Timestamp},
     window::{RTT_EDGES_NANOS, Summary},
 };
@@ -52,6 +52,13 @@ pub(crate) fn snapshot(links: usize) -> Snapshot {
             cpu_seconds: vec![("engine", 1.5)],
             ..EngineView::default()
         },
+        journal: Some(JournalView {
+            entries: 4_711,
+            head: "ba78".repeat(16),
+            oldest: Some(Timestamp(AT.utc.0 - 86_400_000)),
+            anchored: Some(Timestamp(AT.utc.0 - 3_600_000)),
+            ..JournalView::default()
+        }),
         reload: ReloadView { successful: true, last_success: AT.utc },
         keeps_incidents: true,
         simulated: false,

@@ -56,8 +56,7 @@ impl Incidents {
         }
         let second = name(second).filter(|second| *second != by.actor && !by.note.is_empty());
         let second = second.ok_or(Refusal::NeedsTwo)?;
-        let note = format!("{} ({second})", by.note);
-        case.write(TimelineEntry { note, ..said("annulled", "", &by) });
+        case.write(said("annulled", "", &by));
         case.stop_all(now.utc);
         let record = case.record();
         record.annulled = Some(Annulment { by: by.clone(), second });

@@ -98,6 +98,8 @@ pub struct LinkChange {
 pub enum OwnFault {
     StoreUnusable,
     EngineStalled,
+    /// The journal's daily anchor could not be made.
+    AnchorMissed,
 }
 
 impl OwnFault {
@@ -106,6 +108,7 @@ impl OwnFault {
         match self {
             Self::StoreUnusable => "store",
             Self::EngineStalled => "engine",
+            Self::AnchorMissed => "anchor",
         }
     }
 }

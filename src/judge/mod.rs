@@ -42,6 +42,9 @@ pub enum Unknown {
 }
 
 impl LinkState {
+    /// Before the first judgement.
+    pub const UNSEEN: Self = Self::Unknown(Unknown::NeverVerified);
+
     /// Values of label `state` of `linkpatrol_link_state`.
     pub const NAMES: [&str; 6] = ["up", "degraded", "down", "unknown", "maintenance", "suspended"];
 

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     inventory::{LinkIndex, PointIndex},
-    judge::{self, LinkState, PointChange, PointJudge, PointReading, PointVerdict, PointWatch, Unknown},
+    judge::{self, LinkState, PointChange, PointJudge, PointReading, PointVerdict, PointWatch},
     patrol::load::Loaded,
     sample::{Block, Event, LocalFault, Outcome, Sample},
     schedule::Plan,
@@ -67,7 +67,7 @@ impl Field {
             loaded,
             plan,
             points,
-            states: vec![UNSEEN; links],
+            states: vec![LinkState::UNSEEN; links],
             since: vec![now.utc; links],
             owners,
             renumbered: vec![],
@@ -275,9 +275,6 @@ impl Field {
     }
 }
 
-/// Before the first judgement.
-const UNSEEN: LinkState = LinkState::Unknown(Unknown::NeverVerified);
-
 /// Windows end at different times, so that the work is spread over the length of a slice.
 fn watch(number: usize, now: Mono) -> PointWatch {
     let first_roll = Mono(now.0 + (number % STEPS) as i64 * STEP_MILLIS);
@@ -304,6 +301,7 @@ mod tests {
     use crate::{
         config::{Config, Witness},
         diagnostic::Findings,
+        judge::Unknown,
         patrol::load,
         sample::{Failure, Purpose, Reply, Stamps},
         units::Rtt,

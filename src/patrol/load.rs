@@ -16,7 +16,7 @@ use siphasher::sip::SipHasher13;
 use crate::{
     config::{Config, Limits},
     contract::Contract,
-    diagnostic::{Code, Diagnostic, Findings, Place},
+    diagnostic::{Code, Diagnostic, Findings, Place, Source},
     inventory::{Inventory, LinkId, PointIndex, Role, Status, Target},
     judge::rule::{self, Rules},
     profile::{self, Measure, Profiles},
@@ -35,6 +35,8 @@ pub struct Loaded {
     /// By dense point number; the same for witnesses and whatever no file speaks of.
     pub measures: Vec<Arc<Measure>>,
     pub machine: Arc<Measure>,
+    /// The files, as they were read.
+    pub sources: Vec<Source>,
 }
 
 /// Reads linkpatrol.yaml from `file`, or where [`Config::load`] looks for it, and all that it refers to.
@@ -72,6 +74,7 @@ pub fn load(config: Config, mut findings: Findings) -> (Option<Loaded>, Vec<Diag
             profiles: Arc::new(profiles),
             measures,
             machine: Arc::new(machine),
+            sources: findings.take_sources(),
         }),
         _ => None,
     };

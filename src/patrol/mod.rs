@@ -15,6 +15,7 @@ pub mod field;
 pub mod load;
 mod naming;
 mod publish;
+mod recorder;
 mod recover;
 mod turn;
 mod watch;

@@ -18,7 +18,6 @@ use std::{
 };
 
 use serde::Serialize;
-use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -28,6 +27,7 @@ use super::{
     load::Loaded,
     naming::Naming,
     publish,
+    recorder::Recorder,
 };
 use crate::{
     api::Asked,
@@ -39,6 +39,7 @@ use crate::{
         Effect, EffectKind, Incident, IncidentKind, IncidentPhase, Incidents, Input, LinkChange, OwnFault, Scopes,
         World,
     },
+    journal::{Record, taken_in},
     judge::rule::Alarms,
     ledger::{Account, Measured},
     notify::{
@@ -48,7 +49,7 @@ use crate::{
     probe::Prober,
     sample::Block,
     snapshot::{EngineView, Feed, LinkLabels, LinkView, Ready, ReloadView, Snapshot},
-    store::{Attempt, Batch, Delivery, LogEntry, Recovered, Store, StoredAccount, StoredPoint},
+    store::{Attempt, Batch, Delivery, Recovered, Store, StoredAccount, StoredPoint},
     text::Language,
     units::{Mono, Now, Timestamp},
 };
@@ -79,6 +80,7 @@ pub(super) struct Keeping {
     pub overflow: u64,
     /// Own faults told of and not mended yet.
     pub broken: Vec<OwnFault>,
+    pub recorder: Recorder,
 }
 
 impl Keeping {
@@ -91,8 +93,10 @@ impl Keeping {
         loaded: &Loaded,
         now: Now,
     ) -> Self {
-        let leave_after = loaded.config.closed_incidents_leave_after;
-        let incidents = Incidents::restore(recovered.incidents, rand::random(), leave_after, now);
+        let (leave_after, seed) = (loaded.config.closed_incidents_leave_after, rand::random());
+        let mut batch = Batch::default();
+        let recorder = Recorder::start(&mut batch, &recovered, loaded, seed, now);
+        let incidents = Incidents::restore(recovered.incidents, seed, leave_after, now);
         let configured = |notice: &Notice| channels.iter().any(|channel| channel.name == notice.channel);
         let (waiting, orphans): (Vec<_>, Vec<_>) = recovered.outbox.into_iter().partition(configured);
         let gone = |notice: Notice| Delivery {
@@ -101,8 +105,9 @@ impl Keeping {
             attempts: 0,
             result: Attempt::GivenUp { reason: "its channel is no longer configured".to_owned() },
         };
-        let batch = Batch { deliveries: orphans.into_iter().map(gone).collect(), ..Batch::default() };
-        Self { incidents, store, outbox, channels, batch, waiting: waiting.into(), overflow: 0, broken: vec![] }
+        batch.deliveries = orphans.into_iter().map(gone).collect();
+        let (waiting, broken) = (waiting.into(), vec![]);
+        Self { incidents, store, outbox, channels, batch, waiting, overflow: 0, broken, recorder }
     }
 
     /// An isolation is open.
@@ -245,7 +250,8 @@ impl Loop {
             if let Step::Forward(_) = step {
                 self.accounts.iter_mut().for_each(|account| account.skip(before, now.utc));
             }
-            self.log(now, "clock_step", "", json!({ "step": format!("{step:?}") }));
+            let step = Record::ClockStep { now, from: before, to: now.utc };
+            self.keep(|keeping| keeping.record(step, now));
         }
         now
     }
@@ -253,6 +259,9 @@ impl Loop {
     /// Link changes of this turn, to everybody whom they concern.
     fn judge(&mut self, now: Now) {
         let changes = self.field.judge(now);
+        if let Some(keeping) = self.keeping.as_mut().filter(|_| !changes.is_empty()) {
+            keeping.record_verdicts(&changes, &self.field, now);
+        }
         let isolated = self.field.isolated();
         match (self.was_isolated, isolated) {
             (false, Some(since)) => {
@@ -284,6 +293,10 @@ impl Loop {
     /// Gives the incidents an input, and carries out what follows.
     fn tell(&mut self, input: Input, now: Now) {
         let Some(keeping) = &mut self.keeping else { return };
+        if input == Input::Tick && now.mono < keeping.incidents.due() {
+            return;
+        }
+        let taken = taken_in(&input);
         let world = World {
             inventory: &self.field.loaded.inventory,
             contract: &self.field.loaded.contract,
@@ -291,6 +304,7 @@ impl Loop {
             states: &self.field.states,
         };
         let effects = keeping.incidents.step(input, now, &world);
+        keeping.record_step(taken, &effects, now);
         self.carry_out(effects, now);
     }
 
@@ -355,7 +369,7 @@ impl Loop {
                     states: &self.field.states,
                 };
                 let (answer, effects) = keeping.incidents.obey(&command, now, &world);
-                self.log(now, "command", &command.actor, json!({ "command": command, "reply": answer }));
+                keeping.record_command(&command, &answer, &effects, now);
                 self.carry_out(effects, now);
                 answer
             }
@@ -387,7 +401,6 @@ impl Loop {
                 self.adopt(*loaded, now);
                 self.reload = ReloadView { successful: true, last_success: now.utc };
                 tracing::info!(links = self.field.states.len(), "reloaded");
-                self.log(now, "reload", "", json!({ "fingerprint": self.field.loaded.inventory.fingerprint }));
                 Reply::Done { at: now.utc }
             }
             Err(findings) => {
@@ -425,8 +438,9 @@ impl Loop {
         if let Some(naming) = &mut self.naming {
             naming.replan(&loaded);
         }
-        self.field.replan(loaded, plan, now);
+        self.field.replan(Arc::clone(&loaded), plan, now);
         self.adopt_rules(&before, now);
+        self.keep(|keeping| keeping.record_reload(&loaded, now));
         self.judge(now);
         self.tell(Input::Reloaded, now);
     }
@@ -462,11 +476,15 @@ impl Loop {
 
     /// Opens an incident about ourselves when the store or the engine fails, and ends it when they work again.
     fn look_at_ourselves(&mut self, now: Now) {
-        let Some(keeping) = &self.keeping else { return };
+        let zone = self.field.loaded.contract.time_zone;
+        let Some(keeping) = &mut self.keeping else { return };
+        let anchor_missed = keeping.look_at_anchor(zone, now);
         let stalled = now.mono.since(self.prober.status().last_tick) > STALLED;
-        for (fault, is_broken) in
-            [(OwnFault::StoreUnusable, !keeping.store.status().healthy), (OwnFault::EngineStalled, stalled)]
-        {
+        for (fault, is_broken) in [
+            (OwnFault::StoreUnusable, !keeping.store.status().healthy),
+            (OwnFault::EngineStalled, stalled),
+            (OwnFault::AnchorMissed, anchor_missed),
+        ] {
             let Some(keeping) = &mut self.keeping else { return };
             let was_broken = keeping.broken.contains(&fault);
             match (was_broken, is_broken) {
@@ -505,6 +523,7 @@ impl Loop {
             incidents: self.incidents(),
             alarms: self.alarms.shown(),
             engine: self.engine_view(),
+            journal: self.keeping.as_ref().map(Keeping::journal_view),
             reload: self.reload,
             keeps_incidents: self.keeping.is_some(),
             simulated: self.simulated,
@@ -577,7 +596,6 @@ impl Loop {
                 state: text(&watch.judge.store(now)),
             });
         }
-        self.log(now, "link_state", link.id.clone().as_str(), json!({ "state": change.state, "since": change.since }));
         self.store_account(change.link.at());
     }
 
@@ -591,9 +609,10 @@ impl Loop {
         });
     }
 
+    /// Something that happened, for the journal; no incident follows from it.
     pub(super) fn log(&mut self, now: Now, event: &str, subject: &str, detail: serde_json::Value) {
-        let entry = LogEntry { at: now.utc, event: event.to_owned(), subject: subject.to_owned(), detail };
-        self.keep(|keeping| keeping.batch.log.push(entry));
+        let note = Record::Note { now, event: event.to_owned(), subject: subject.to_owned(), detail };
+        self.keep(|keeping| keeping.record(note, now));
     }
 
     fn keep(&mut self, note: impl FnOnce(&mut Keeping)) {
@@ -622,8 +641,10 @@ impl Loop {
     /// Stores what is known, so that the next start knows how long nobody looked.
     fn stop(mut self, feed: &Feed, now: Now) {
         (0..self.accounts.len()).for_each(|number| self.store_account(number));
-        self.log(now, "stop", "", json!({}));
-        self.keep(|keeping| keeping.batch.heartbeat = Some(now.utc));
+        self.keep(|keeping| {
+            keeping.record(Record::Stop { now }, now);
+            keeping.batch.heartbeat = Some(now.utc);
+        });
         self.commit();
         self.publish(feed, now);
         self.prober.stop();

@@ -1,11 +1,11 @@
 //! The facts that `patrol` hands over, as values.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::{
     incident::Incident,
     inventory::{LinkId, Role},
+    journal::{Content, Entry, Person},
     notify::Notice,
     units::Timestamp,
 };
@@ -21,7 +21,13 @@ pub struct Batch {
     /// New in the outbox. A key that is there already is left as it is.
     pub notices: Vec<Notice>,
     pub deliveries: Vec<Delivery>,
-    pub log: Vec<LogEntry>,
+    /// For the journal, in order.
+    pub entries: Vec<Entry>,
+    /// What entries refer to, with them or before them.
+    pub contents: Vec<Content>,
+    pub people: Vec<Person>,
+    /// Sign where the chain stands after the entries: for this civil day.
+    pub anchor: Option<(String, Timestamp)>,
     /// Time of this turn: "we were alive then".
     pub heartbeat: Option<Timestamp>,
 }
@@ -34,7 +40,10 @@ impl Batch {
             && self.accounts.is_empty()
             && self.notices.is_empty()
             && self.deliveries.is_empty()
-            && self.log.is_empty()
+            && self.entries.is_empty()
+            && self.contents.is_empty()
+            && self.people.is_empty()
+            && self.anchor.is_none()
             && self.heartbeat.is_none()
     }
 }
@@ -76,17 +85,6 @@ pub enum Attempt {
     Failed { reason: String },
     /// It leaves the outbox undelivered: overtaken, or its channel is gone.
     GivenUp { reason: String },
-}
-
-/// One line of the append-only log of events.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LogEntry {
-    pub at: Timestamp,
-    /// Such as `link_state`, `command`, `clock_step`, `reload`, `start`, `stop`.
-    pub event: String,
-    /// Id of what it is about; empty when it is about this process.
-    pub subject: String,
-    pub detail: Value,
 }
 
 /// A sign of life: what lies between the last one and the next start is unknown.

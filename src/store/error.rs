@@ -37,6 +37,11 @@ pub enum StoreError {
     Corrupt { path: PathBuf, source: rusqlite::Error },
     #[error("cannot read or write {}: {source}; look at the disk's space and health", path.display())]
     Database { path: PathBuf, source: rusqlite::Error },
+    #[error(
+        "cannot use the key of the journal {}: {source}; restore it from a backup, or move it away to sign with a new one",
+        path.display()
+    )]
+    Key { path: PathBuf, source: io::Error },
     #[error("cannot start the thread that writes the state files: {source}")]
     Thread { source: io::Error },
 }

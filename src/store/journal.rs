@@ -8,10 +8,12 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use crate::{
     incident::Incident,
     inventory::{LinkId, Role},
+    journal::SigningKey,
     notify::Notice,
     store::{
         StoreError,
         batch::{Attempt, StoredPoint},
+        chain,
         database::{Database, Format},
         pending::JournalRows,
     },
@@ -21,7 +23,8 @@ use crate::{
 static FORMAT: Format = Format {
     file: "journal.db",
     application: 0x4C50_4A4C, // "LPJL"
-    steps: &["
+    steps: &[
+        "
         CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
         CREATE TABLE incident (id TEXT PRIMARY KEY, phase TEXT NOT NULL, began INTEGER NOT NULL, closed INTEGER,
                                json TEXT NOT NULL) WITHOUT ROWID;
@@ -35,13 +38,16 @@ static FORMAT: Format = Format {
         CREATE TABLE log (number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, event TEXT NOT NULL,
                           subject TEXT NOT NULL, detail TEXT NOT NULL);
         CREATE INDEX log_at ON log (at);
-    "],
+    ",
+        chain::TABLES,
+    ],
     synchronous: "FULL",
 };
 
 /// Closed incidents, and notices about them, are kept for 26 months: two contract years and the settlement after them.
 const INCIDENTS_KEPT: Duration = Duration::from_hours(26 * 31 * 24);
-/// The log of events is raw evidence, which is kept for 184 days: half a year.
+/// So is the journal. Format 1 had a log of events instead of it: raw evidence, which is kept for 184 days.
+const ENTRIES_KEPT: Duration = INCIDENTS_KEPT;
 const LOG_KEPT: Duration = Duration::from_hours(184 * 24);
 /// Rows that one pruning may delete from a table, so that it never holds up commits for long.
 const PRUNE_MOST: u32 = 10_000;
@@ -79,14 +85,7 @@ pub(super) fn write(transaction: &Transaction, rows: &JournalRows) -> rusqlite::
         statement.execute(params![key, notice.channel, notice.created.0, json(notice)?])?;
     }
     write_deliveries(transaction, rows)?;
-    let mut statement = transaction.prepare_cached(
-        "INSERT INTO log (number, at, event, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5) \
-         ON CONFLICT (number) DO NOTHING",
-    )?;
-    for (number, entry) in &rows.log {
-        statement.execute(params![number, entry.at.0, entry.event, entry.subject, entry.detail.to_string()])?;
-    }
-    Ok(())
+    chain::append(transaction, rows)
 }
 
 fn write_deliveries(transaction: &Transaction, rows: &JournalRows) -> rusqlite::Result<()> {
@@ -114,9 +113,12 @@ pub(super) fn prove(transaction: &Transaction) -> rusqlite::Result<()> {
 }
 
 /// Deletes what is older than it has to be kept.
-pub(super) fn prune(transaction: &Transaction, now: Timestamp) -> rusqlite::Result<()> {
+pub(super) fn prune(transaction: &Transaction, key: &SigningKey, now: Timestamp) -> rusqlite::Result<()> {
     let before = |kept: Duration| now.0.saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX));
-    let (incidents, log) = (before(INCIDENTS_KEPT), before(LOG_KEPT));
+    chain::prune(transaction, key, Timestamp(before(ENTRIES_KEPT)), PRUNE_MOST, now)?;
+    // An incident stays as long as the journal speaks of it.
+    let oldest = chain::oldest(transaction)?.map_or(i64::MAX, |at| at.0);
+    let (incidents, log) = (before(INCIDENTS_KEPT).min(oldest), before(LOG_KEPT));
     for (sql, limit) in [
         ("DELETE FROM incident WHERE id IN (SELECT id FROM incident WHERE closed < ?1 LIMIT ?2)", incidents),
         ("DELETE FROM outbox WHERE key IN (SELECT key FROM outbox WHERE done < ?1 LIMIT ?2)", incidents),
@@ -143,11 +145,6 @@ pub(super) fn incidents(connection: &Connection, closed_since: Timestamp) -> rus
 /// Notices that wait, oldest first.
 pub(super) fn outbox(connection: &Connection) -> rusqlite::Result<Readable<Notice>> {
     decoded(connection, "SELECT key, json FROM outbox WHERE done IS NULL ORDER BY created, key", [], "notice")
-}
-
-/// The highest number that a line of the log ever had; 0 when there was none.
-pub(super) fn last_log_number(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.query_row("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'log'", [], |row| row.get(0))
 }
 
 pub(super) fn points(connection: &Connection) -> rusqlite::Result<Readable<StoredPoint>> {
@@ -208,7 +205,7 @@ mod tests {
                     hours(24),
                     hours(26 * 31 * 24 - 184 * 24 + 1)
                 ))?;
-                prune(file, Timestamp(hours(26 * 31 * 24 + 1)))
+                prune(file, &SigningKey::generate().unwrap(), Timestamp(hours(26 * 31 * 24 + 1)))
             })
             .unwrap();
         let mut left = |sql: &str| journal.read(|file| file.query_row(sql, [], |row| row.get::<_, String>(0))).unwrap();

@@ -9,15 +9,18 @@
 //! ```
 //!
 //! Two files, because they have different worth: `journal.db` holds what must not be lost (incidents, outbox, point
-//! states, log) and is synced at every commit; `series.db` holds what can be a second old (accounts, heartbeat). When
+//! states, the journal's chain) and is synced at every commit; `series.db` holds what can be a second old (accounts, heartbeat). When
 //! the disk is full, a reserve file gives its space to the journal alone.
 //!
 //! The store never invents a fact, never overwrites a file that it does not understand, and never blocks the caller.
 
 mod batch;
+mod chain;
 mod database;
 mod error;
+mod forget;
 mod journal;
+mod key;
 mod lock;
 mod pending;
 mod reader;
@@ -32,11 +35,12 @@ use std::{
     time::Duration,
 };
 
-pub use batch::{Attempt, Batch, Delivery, Heartbeat, LogEntry, StoredAccount, StoredPoint};
+pub use batch::{Attempt, Batch, Delivery, Heartbeat, StoredAccount, StoredPoint};
 pub use error::StoreError;
+pub use forget::forget;
 pub use reader::Reader;
 pub use recover::Recovered;
-pub use writer::StoreStatus;
+pub use writer::{JournalStatus, StoreStatus};
 
 use crate::{store::writer::Writer, units::Timestamp};
 
@@ -93,9 +97,11 @@ impl Store {
             other => Err(other),
         })?;
         let boot_id = recover::boot_id();
-        let recovered = recover::recover(&mut journal, &mut series, &boot_id, options)?;
-        let shared = Arc::new(writer::Shared::new(journal.read(journal::last_log_number)?));
-        let writer = Writer::start(Arc::clone(&shared), journal, series, reserve)
+        let mut recovered = recover::recover(&mut journal, &mut series, &boot_id, options)?;
+        let key = key::open(folder)?;
+        recovered.pseudonyms = Some(key.pseudonyms());
+        let shared = Arc::new(writer::Shared::new(journal.read(chain::taken)?));
+        let writer = Writer::start(Arc::clone(&shared), folder.into(), key, journal, series, reserve)
             .map_err(|source| StoreError::Thread { source })?;
         let store = Self { folder: folder.into(), shared, writer: Some(writer), boot_id, _lock: lock };
         Ok((store, recovered))

@@ -6,23 +6,29 @@ use crate::{
     clock,
     incident::Incident,
     inventory::{LinkId, Role},
+    journal::{Digest, Entry},
     notify::Notice,
-    store::{Batch, Delivery, Heartbeat, LogEntry, Ticket},
+    store::{Batch, Delivery, Heartbeat, Ticket},
+    units::Timestamp,
 };
 
 /// Rows of each kind that wait at most. 131 072: every point of 100 000 changes once. Others: days of a bad night.
 const MOST_STATES: usize = 131_072;
 const MOST_INCIDENTS: usize = 4_096;
 const MOST_NOTICES: usize = 16_384;
-/// The oldest lines go first.
-const MOST_LOG: usize = 16_384;
+/// The oldest entries of the journal go first, which leaves a gap that the journal itself tells of.
+const MOST_ENTRIES: usize = 16_384;
+/// 64 MiB of entries: four hundred turns in which every link of a large city changes.
+const MOST_ENTRY_BYTES: usize = 64 << 20;
+/// Files that wait: those of a few reloads.
+const MOST_CONTENTS: usize = 4_096;
 
 #[derive(Default)]
 pub(super) struct Pending {
     /// The newest commit in here.
     pub(super) ticket: Ticket,
-    /// The newest number of a line of the log.
-    pub(super) log_number: i64,
+    /// How many entries of the journal were ever handed over.
+    pub(super) handed: i64,
     pub(super) journal: JournalRows,
     pub(super) series: SeriesRows,
     /// Facts that did not fit.
@@ -35,8 +41,13 @@ pub(super) struct JournalRows {
     pub(super) points: BTreeMap<(LinkId, Role), String>,
     pub(super) notices: BTreeMap<String, Notice>,
     pub(super) deliveries: BTreeMap<String, Delivery>,
-    /// With their numbers, which never repeat.
-    pub(super) log: VecDeque<(i64, LogEntry)>,
+    /// With the number under which they were handed over, which never repeats.
+    pub(super) entries: VecDeque<(i64, Entry)>,
+    pub(super) entry_bytes: usize,
+    pub(super) contents: BTreeMap<Digest, Vec<u8>>,
+    /// Name by opaque id.
+    pub(super) people: BTreeMap<String, String>,
+    pub(super) anchor: Option<(String, Timestamp)>,
 }
 
 #[derive(Default)]
@@ -49,18 +60,23 @@ impl Pending {
     /// Adds the facts of one turn under the next ticket.
     pub(super) fn add(&mut self, batch: Batch, boot_id: &str) -> Ticket {
         let ticket = Ticket(self.ticket.0 + 1);
-        let Batch { incidents, points, accounts, notices, deliveries, log, heartbeat } = batch;
+        let Batch { incidents, points, accounts, notices, deliveries, entries, contents, people, anchor, heartbeat } =
+            batch;
         let beat = |utc| Heartbeat { utc, boottime: clock::boottime_millis(), boot_id: boot_id.to_owned() };
-        let log_number = self.log_number + i64::try_from(log.len()).unwrap_or(0);
+        let handed = self.handed + i64::try_from(entries.len()).unwrap_or(0);
         self.absorb(Pending {
             ticket,
-            log_number,
+            handed,
             journal: JournalRows {
                 incidents: incidents.into_iter().map(|incident| (incident.id.clone(), incident)).collect(),
                 points: points.into_iter().map(|point| ((point.link, point.role), point.state)).collect(),
                 notices: notices.into_iter().map(|notice| (notice.key.clone(), notice)).collect(),
                 deliveries: deliveries.into_iter().map(|delivery| (delivery.key.clone(), delivery)).collect(),
-                log: (self.log_number + 1..).zip(log).collect(),
+                entry_bytes: entries.iter().map(|entry| entry.payload.len()).sum(),
+                entries: (self.handed + 1..).zip(entries).collect(),
+                contents: contents.into_iter().map(|content| (content.hash, content.bytes)).collect(),
+                people: people.into_iter().map(|person| (person.id, person.name)).collect(),
+                anchor,
             },
             series: SeriesRows {
                 accounts: accounts.into_iter().map(|row| ((row.link, row.month), row.account)).collect(),
@@ -73,8 +89,8 @@ impl Pending {
 
     /// Adds what is newer: it replaces what stands under the same key.
     pub(super) fn absorb(&mut self, newer: Pending) {
-        let Pending { ticket, log_number, journal, series, lost } = newer;
-        (self.ticket, self.log_number) = (ticket, log_number);
+        let Pending { ticket, handed, journal, series, lost } = newer;
+        (self.ticket, self.handed) = (ticket, handed);
         self.lost += lost;
         self.lost += insert(&mut self.journal.incidents, journal.incidents, MOST_INCIDENTS);
         self.lost += insert(&mut self.journal.points, journal.points, MOST_STATES);
@@ -83,11 +99,12 @@ impl Pending {
         let unknown = journal.notices.into_iter().filter(|(key, _)| !self.journal.notices.contains_key(key)).collect();
         self.lost += insert(&mut self.journal.notices, unknown, MOST_NOTICES);
         self.lost += insert(&mut self.journal.deliveries, journal.deliveries, MOST_NOTICES);
-        self.journal.log.extend(journal.log);
-        while self.journal.log.len() > MOST_LOG {
-            self.journal.log.pop_front();
-            self.lost += 1;
-        }
+        self.lost += insert(&mut self.journal.contents, journal.contents, MOST_CONTENTS);
+        self.lost += insert(&mut self.journal.people, journal.people, MOST_STATES);
+        self.journal.anchor = journal.anchor.or(self.journal.anchor.take());
+        self.journal.entries.extend(journal.entries);
+        self.journal.entry_bytes += journal.entry_bytes;
+        self.lost += self.journal.drop_oldest_entries();
         self.series.heartbeat = series.heartbeat.or(self.series.heartbeat.take());
     }
 
@@ -99,7 +116,20 @@ impl Pending {
 
 impl JournalRows {
     pub(super) fn rows(&self) -> usize {
-        self.incidents.len() + self.points.len() + self.notices.len() + self.deliveries.len() + self.log.len()
+        let states = self.incidents.len() + self.points.len() + self.notices.len() + self.deliveries.len();
+        let chained = self.entries.len() + self.contents.len() + self.people.len();
+        states + chained + usize::from(self.anchor.is_some())
+    }
+
+    /// Keeps what fits; returns how many entries did not.
+    fn drop_oldest_entries(&mut self) -> u64 {
+        let mut lost = 0;
+        while self.entries.len() > MOST_ENTRIES || self.entry_bytes > MOST_ENTRY_BYTES {
+            let Some((_, entry)) = self.entries.pop_front() else { break };
+            self.entry_bytes -= entry.payload.len();
+            lost += 1;
+        }
+        lost
     }
 }
 
@@ -129,21 +159,23 @@ fn insert<K: Ord, V>(rows: &mut BTreeMap<K, V>, newer: BTreeMap<K, V>, most: usi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{store::Attempt, units::Timestamp};
+    use crate::store::Attempt;
 
-    fn log(at: i64) -> LogEntry {
-        LogEntry { at: Timestamp(at), event: "test".into(), subject: String::new(), detail: serde_json::Value::Null }
+    fn entry(at: i64, bytes: usize) -> Entry {
+        Entry { at: Timestamp(at), kind: "test".into(), payload: "x".repeat(bytes) }
     }
 
     #[test]
     fn memory_stays_bounded_and_what_does_not_fit_is_counted() {
         let mut pending = Pending::default();
         for at in 0..20_000 {
-            pending.add(Batch { log: vec![log(at)], ..Batch::default() }, "boot");
+            pending.add(Batch { entries: vec![entry(at, 1)], ..Batch::default() }, "boot");
         }
-        assert_eq!((pending.journal.log.len(), pending.lost), (MOST_LOG, 20_000 - MOST_LOG as u64));
-        assert_eq!(pending.journal.log.back(), Some(&(20_000, log(19_999))));
+        assert_eq!((pending.journal.entries.len(), pending.lost), (MOST_ENTRIES, 20_000 - MOST_ENTRIES as u64));
+        assert_eq!(pending.journal.entries.back(), Some(&(20_000, entry(19_999, 1))));
         assert_eq!(pending.ticket, Ticket(20_000));
+        pending.add(Batch { entries: vec![entry(1, MOST_ENTRY_BYTES)], ..Batch::default() }, "boot");
+        assert_eq!(pending.journal.entries.len(), 1, "one large entry takes the place of all that are small");
     }
 
     #[test]

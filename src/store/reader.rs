@@ -1,14 +1,17 @@
 //! Reading the journal beside the writer, on a connection of its own.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde_json::Value;
 
 use crate::{
     incident::Incident,
-    store::{LogEntry, StoreError, journal},
-    units::Timestamp,
+    journal::{Audit, Digest, Link, Seal, anonymous},
+    store::{StoreError, chain, journal},
 };
 
 /// Sees what was durable when a question is asked; never waits for the writer.
@@ -18,9 +21,16 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
+    /// # Errors
+    /// When there is no journal in `folder`, or it cannot be opened for reading.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let path = journal::path(folder);
         let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .and_then(|connection| {
+                // Also the first question that touches the file: one that is none is refused here.
+                connection.query_row("SELECT count(*) FROM meta", [], |_| Ok(()))?;
+                Ok(connection)
+            })
             .map_err(|source| StoreError::database(&path, source))?;
         Ok(Self { path, connection })
     }
@@ -35,19 +45,109 @@ impl Reader {
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
-    /// Up to `most` lines of the log with a number above `after`, oldest first.
-    pub fn log(&self, after: i64, most: u32) -> Result<Vec<(i64, LogEntry)>, StoreError> {
+    /// Up to `most` entries of the journal with a number above `after`, oldest first.
+    pub fn entries(&self, after: u64, most: u32) -> Result<Vec<Link>, StoreError> {
         let read = || {
-            let mut statement = self.connection.prepare_cached(
-                "SELECT number, at, event, subject, detail FROM log WHERE number > ?1 ORDER BY number LIMIT ?2",
-            )?;
-            let lines = statement.query_map(params![after, most], |row| {
-                let detail: String = row.get(4)?;
-                let detail = serde_json::from_str(&detail).unwrap_or(Value::String(detail));
-                let at = Timestamp(row.get(1)?);
-                Ok((row.get(0)?, LogEntry { at, event: row.get(2)?, subject: row.get(3)?, detail }))
-            })?;
-            lines.collect::<rusqlite::Result<_>>()
+            let mut statement =
+                self.connection.prepare_cached("SELECT * FROM entry WHERE number > ?1 ORDER BY number LIMIT ?2")?;
+            let links = statement.query_map(params![after.cast_signed(), most], chain::link)?;
+            links.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
+    /// Hands every entry to `each`, oldest first, until that says to stop.
+    pub fn each_entry<E>(&self, mut each: impl FnMut(Link) -> Result<(), E>) -> Result<Result<(), E>, StoreError> {
+        let mut read = || {
+            let mut statement = self.connection.prepare("SELECT * FROM entry ORDER BY number")?;
+            for link in statement.query_map([], chain::link)? {
+                if let Err(stop) = each(link?) {
+                    return Ok(Err(stop));
+                }
+            }
+            Ok(Ok(()))
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
+    pub fn content(&self, hash: Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        let bytes = self.connection.query_row("SELECT bytes FROM content WHERE hash = ?1", [hash.0], |row| row.get(0));
+        bytes.optional().map_err(|source| self.failed(source))
+    }
+
+    /// The seal over what was pruned, and the anchors that the house itself kept.
+    pub fn seals(&self) -> Result<(Option<Seal>, Vec<Seal>), StoreError> {
+        let read = || Ok((chain::checkpoint(&self.connection)?, chain::anchors(&self.connection)?));
+        read().map_err(|source| self.failed(source))
+    }
+
+    /// Name by opaque id. Erased ones are missing.
+    pub fn people(&self) -> Result<HashMap<String, String>, StoreError> {
+        let read = || {
+            let mut statement = self.connection.prepare("SELECT id, name FROM person")?;
+            let people = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            people.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
+    /// Holds everything against everything: entries, seals, contents and incidents. `others`: anchors from outside.
+    /// `key`: the public key that seals must be of.
+    pub fn audit(&self, others: Vec<Seal>, key: Option<&str>) -> Result<Audit, StoreError> {
+        // One picture of all tables, also while a daemon writes.
+        let transaction = self.connection.unchecked_transaction().map_err(|source| self.failed(source))?;
+        let (checkpoint, mut anchors) = self.seals()?;
+        anchors.extend(others);
+        let mut audit = Audit::begin(checkpoint, anchors, key);
+        self.each_entry(|link| {
+            audit.take(&link);
+            Ok::<_, std::convert::Infallible>(())
+        })?
+        .unwrap_or_else(|never| match never {});
+        let worlds = audit.worlds();
+        for hash in &worlds {
+            if let Some(bytes) = self.content(*hash)? {
+                audit.content(*hash, &bytes);
+            }
+        }
+        self.each_content(|hash, bytes| {
+            if !worlds.contains(&hash) {
+                audit.content(hash, bytes);
+            }
+        })?;
+        let ids: HashMap<String, String> = self.people()?.into_iter().map(|(id, name)| (name, id)).collect();
+        self.each_incident(|id, mut record| {
+            anonymous(&mut record, &mut |name| ids.get(name).map_or(name, String::as_str).to_owned());
+            audit.incident(id, &record.to_string());
+        })?;
+        drop(transaction);
+        Ok(audit.end())
+    }
+
+    /// Hands everything that entries refer to to `each`.
+    pub fn each_content(&self, mut each: impl FnMut(Digest, &[u8])) -> Result<(), StoreError> {
+        let mut read = || {
+            let mut statement = self.connection.prepare("SELECT hash, bytes FROM content")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let (hash, bytes): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
+                each(Digest::from_bytes(&hash).unwrap_or_default(), &bytes);
+            }
+            Ok(())
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
+    /// Incidents as they are stored, whatever version wrote them.
+    fn each_incident(&self, mut each: impl FnMut(&str, Value)) -> Result<(), StoreError> {
+        let mut read = || {
+            let mut statement = self.connection.prepare("SELECT id, json FROM incident")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let (id, json): (String, String) = (row.get(0)?, row.get(1)?);
+                each(&id, serde_json::from_str(&json).unwrap_or_default());
+            }
+            Ok(())
         };
         read().map_err(|source| self.failed(source))
     }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     clock,
     incident::Incident,
+    journal::Pseudonyms,
     notify::Notice,
     store::{
         Heartbeat, Options, StoreError, StoredAccount, StoredPoint,
@@ -24,6 +25,8 @@ pub struct Recovered {
     pub accounts: Vec<StoredAccount>,
     /// Notices that wait, oldest first.
     pub outbox: Vec<Notice>,
+    /// How names of people become opaque ids; `None` only where nothing was opened.
+    pub pseudonyms: Option<Pseudonyms>,
     /// The last sign of life; `None` on the first run.
     pub heartbeat: Option<Heartbeat>,
     /// How long ago that was by CLOCK_BOOTTIME, which no clock step changes; `None` when the machine was restarted since.

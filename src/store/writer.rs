@@ -9,6 +9,7 @@
 //! ```
 
 use std::{
+    path::PathBuf,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
     time::Duration,
@@ -18,7 +19,8 @@ use serde::Serialize;
 
 use crate::{
     clock,
-    store::{Batch, Ticket, database::Database, journal, pending::Pending, reserve::Reserve, series},
+    journal::{Head, Purpose, Seal, SigningKey},
+    store::{Batch, Ticket, chain, database::Database, journal, key, pending::Pending, reserve::Reserve, series},
     units::Timestamp,
 };
 
@@ -37,6 +39,19 @@ pub struct StoreStatus {
     pub reserve_released: bool,
     /// Transactions of the journal since the start.
     pub commits: u64,
+    pub journal: JournalStatus,
+}
+
+/// How far the journal's chain reaches.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct JournalStatus {
+    pub head: Head,
+    /// Time of the oldest entry that is kept.
+    pub oldest: Option<Timestamp>,
+    /// Civil day of the newest anchor that lies in its folder, and when it was made.
+    pub anchored: Option<(String, Timestamp)>,
+    /// Why the newest anchor does not.
+    pub anchor_error: Option<String>,
 }
 
 /// First and longest wait between two tries while the disk refuses.
@@ -65,9 +80,9 @@ struct State {
 }
 
 impl Shared {
-    /// `log_number`: the newest number that a line of the log has.
-    pub(super) fn new(log_number: i64) -> Self {
-        let incoming = Pending { log_number, ..Pending::default() };
+    /// `handed`: how many entries of the journal were ever handed over.
+    pub(super) fn new(handed: i64) -> Self {
+        let incoming = Pending { handed, ..Pending::default() };
         Self { state: Mutex::new(State { incoming, ..State::default() }), ..Self::default() }
     }
 
@@ -116,8 +131,8 @@ impl Shared {
         let idle = |state: &mut State| !(state.stopping || awaits_work && state.incoming.rows() > 0);
         let (mut state, _) =
             self.work.wait_timeout_while(self.lock(), most, idle).unwrap_or_else(PoisonError::into_inner);
-        let &Pending { ticket, log_number, .. } = &state.incoming;
-        let taken = std::mem::replace(&mut state.incoming, Pending { ticket, log_number, ..Pending::default() });
+        let &Pending { ticket, handed, .. } = &state.incoming;
+        let taken = std::mem::replace(&mut state.incoming, Pending { ticket, handed, ..Pending::default() });
         // Until the writer says what became of it, what it has in hand waits.
         state.status.pending += taken.rows();
         state.status.lost += taken.lost;
@@ -127,6 +142,9 @@ impl Shared {
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
+    folder: PathBuf,
+    key: SigningKey,
+    chain: JournalStatus,
     journal: Database,
     series: Database,
     reserve: Reserve,
@@ -155,12 +173,20 @@ enum Health {
 impl Writer {
     pub(super) fn start(
         shared: Arc<Shared>,
-        journal: Database,
+        folder: PathBuf,
+        key: SigningKey,
+        mut journal: Database,
         series: Database,
         reserve: Reserve,
     ) -> std::io::Result<JoinHandle<()>> {
+        // What cannot be read now is read after the first commit.
+        let anchored = journal.read(chain::last_anchor).ok().flatten();
+        let chain = JournalStatus { anchored: anchored.and_then(day), ..JournalStatus::default() };
         let mut writer = Self {
             shared,
+            folder,
+            key,
+            chain,
             journal,
             series,
             reserve,
@@ -170,6 +196,7 @@ impl Writer {
             commits: 0,
         };
         // Before the thread: the first status that a caller sees is true.
+        writer.look_at_chain();
         writer.turn();
         writer.publish();
         if !matches!(writer.health, Health::Healthy) {
@@ -227,6 +254,7 @@ impl Writer {
 
     fn write_journal(&mut self) -> Result<(), String> {
         let (rows, proving) = (&self.unwritten.journal, !matches!(self.health, Health::Healthy));
+        let (key, mut seal) = (&self.key, None);
         let beat = self.unwritten.series.heartbeat.as_ref().map(|beat| beat.utc);
         let prune = beat.filter(|_| until(self.prune_at) == Duration::ZERO);
         if rows.rows() > 0 || proving || prune.is_some() {
@@ -235,16 +263,41 @@ impl Writer {
                 if proving {
                     journal::prove(transaction)?;
                 }
-                prune.map_or(Ok(()), |now: Timestamp| journal::prune(transaction, now))
+                if let Some(day) = &rows.anchor {
+                    seal = Some(chain::anchor(transaction, key, day)?);
+                }
+                prune.map_or(Ok(()), |now: Timestamp| journal::prune(transaction, key, now))
             });
             written.map_err(|error| format!("{}: {error}", self.journal.path().display()))?;
             self.commits += 1;
+            self.look_at_chain();
+        }
+        if let Some(seal) = seal {
+            self.lay_anchor(seal);
         }
         if prune.is_some() {
             self.prune_at = after(PRUNE_EVERY);
         }
         self.unwritten.journal = Default::default();
         Ok(())
+    }
+
+    /// Signed and stored; outside the house it can be held against us.
+    fn lay_anchor(&mut self, seal: Seal) {
+        match key::lay_anchor(&self.folder, &seal) {
+            Ok(()) => (self.chain.anchored, self.chain.anchor_error) = (day(seal), None),
+            Err(error) => {
+                tracing::error!(%error, seal = %seal.purpose, "the anchor cannot be laid into its folder");
+                self.chain.anchor_error = Some(error.to_string());
+            }
+        }
+    }
+
+    /// What cannot be read leaves the picture as it was; the next write will say so.
+    fn look_at_chain(&mut self) {
+        if let Ok((head, oldest)) = self.journal.read(|file| Ok((chain::head(file)?, chain::oldest(file)?))) {
+            (self.chain.head, self.chain.oldest) = (head, oldest);
+        }
     }
 
     /// Only with the reserve in place: otherwise what space there is belongs to the journal.
@@ -296,8 +349,17 @@ impl Writer {
             lost: self.unwritten.lost,
             reserve_released: !self.reserve.is_held(),
             commits: self.commits,
+            journal: self.chain.clone(),
         };
         self.shared.done.notify_all();
+    }
+}
+
+/// Whose day an anchor is, and when it was made.
+fn day(seal: Seal) -> Option<(String, Timestamp)> {
+    match seal.purpose {
+        Purpose::Anchor { day } => Some((day, seal.at)),
+        Purpose::Checkpoint => None,
     }
 }
 

@@ -210,6 +210,8 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         }
         LoneGroup { group } => write!(out, "the redundancy group `{group}` has only this link"),
         LoneGroupHelp => write!(out, "check its spelling, or leave the cell empty"),
+        // ---- journal
+        Journal(message) => message.en(out),
         // ---- load
         CountsContradict { total, sum, clause } => {
             write!(

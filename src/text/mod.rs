@@ -6,6 +6,7 @@
 mod argument;
 mod contract;
 mod en;
+mod journal;
 mod rule;
 mod zh_cn;
 
@@ -18,6 +19,7 @@ use std::{
 pub use self::{
     argument::{AddressFault, Clocks, Expected, HostFault},
     contract::ContractText,
+    journal::JournalMessage,
     rule::RuleMessage,
 };
 use crate::{
@@ -353,6 +355,8 @@ pub enum Message {
         group: String,
     },
     LoneGroupHelp,
+    // ---- journal
+    Journal(JournalMessage),
     // ---- load
     CountsContradict {
         total: u32,

@@ -71,6 +71,21 @@ pub enum RuleMessage {
     BadSeriesHelp,
     BadRecord,
     BadRecordHelp,
+    NoSuchRule {
+        name: String,
+    },
+    StoryEnded {
+        fine: bool,
+    },
+    Flaps {
+        rule: String,
+        raised: usize,
+        most: usize,
+    },
+    NotExportable {
+        rule: String,
+        because: String,
+    },
 }
 
 impl RuleMessage {
@@ -128,6 +143,13 @@ impl RuleMessage {
             BadRecordHelp => {
                 write!(out, "the first line is `at` and names of variables, then rising seconds and a value each")
             }
+            NoSuchRule { name } => write!(out, "the stories expect rule `{name}`, which none of their rule files has"),
+            StoryEnded { fine: true } => write!(out, "as expected"),
+            StoryEnded { fine: false } => write!(out, "not as expected (- expected, + happened)"),
+            Flaps { rule, raised, most } => write!(out, "{rule} fires {raised} times; the story allows {most}"),
+            NotExportable { rule, because } => {
+                write!(out, "not exported: {rule}, because Prometheus cannot judge `{because}` exactly as we do")
+            }
         }
     }
 
@@ -176,6 +198,13 @@ impl RuleMessage {
             BadSeriesHelp => write!(out, "用空格分隔各值：`0.001x5 _x3 0.08` 为六个值、三个空缺、一个值"),
             BadRecord => write!(out, "此行不是记录"),
             BadRecordHelp => write!(out, "首行为 `at` 和变量名，其后为递增的秒数及各变量的值"),
+            NoSuchRule { name } => write!(out, "测试提到规则 `{name}`，但其规则文件中没有"),
+            StoryEnded { fine: true } => write!(out, "符合预期"),
+            StoryEnded { fine: false } => write!(out, "不符合预期（- 预期，+ 实际）"),
+            Flaps { rule, raised, most } => write!(out, "{rule} 触发 {raised} 次，测试只允许 {most} 次"),
+            NotExportable { rule, because } => {
+                write!(out, "未导出：{rule}，Prometheus 无法与本系统完全一致地判断 `{because}`")
+            }
         }
     }
 }

@@ -220,6 +220,8 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         }
         LoneGroup { group } => write!(out, "冗余组 `{group}` 只有这一条链路"),
         LoneGroupHelp => write!(out, "检查组名是否写错，或留空"),
+        // ---- journal
+        Journal(message) => message.zh_cn(out),
         // ---- load
         CountsContradict { total, sum, clause } => {
             write!(out, "合同所印数量互相矛盾：各类相加为 {sum}，总数写 {total}（{clause}）")

@@ -8,4 +8,6 @@ mod s03_once;
 mod s04_alertmanager;
 mod s05_showing;
 mod s06_demo;
+mod s32_journal;
+mod s33_rules;
 mod site;

@@ -25,7 +25,7 @@ pub use self::{
     condition::{Condition, Root, Truth},
     message::Template,
     promql::{Exported, NotExportable, export},
-    read::{load, read_file},
+    read::{load, read_files},
     story::{Happening, Outcome, StoryFile, Told},
     variables::{Facts, Reading, Value, Variable, all as variables},
 };

@@ -236,10 +236,9 @@ fn looked_up(variable: &Variable) -> Result<String, String> {
         }
         (_, Kind::Text(_)) => return Err(not_exported()),
     };
-    let query = format!("({selector}) and on (link) linkpatrol_link_info{{link=\\\"%s\\\"}}").replace('%', "%%");
-    let query = query.replace("%%s", "%s").replace("=\"", "=\\\"").replace("\"}", "\\\"}").replace("\\\\\"", "\\\"");
+    let query = quoted(&format!("({selector}) and on (link) linkpatrol_link_info{{link=\"%s\"}}"));
     Ok(format!(
-        "{{{{ with printf \"{query}\" $labels.link | query }}}}{{{{ . | first | {show} }}}}{{{{ else }}}}-{{{{ end }}}}"
+        "{{{{ with printf {query} $labels.link | query }}}}{{{{ . | first | {show} }}}}{{{{ else }}}}-{{{{ end }}}}"
     ))
 }
 

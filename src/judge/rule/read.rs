@@ -65,10 +65,12 @@ pub fn load(folder: &Path, inventory: &Inventory, findings: &mut Findings) -> Ru
     let is_yaml = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
     let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_yaml).collect();
     files.sort();
-    let mut rules: Vec<Rule> = vec![];
-    for file in files {
-        rules.extend(read_file(&file, Some(inventory), findings));
-    }
+    read_files(&files, Some(inventory), findings)
+}
+
+/// Reads files of rules. Without an inventory, names of carriers, units, groups and links are taken as they stand.
+pub fn read_files(files: &[PathBuf], inventory: Option<&Inventory>, findings: &mut Findings) -> Rules {
+    let rules: Vec<Rule> = files.iter().flat_map(|file| read_file(file, inventory, findings)).collect();
     let mut first: HashMap<&str, &Place> = HashMap::new();
     for rule in &rules {
         if let Some(first) = first.insert(&rule.name, &rule.place) {
@@ -85,8 +87,7 @@ pub fn load(folder: &Path, inventory: &Inventory, findings: &mut Findings) -> Ru
     Rules::new(rules)
 }
 
-/// Reads one file of rules. Without an inventory, names of carriers, units, groups and links are taken as they stand.
-pub fn read_file(file: &Path, inventory: Option<&Inventory>, findings: &mut Findings) -> Vec<Rule> {
+fn read_file(file: &Path, inventory: Option<&Inventory>, findings: &mut Findings) -> Vec<Rule> {
     let Some(source) = Source::read(file, findings) else { return vec![] };
     let Some(document) = yaml::decode::<Written>(&source, findings) else { return vec![] };
     let mut reader = Reader { source: &source, document: &document, inventory, findings };

@@ -1,0 +1,215 @@
+//! Writes what the loop takes in, and what came of it, into the journal: in the same commit as the state.
+
+use std::{collections::BTreeSet, path::absolute, time::Duration};
+
+use chrono::{Days, NaiveDate};
+use chrono_tz::Tz;
+use serde_json::Value;
+
+use super::{
+    field::{Change, Field},
+    load::Loaded,
+    turn::Keeping,
+};
+use crate::{
+    command::{Command, Reply},
+    incident::{Effect, Incident},
+    journal::{
+        Commanded, Content, Digest, Outcome, Person, Pseudonyms, Record, Start, Step, Verdict, World, WorldFile,
+        anonymous,
+    },
+    judge,
+    snapshot::JournalView,
+    store::{Batch, Recovered},
+    units::{Mono, Now, Timestamp},
+};
+
+/// An anchor that cannot be made is asked for again so often.
+const ASK_AGAIN: Duration = Duration::from_secs(60);
+/// An anchor that is not there so long after it was due is missed.
+const MISSED_AFTER: Duration = Duration::from_secs(600);
+/// Missed days that one start tells of: a daemon that was off for longer tells of the newest.
+const MOST_MISSED: u64 = 31;
+
+/// What the journal needs to know besides what it is told.
+pub(super) struct Recorder {
+    pseudonyms: Option<Pseudonyms>,
+    /// Since when today's anchor is due, and when it was last asked for.
+    due: Option<(Mono, Mono)>,
+    /// Days whose anchor was missed in this process.
+    missed: BTreeSet<NaiveDate>,
+}
+
+impl Recorder {
+    /// Writes down that a process begins, and with what.
+    pub fn start(batch: &mut Batch, recovered: &Recovered, loaded: &Loaded, seed: u64, now: Now) -> Self {
+        let recorder = Self { pseudonyms: recovered.pseudonyms.clone(), due: None, missed: BTreeSet::new() };
+        let incidents: Vec<Value> = recovered.incidents.iter().map(|incident| recorder.stored_form(incident)).collect();
+        let incidents = content(batch, Value::from(incidents).to_string().into_bytes());
+        let world = world(batch, loaded);
+        let leave_after = loaded.config.closed_incidents_leave_after.as_millis();
+        let start = Start {
+            now,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            seed,
+            leave_after: u64::try_from(leave_after).unwrap_or(u64::MAX),
+            world,
+            incidents,
+            alive: recovered.heartbeat.as_ref().map(|beat| beat.utc),
+        };
+        batch.entries.push(Record::Start(start).into_entry(now.utc));
+        recorder
+    }
+
+    fn id(&self, name: &str) -> String {
+        self.pseudonyms.as_ref().map_or_else(String::new, |pseudonyms| pseudonyms.of(name))
+    }
+
+    /// The incident as it is stored, with opaque ids for people.
+    fn stored_form(&self, incident: &Incident) -> Value {
+        // Cannot fail: an incident is plain data.
+        let mut value = serde_json::to_value(incident).unwrap_or_default();
+        anonymous(&mut value, &mut |name| self.id(name));
+        value
+    }
+}
+
+impl Keeping {
+    pub fn record(&mut self, record: Record, now: Now) {
+        self.batch.entries.push(record.into_entry(now.utc));
+    }
+
+    /// New files are in force.
+    pub fn record_reload(&mut self, loaded: &Loaded, now: Now) {
+        let world = world(&mut self.batch, loaded);
+        self.record(Record::Reload { now, world }, now);
+    }
+
+    /// Link changes of one turn, before anybody acts on them.
+    pub fn record_verdicts(&mut self, changes: &[Change], field: &Field, now: Now) {
+        let links = changes.iter().map(|change| verdict(change, field)).collect();
+        self.record(Record::Verdicts { now, links }, now);
+    }
+
+    /// An input and its effects. `input` as [`taken_in`] wrote it before.
+    pub fn record_step(&mut self, input: Value, effects: &[Effect], now: Now) {
+        let outcome = self.outcome(effects);
+        self.record(Record::Step(Step { now, input, outcome }), now);
+    }
+
+    pub fn record_command(&mut self, command: &Command, reply: &Reply, effects: &[Effect], now: Now) {
+        let outcome = self.outcome(effects);
+        let people = &mut self.batch.people;
+        let recorder = &self.recorder;
+        let mut opaque = |name: &str| {
+            let (id, name) = (recorder.id(name), name.trim());
+            if id != name {
+                people.push(Person { id: id.clone(), name: name.to_owned() });
+            }
+            id
+        };
+        let mut written = serde_json::json!({ "now": now, "command": command, "reply": reply });
+        anonymous(&mut written, &mut opaque);
+        // Cannot fail: only names in it were changed.
+        if let (Ok(command), Ok(reply)) =
+            (serde_json::from_value(written["command"].take()), serde_json::from_value(written["reply"].take()))
+        {
+            self.record(Record::Command(Commanded { now, command, reply, outcome }), now);
+        }
+    }
+
+    fn outcome(&self, effects: &[Effect]) -> Outcome {
+        Outcome::of(effects, |id| self.incidents.get(id).map(|incident| self.recorder.stored_form(incident)))
+    }
+
+    /// Asks for the anchor of the civil day once it has begun. `true`: it is missed.
+    pub fn look_at_anchor(&mut self, zone: Tz, now: Now) -> bool {
+        let (today, status) = (civil_day(now.utc, zone), self.store.status().journal);
+        let last: Option<NaiveDate> = status.anchored.and_then(|(day, _)| day.parse().ok());
+        if last.is_some_and(|last| last >= today) {
+            self.recorder.due = None;
+            return false;
+        }
+        let (since, asked) = match self.recorder.due {
+            Some(due) => due,
+            None => {
+                self.tell_missed(last, today, now);
+                (now.mono, Mono(now.mono.0 - ASK_AGAIN.as_millis() as i64))
+            }
+        };
+        let asks = now.mono.since(asked) >= ASK_AGAIN;
+        if asks {
+            self.batch.anchor = Some((today.to_string(), now.utc));
+        }
+        self.recorder.due = Some((since, if asks { now.mono } else { asked }));
+        now.mono.since(since) >= MISSED_AFTER
+    }
+
+    /// Days between the last anchor and today that have none.
+    fn tell_missed(&mut self, last: Option<NaiveDate>, today: NaiveDate, now: Now) {
+        let Some(last) = last else { return };
+        let first = today.checked_sub_days(Days::new(MOST_MISSED)).map_or(last, |earliest| earliest.max(last));
+        let missed: Vec<NaiveDate> = first.iter_days().skip(1).take_while(|day| *day < today).collect();
+        for day in missed {
+            if self.recorder.missed.insert(day) {
+                tracing::error!(%day, "no anchor of the journal was made on this day");
+                self.record(Record::AnchorMissed { now, day: day.to_string() }, now);
+            }
+        }
+    }
+
+    /// For outsiders.
+    pub fn journal_view(&self) -> JournalView {
+        let status = self.store.status().journal;
+        JournalView {
+            entries: status.head.number,
+            head: status.head.hash.to_string(),
+            oldest: status.oldest,
+            anchored: status.anchored.map(|(_, at)| at),
+            anchors_missed: self.recorder.missed.len() as u64,
+            anchor_error: status.anchor_error,
+        }
+    }
+}
+
+/// Files that were read, and the links that were taken from them.
+fn world(batch: &mut Batch, loaded: &Loaded) -> Digest {
+    let path = |path: &std::path::Path| absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
+    let mut files = vec![];
+    for source in &loaded.sources {
+        files.push(WorldFile { path: path(&source.file), hash: content(batch, source.bytes.clone()) });
+    }
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    files.dedup();
+    let links = loaded.inventory.links.iter().map(|link| link.id.clone()).collect();
+    let world = World { folder: path(&loaded.inventory.folder), files, links };
+    // Cannot fail: it is plain data.
+    content(batch, serde_json::to_vec(&world).unwrap_or_default())
+}
+
+fn content(batch: &mut Batch, bytes: Vec<u8>) -> Digest {
+    let content = Content::new(bytes);
+    let hash = content.hash;
+    batch.contents.push(content);
+    hash
+}
+
+fn verdict(change: &Change, field: &Field) -> Verdict {
+    let link = &field.loaded.inventory.links[change.link.at()];
+    let role = field.loaded.contract.measuring_point(link.kind);
+    let deciding = judge::deciding_point(&link.points, role).map(|place| &field.points_of(change.link)[place]);
+    let counts = deciding.map(|watch| watch.window.counts()).unwrap_or_default();
+    Verdict {
+        link: link.id.clone(),
+        state: change.state,
+        since: change.since,
+        answered: counts.answered,
+        lost: counts.lost,
+        unmeasured: counts.unmeasured,
+    }
+}
+
+/// The date that calendars of the contract show.
+fn civil_day(at: Timestamp, zone: Tz) -> NaiveDate {
+    chrono::DateTime::from_timestamp_millis(at.0).unwrap_or_default().with_timezone(&zone).date_naive()
+}
