@@ -5,12 +5,16 @@
 //!
 //! What is final is in cells. The last few minutes stay a list of segments, because outages and recoveries are dated
 //! back to their first sign: a change paints over the segments since then, so that nothing is lost or booked twice.
-//! A change dated back further than the segments reach holds from where they begin.
+//! A change dated back further than the segments reach holds from where they begin. Stretches that are final stay known
+//! beside the cells, so that a fact that is told later can still exclude them.
 
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::{Accounted, Accounting, Exclusion, Measured, Month};
+use super::{
+    Accounted, Accounting, Exclusion, Fact, Measured, Month, NotBooked,
+    exclusion::{History, Segment, book, same, split},
+};
 use crate::{
     judge::{LinkState, Tally},
     units::Timestamp,
@@ -20,6 +24,8 @@ use crate::{
 const HORIZON_MILLIS: i64 = 300_000;
 /// Most segments kept open to change; the oldest becomes final when there are more.
 const MOST_SEGMENTS: usize = 64;
+/// Most exclusions that reach into the future.
+const MOST_AHEAD: usize = 16;
 
 /// The running account of one link.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +33,12 @@ pub struct Account {
     month: Month,
     /// Final milliseconds of `month`.
     cells: Vec<Cell>,
+    /// The stretches of `cells`, as far as they are kept.
+    #[serde(default)]
+    history: History,
+    /// Exclusions that reach beyond what is final: they hold whatever is measured meanwhile.
+    #[serde(default)]
+    ahead: Vec<Fact>,
     /// Rising, without gaps; the first begins where the cells end, the last goes on. Never empty.
     segments: Vec<Segment>,
     /// Civil time already booked: a clock that is set back books none of it again.
@@ -43,6 +55,8 @@ pub struct ClosedMonth {
     pub cells: Vec<Cell>,
     /// Scheduled probes by the state they were finally booked on.
     pub probes: Tally,
+    #[serde(default)]
+    history: History,
 }
 
 /// Milliseconds of one measured and one accounting state.
@@ -53,13 +67,6 @@ pub struct Cell {
     pub millis: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Segment {
-    from: Timestamp,
-    measured: Measured,
-    accounting: Accounting,
-}
-
 impl Account {
     /// Opens an account. The month's time before `now` was not in service with us, and is excluded.
     pub fn open(now: Timestamp, zone: Tz) -> Self {
@@ -68,6 +75,8 @@ impl Account {
         let mut account = Self {
             month,
             cells: vec![],
+            history: History::default(),
+            ahead: vec![],
             segments: vec![Segment { from: month.begins, measured: Measured::Unknown, accounting: before }],
             seen: now,
             probes: Tally::default(),
@@ -84,6 +93,34 @@ impl Account {
     /// The accounting state is `accounting` from `since` on.
     pub fn exclude(&mut self, accounting: Accounting, since: Timestamp, now: Timestamp) {
         self.see(since, now, |segment| segment.accounting = accounting);
+    }
+
+    /// Excludes a span that is told later, now or ahead. Returns the milliseconds of the past that it took out of the
+    /// objective; what lies before this month is not this account's.
+    ///
+    /// # Errors
+    /// Nothing is booked then.
+    pub fn exclude_fact(&mut self, fact: Fact, now: Timestamp) -> Result<u64, NotBooked> {
+        let fact = Fact { from: fact.from.max(self.month.begins), ..fact };
+        let final_until = self.segments[0].from;
+        if fact.from >= fact.to {
+            return Err(NotBooked::Empty);
+        }
+        if fact.from < self.history.begins().unwrap_or(final_until) {
+            return Err(NotBooked::TooOld);
+        }
+        let goes_on = fact.to > final_until;
+        if goes_on && self.ahead.len() == MOST_AHEAD {
+            return Err(NotBooked::TooMany);
+        }
+        let before = self.excluded_since(final_until, now);
+        let mut excluded = self.history.exclude(fact, final_until, &mut self.cells);
+        if goes_on {
+            self.ahead.push(fact);
+            self.hold_ahead(final_until);
+            excluded += self.excluded_since(final_until, now) - before;
+        }
+        Ok(excluded)
     }
 
     /// Books a link state on both axes.
@@ -127,6 +164,8 @@ impl Account {
     /// Lets time pass. Returns the months that ended and are final.
     pub fn advance(&mut self, now: Timestamp, zone: Tz) -> Vec<ClosedMonth> {
         self.seen = self.seen.max(now);
+        let final_until = self.segments[0].from;
+        self.ahead.retain(|fact| fact.to > final_until);
         let mut closed = vec![];
         while self.seen.0 >= self.month.ends.0 + HORIZON_MILLIS {
             closed.push(self.close_month(zone));
@@ -140,6 +179,18 @@ impl Account {
             self.finish_oldest();
         }
         closed
+    }
+
+    /// Milliseconds of the running month by both axes, sorted, up to `now`.
+    pub fn cells(&self, now: Timestamp) -> Vec<Cell> {
+        let (mut cells, now) = (self.cells.clone(), now.max(self.seen).min(self.month.ends));
+        let ends = self.segments.iter().skip(1).map(|segment| segment.from).chain([now]);
+        for (segment, end) in self.segments.iter().zip(ends) {
+            if let Ok(millis @ 1..) = u64::try_from(end.0.min(now.0) - segment.from.0) {
+                book(&mut cells, *segment, millis);
+            }
+        }
+        cells
     }
 
     /// Sums of the civil month of `now`, up to it.
@@ -171,49 +222,71 @@ impl Account {
         let since = if now < self.seen { self.seen } else { since.min(now) };
         self.seen = self.seen.max(now);
         self.paint(since, None, change);
+        self.hold_ahead(since);
+    }
+
+    /// Exclusions hold against whatever else was said of the time from `since` on.
+    fn hold_ahead(&mut self, since: Timestamp) {
+        for Fact { from, to, reason } in self.ahead.clone() {
+            if to > since {
+                self.paint(from.max(since), Some(to), |segment| segment.exclude(reason));
+            }
+        }
+    }
+
+    /// Milliseconds from the first open segment to `now` that are outside the objective.
+    fn excluded_since(&self, from: Timestamp, now: Timestamp) -> u64 {
+        let ends = self.segments.iter().skip(1).map(|segment| segment.from).chain([now]);
+        let outside = self.segments.iter().zip(ends).filter(|(segment, _)| segment.accounting != Accounting::Counted);
+        outside.map(|(segment, end)| u64::try_from(end.0.min(now.0) - segment.from.0.max(from.0)).unwrap_or(0)).sum()
     }
 
     /// Changes every segment from `from` to `to`, or to the end.
     fn paint(&mut self, from: Timestamp, to: Option<Timestamp>, change: impl Fn(&mut Segment)) {
-        let begin = self.split(from);
-        let end = to.map_or(self.segments.len(), |to| self.split(to));
+        let begin = split(&mut self.segments, from);
+        let end = to.map_or(self.segments.len(), |to| split(&mut self.segments, to));
         self.segments[begin..end].iter_mut().for_each(change);
-        self.segments.dedup_by(|next, kept| (next.measured, next.accounting) == (kept.measured, kept.accounting));
-    }
-
-    /// Makes a segment begin at `at`, and returns its place.
-    fn split(&mut self, at: Timestamp) -> usize {
-        let place = self.segments.partition_point(|segment| segment.from < at);
-        match self.segments.get(place) {
-            Some(segment) if segment.from == at => place,
-            _ if place == 0 => 0,
-            _ => {
-                self.segments.insert(place, Segment { from: at, ..self.segments[place - 1] });
-                place
-            }
-        }
+        self.segments.dedup_by(|next, kept| same(next, kept));
     }
 
     /// Moves the oldest segment, which is followed by another, into the cells.
     fn finish_oldest(&mut self) {
         let oldest = self.segments.remove(0);
         let millis = u64::try_from(self.segments[0].from.0 - oldest.from.0).unwrap_or(0);
-        let key = (oldest.measured, oldest.accounting);
-        match self.cells.binary_search_by_key(&key, |cell| (cell.measured, cell.accounting)) {
-            Ok(place) => self.cells[place].millis += millis,
-            Err(place) => self.cells.insert(place, Cell { measured: key.0, accounting: key.1, millis }),
-        }
+        book(&mut self.cells, oldest, millis);
+        self.history.push(oldest);
     }
 
     fn close_month(&mut self, zone: Tz) -> ClosedMonth {
-        let place = self.split(self.month.ends);
+        let place = split(&mut self.segments, self.month.ends);
         (0..place).for_each(|_| self.finish_oldest());
         let mut accounted = Accounted { period: self.month.length(), ..Accounted::default() };
         self.cells.iter().for_each(|cell| add(&mut accounted, cell.measured, cell.accounting, cell.millis));
         let (cells, probes) = (std::mem::take(&mut self.cells), std::mem::take(&mut self.probes));
         let next = self.month.next(zone);
         let month = std::mem::replace(&mut self.month, next);
-        ClosedMonth { month, accounted, cells, probes }
+        ClosedMonth { month, accounted, cells, probes, history: std::mem::take(&mut self.history) }
+    }
+}
+
+impl ClosedMonth {
+    /// Excludes a span that is told after the month was over; what lies outside of it is not this month's. Returns the
+    /// milliseconds that it took out of the objective.
+    ///
+    /// # Errors
+    /// Nothing is booked then.
+    pub fn exclude_fact(&mut self, fact: Fact) -> Result<u64, NotBooked> {
+        let fact = Fact { from: fact.from.max(self.month.begins), ..fact };
+        if fact.from >= fact.to.min(self.month.ends) {
+            return Err(NotBooked::Empty);
+        }
+        if self.history.begins().is_none_or(|begins| fact.from < begins) {
+            return Err(NotBooked::TooOld);
+        }
+        let excluded = self.history.exclude(fact, self.month.ends, &mut self.cells);
+        self.accounted = Accounted { period: self.month.length(), ..Accounted::default() };
+        self.cells.iter().for_each(|cell| add(&mut self.accounted, cell.measured, cell.accounting, cell.millis));
+        Ok(excluded)
     }
 }
 

@@ -51,6 +51,15 @@ impl Accounted {
         self.allowed_down(promised).cast_signed() - self.down.cast_signed()
     }
 
+    /// Milliseconds of unknown time that would have to be known to be up before the objective was met; zero where the
+    /// verdict does not hang on it.
+    pub fn missing(&self, promised: Ppm) -> u64 {
+        match self.verdict(promised) {
+            Verdict::NotProvable => self.down + self.unknown - self.allowed_down(promised),
+            _ => 0,
+        }
+    }
+
     pub fn verdict(&self, promised: Ppm) -> Verdict {
         let to_come = self.period.saturating_sub(self.elapsed());
         let allowed = self.allowed_down(promised);
@@ -106,6 +115,7 @@ mod tests {
         let month = Accounted { up: 29 * DAY, unknown: DAY, period: 30 * DAY, ..Accounted::default() };
         assert_eq!((month.unknown_as_down(), month.unknown_as_up()), ((29 * DAY, 30 * DAY), (30 * DAY, 30 * DAY)));
         assert_eq!(month.verdict(PROMISED), Verdict::NotProvable);
+        assert_eq!(month.missing(PROMISED), DAY - (43 * MINUTE + 12_000), "so much of the day must have been up");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod account;
 mod availability;
+mod exclusion;
 mod month;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     account::{Account, Cell, ClosedMonth},
     availability::Verdict,
+    exclusion::{Fact, NotBooked},
     month::Month,
 };
 
@@ -33,6 +35,42 @@ pub enum Measured {
 pub enum Accounting {
     Counted,
     Excluded(Exclusion),
+}
+
+/// The six states that people know from the map: both axes in one view. Sums to the same time as the cells it is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SixStates {
+    pub up: u64,
+    pub degraded: u64,
+    pub down: u64,
+    pub unknown: u64,
+    /// Planned work and drills.
+    pub maintenance: u64,
+    /// Whatever else is outside the objective.
+    pub suspended: u64,
+}
+
+impl SixStates {
+    pub fn of(cells: &[Cell]) -> Self {
+        let mut view = Self::default();
+        for Cell { measured, accounting, millis } in cells {
+            let sum = match (accounting, measured) {
+                (Accounting::Excluded(Exclusion::PlannedWork | Exclusion::Drill), _) => &mut view.maintenance,
+                (Accounting::Excluded(_), _) => &mut view.suspended,
+                (Accounting::Counted, Measured::Up) => &mut view.up,
+                (Accounting::Counted, Measured::Degraded) => &mut view.degraded,
+                (Accounting::Counted, Measured::Down) => &mut view.down,
+                (Accounting::Counted, Measured::Unknown) => &mut view.unknown,
+            };
+            *sum += millis;
+        }
+        view
+    }
+
+    pub fn total(self) -> u64 {
+        let Self { up, degraded, down, unknown, maintenance, suspended } = self;
+        up + degraded + down + unknown + maintenance + suspended
+    }
 }
 
 /// Why a time is outside the objective.
