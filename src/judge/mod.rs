@@ -6,6 +6,7 @@
 //! own alarms over all that is measured of it.
 
 mod link;
+mod lossy;
 mod point;
 pub mod proof;
 pub mod rule;

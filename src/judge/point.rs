@@ -12,13 +12,15 @@
 //! ```
 //!
 //! Unmeasured probes never move a point towards down: a scheduled one drops a suspicion, a confirm probe voids its
-//! train. Where trains stay void, as many scheduled losses in a row are the same proof. A late reply undoes nothing.
+//! train. Where trains stay void, as many scheduled losses in a row are the same proof. A point that loses much anyway
+//! needs further scheduled losses ([`Lossy`]). A late reply undoes nothing.
 //! A point that was down when it became unknown keeps the start of its outage, and needs the full proof of recovery.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::lossy::Lossy;
 use crate::{
     profile::Measure,
     sample::{Event, Outcome, Purpose, Sample},
@@ -107,6 +109,7 @@ pub struct PointJudge {
     pending: u32,
     tally: Tally,
     settled: SettledLosses,
+    lossy: Lossy,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -160,6 +163,7 @@ impl PointJudge {
             pending: 0,
             tally: Tally::default(),
             settled: SettledLosses::default(),
+            lossy: Lossy::default(),
         }
     }
 
@@ -297,16 +301,16 @@ impl PointJudge {
             // NeverVerified => Up.
             State::NeverVerified => {
                 self.state = State::Up;
-                self.tally.up.answered += 1;
+                self.book_answer();
                 Some(PointChange::Verified { since: sent })
             }
             State::Up => {
-                self.tally.up.answered += 1;
+                self.book_answer();
                 None
             }
             // Suspected => (what it was | Suspected). An answer to an older probe clears nothing.
             State::Suspected(Suspicion { since, .. }) if sent < since => {
-                self.tally.up.answered += 1;
+                self.book_answer();
                 None
             }
             State::Suspected(suspicion) => {
@@ -316,7 +320,7 @@ impl PointJudge {
             // Unknown => (Up | Recovering). Nothing spoke of an outage: one answer is enough.
             State::Unknown { outage: None } => {
                 self.state = State::Up;
-                self.tally.up.answered += 1;
+                self.book_answer();
                 Some(PointChange::Up { since: sent })
             }
             State::Unknown { outage: Some(outage) } => self.recover(sent, outage, true, measure),
@@ -427,7 +431,9 @@ impl PointJudge {
         // Without a whole train, the same number of scheduled losses is the same proof, once a train would have ended.
         let train_time = measure.confirm.spacing * u32::from(measure.confirm.probes) + measure.timeout;
         let run = scheduled > measure.confirm.probes && sent.since(since) >= train_time;
-        if !train && !run {
+        let further = self.lossy.further_losses();
+        let proved = train && scheduled > further || run && scheduled - measure.confirm.probes > further;
+        if !proved {
             return None;
         }
         self.state = State::Down { since };
@@ -464,7 +470,13 @@ impl PointJudge {
         self.tally.down.answered += u64::from(std::mem::take(&mut self.pending));
     }
 
+    fn book_answer(&mut self) {
+        self.tally.up.answered += 1;
+        self.lossy.answered();
+    }
+
     fn book_loss(&mut self, lost: u32) {
+        (0..lost).for_each(|_| self.lossy.lost());
         self.tally.up.lost += u64::from(lost);
         self.settled.loss += lost;
     }

@@ -294,3 +294,38 @@ proptest! {
         prop_assert!(!repeats, "{:?}", line.said);
     }
 }
+
+#[test]
+fn a_busy_control_plane_needs_more_than_four_losses_in_a_row_and_a_cut_behind_it_is_still_found() {
+    let mut line = Line::up_until(600_000);
+    for sent in (601_000..1_200_000).step_by(3_000) {
+        line.scheduled(sent, LOST).confirms(sent, [answer(), LOST, answer()]);
+        line.each([sent + 1_000, sent + 2_000].into_iter(), answer());
+    }
+    line.scheduled(1_201_000, LOST).confirms(1_201_000, [LOST; 3]).scheduled(1_202_000, answer());
+    assert_eq!(line.said, [], "four in a row are nothing new here");
+
+    line.scheduled(1_203_000, LOST).confirms(1_203_000, [LOST; 3]).each((1_204_000..1_213_000).step_by(1_000), LOST);
+    assert_eq!(line.said, [], "ten in a row could still be chance");
+    line.each((1_213_000..1_216_000).step_by(1_000), LOST);
+    assert_eq!(line.said, [PointChange::Down { since: since(1_203_000) }]);
+}
+
+/// Printed with `--nocapture`: a day of one point that loses at random, each confirm probe as well.
+#[test]
+fn a_point_that_loses_at_random_is_not_called_down() {
+    use rand::{Rng, SeedableRng, rngs::SmallRng};
+    let mut random = SmallRng::seed_from_u64(11);
+    for percent in [5, 10, 33] {
+        let mut line = Line::up_until(0);
+        for sent in (1_000..86_400_000).step_by(1_000) {
+            let mut outcome = || if random.random_ratio(percent, 100) { LOST } else { answer() };
+            match outcome() {
+                LOST => line.scheduled(sent, LOST).confirms(sent, [outcome(), outcome(), outcome()]),
+                answered => line.scheduled(sent, answered),
+            };
+        }
+        println!("{percent} % lost at random for a day: {:?}", line.said);
+        assert_eq!(line.said, []);
+    }
+}
