@@ -93,7 +93,11 @@ fn close(incident: &str) -> Action {
 fn an_incident_opens_at_once_and_is_announced_after_the_grace() {
     let mut city = City::new();
     let kinds = |effects: Vec<Effect>| effects.into_iter().map(|effect| effect.kind).collect::<Vec<_>>();
-    assert_eq!(kinds(city.set([5], LinkState::Down, 10_000)), [EffectKind::Opened]);
+    let opened = kinds(city.set([5], LinkState::Down, 10_000));
+    assert_eq!(opened[0], EffectKind::Opened);
+    let [_, EffectKind::Reprobe { links }] = &opened[..] else { panic!("{opened:?}") };
+    assert_eq!(links[0], city.inventory.links[5].id, "its other points tell where it fails");
+    assert!((2..=64).contains(&links.len()), "and its neighbours whether it is alone: {links:?}");
     let incident = city.only();
     assert_eq!((incident.began, incident.opened), (now(10_000).utc, now(11_300).utc));
     let deadlines: Vec<_> =
@@ -170,8 +174,8 @@ fn a_timeline_has_a_bound_and_says_what_it_left_out() {
     assert_eq!(incident.timeline.len(), 128);
     assert_eq!(incident.timeline[0].event, "occurred");
     let response_overdue = 1;
-    let alarmed = 1;
-    let all = 2 + alarmed + 200 * 2 - 1 + response_overdue;
+    let (alarmed, flapping) = (1, 1);
+    let all = 2 + alarmed + flapping + 200 * 2 - 1 + response_overdue;
     assert_eq!(incident.timeline.len() + incident.timeline_dropped as usize, all);
 }
 

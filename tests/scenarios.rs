@@ -62,6 +62,9 @@ struct Story {
     /// The clocks of the incidents at the end, in order of starting. Not looked at when empty.
     #[serde(default)]
     clocks: Vec<String>,
+    /// What the outages meant for redundancy groups, as the timelines say. Not looked at when empty.
+    #[serde(default)]
+    impact: Vec<String>,
     /// When the story ends.
     until: String,
 }
@@ -160,15 +163,21 @@ fn every_story_ends_as_its_file_says() {
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let mut night = Night::new(&story);
         night.play(&story);
-        let (end, clocks) = (night.end(), night.clocks());
+        let (end, clocks, impact) = (night.end(), night.clocks(), night.impact());
         let other = |found: &[String], wanted: &[String]| !wanted.is_empty() && found != wanted;
-        if night.told != story.told || other(&end, &story.end) || other(&clocks, &story.clocks) {
+        if night.told != story.told
+            || other(&end, &story.end)
+            || other(&clocks, &story.clocks)
+            || other(&impact, &story.impact)
+        {
             writeln!(wrong, "{} ({})\n told:", path.display(), story.story).unwrap();
             night.told.iter().for_each(|line| writeln!(wrong, "  - {line:?}").unwrap());
             writeln!(wrong, " end:").unwrap();
             end.iter().for_each(|line| writeln!(wrong, "  - {line:?}").unwrap());
             writeln!(wrong, " clocks:").unwrap();
             clocks.iter().for_each(|line| writeln!(wrong, "  - {line:?}").unwrap());
+            writeln!(wrong, " impact:").unwrap();
+            impact.iter().for_each(|line| writeln!(wrong, "  - {line:?}").unwrap());
         }
     }
     assert!(wrong.is_empty(), "stories that went otherwise, as they went:\n{wrong}");
@@ -326,7 +335,13 @@ impl Night {
         let known = incident.announced.and_then(|_| self.scopes_told.insert(id.to_owned(), scope.clone()));
         let what = match kind {
             EffectKind::Changed if known.is_some_and(|known| known != scope) => format!("now {}", headline(incident)),
-            EffectKind::Opened | EffectKind::Changed | EffectKind::Noted | EffectKind::Left => return,
+            EffectKind::Opened
+            | EffectKind::Changed
+            | EffectKind::Noted
+            | EffectKind::Reprobe { .. }
+            | EffectKind::Left => {
+                return;
+            }
             EffectKind::Merged { .. } if incident.announced.is_none() => return,
             EffectKind::Announced => format!("announced {}", headline(incident)),
             EffectKind::TierRaised => format!("tier raised {}", headline(incident)),
@@ -340,6 +355,7 @@ impl Night {
             }
             EffectKind::Restored => format!("restored since {}", clock(incident.restored.unwrap().0 - START)),
             EffectKind::Relapsed => "relapsed".to_owned(),
+            EffectKind::Flapping => "flapping".to_owned(),
             EffectKind::Closed => "closed".to_owned(),
         };
         self.told.push(format!("{} #{number} {what}", clock(self.millis)));
@@ -374,6 +390,22 @@ impl Night {
         };
         let told = all.iter().filter(|incident| incident.announced.is_some());
         told.flat_map(|incident| incident.clocks.iter().map(move |clock| line(incident, clock))).collect()
+    }
+
+    /// `#1 redundancy_lost hospital`.
+    fn impact(&self) -> Vec<String> {
+        let mut all: Vec<_> = self.incidents.list();
+        all.sort_by_key(|incident| self.numbers[&incident.id]);
+        let of = |incident: &Arc<Incident>| {
+            let number = self.numbers[&incident.id];
+            let ours = incident.timeline.iter().filter(|entry| entry.event.ends_with("_lost"));
+            let lines =
+                ours.map(|entry| format!("{} #{number} {} {}", clock(entry.at.0 - START), entry.event, entry.note));
+            lines.collect::<Vec<_>>()
+        };
+        let mut lines: Vec<_> = all.iter().flat_map(of).collect();
+        lines.sort();
+        lines
     }
 
     fn cues(&self, event: &Happening) -> Vec<(i64, Cue)> {

@@ -33,6 +33,9 @@ pub(super) struct Case {
     /// By clock, and by promise: its deadline on the steady clock, so that a step of civil time accuses nobody.
     pub(super) deadlines: Vec<Mono>,
     pub(super) promised: Vec<Mono>,
+    /// When it last failed again, and how often in short order.
+    pub(super) turned: Option<Mono>,
+    pub(super) turns: u32,
     /// Something happened that may start a clock.
     pub(super) unwound: bool,
     /// Latest failure and latest recovery among its links.
@@ -77,6 +80,9 @@ impl Case {
             annulled: None,
             resolution: None,
             clocks: vec![],
+            redundancy: vec![],
+            relapses: 0,
+            flapping: None,
             links: vec![],
             timeline: vec![entry(1, began, "occurred"), entry(2, now.utc, "detected")],
             timeline_dropped: 0,
@@ -87,6 +93,8 @@ impl Case {
             closed: None,
             deadlines: vec![],
             promised: vec![],
+            turned: None,
+            turns: 0,
             unwound: false,
             failed: began,
             recovered: Timestamp(i64::MIN),
@@ -103,6 +111,8 @@ impl Case {
             closed: incident.closed.map(mono),
             deadlines: incident.clocks.iter().map(|clock| mono(clock.deadline)).collect(),
             promised: incident.promises.iter().map(|promise| mono(promise.eta)).collect(),
+            turned: incident.flapping.map(|_| now.mono),
+            turns: 0,
             unwound: true,
             failed: incident.began,
             recovered: incident.restored.unwrap_or(Timestamp(i64::MIN)),
@@ -131,7 +141,8 @@ impl Case {
 
     /// When it closes by itself.
     pub fn closes(&self, after: Duration) -> Option<Mono> {
-        self.restored.filter(|_| self.closed.is_none()).map(|at| at.plus(after))
+        let settled = self.closed.is_none() && self.incident.flapping.is_none();
+        self.restored.filter(|_| settled).map(|at| at.plus(after))
     }
 
     /// When it leaves the list: some time after it was closed and its last clock ended, or at once when nobody was told

@@ -50,6 +50,9 @@ pub(crate) fn incident() -> Incident {
         annulled: None,
         resolution: None,
         clocks: vec![clock("response", 30), clock("restore", 240)],
+        redundancy: vec![],
+        relapses: 0,
+        flapping: None,
         links: vec![(id(2), true)],
         timeline: vec![TimelineEntry {
             at: began,

@@ -146,7 +146,20 @@ impl Incidents {
 
     pub(super) fn tell(&mut self, number: u64, kind: EffectKind) {
         if let Some(case) = self.cases.get(&number) {
+            let turn = matches!(kind, EffectKind::Restored | EffectKind::Relapsed);
+            let kind = if turn && case.incident.flapping.is_some() { EffectKind::Noted } else { kind };
             self.effects.push(Effect { incident: case.incident.id.clone(), kind });
+        }
+    }
+
+    /// Told as a relapse the last time before it is called flapping.
+    pub(super) fn tell_relapse(&mut self, number: u64, flaps: bool) {
+        let Some(id) = self.cases.get(&number).map(|case| case.incident.id.clone()) else { return };
+        match flaps {
+            true => self
+                .effects
+                .extend([EffectKind::Relapsed, EffectKind::Flapping].map(|kind| Effect { incident: id.clone(), kind })),
+            false => self.tell(number, EffectKind::Relapsed),
         }
     }
 
@@ -235,7 +248,8 @@ impl Incidents {
         case.failed(since);
         if case.incident.phase == IncidentPhase::Restored {
             case.relapse(since, id.as_str());
-            self.tell(number, EffectKind::Relapsed);
+            let flaps = case.flaps(now, world.contract.terms.flaps.gap.value);
+            self.tell_relapse(number, flaps);
         } else {
             case.note(since, "relapsed", OURSELVES, id.as_str());
             self.tell(number, EffectKind::Changed);
@@ -370,7 +384,9 @@ impl Incidents {
         self.weather(now, world);
         if self.storm.is_none() && self.isolation.is_none() && std::mem::take(&mut self.moved) {
             self.split(now, world);
+            self.redundancy(world, now.utc);
         }
+        self.calm_down(now, world);
         self.leftovers(now, world);
         self.wind(now, world);
         let close_after = world.contract.close_after;
@@ -439,7 +455,8 @@ impl Incidents {
         let of_case = |case: &Case| {
             let leaves = case.leaves(self.closed_leave_after);
             let closes = case.closes(close_after).filter(|_| unconfirmed(case, world).is_empty());
-            [leaves, closes, case.next_overdue()].into_iter().flatten().min()
+            let steady = case.steady(world.contract.terms.flaps.gap.value);
+            [leaves, closes, case.next_overdue(), steady].into_iter().flatten().min()
         };
         let isolation = self.isolation.as_ref().and_then(Isolation::due);
         let storm = self.storm.as_ref().map(Storm::due);

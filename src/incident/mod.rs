@@ -19,13 +19,16 @@ mod closing;
 mod correlate;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod flaps;
 mod incidents;
 mod isolation;
 mod leftovers;
 mod people;
 mod promises;
 mod record;
+mod redundancy;
 mod regroup;
+mod reliability;
 mod scopes;
 mod storm;
 mod view;
@@ -36,8 +39,9 @@ pub use self::{
     incidents::Incidents,
     record::{
         Acknowledgement, ActedBy, Annulment, Clock, Confirmation, Incident, IncidentKind, IncidentPhase, Level,
-        Promise, Scope, TimelineEntry,
+        Promise, Redundancy, Scope, TimelineEntry,
     },
+    reliability::{Reliability, Spell},
     scopes::{ScopeKind, Scopes},
     view::IncidentView,
 };
@@ -153,6 +157,8 @@ pub enum EffectKind {
     },
     Restored,
     Relapsed,
+    /// It comes and goes: until it is steady, people are not told of each turn.
+    Flapping,
     Closed,
     /// It was false or wrongly classed: whoever was told of it must be told so.
     Annulled,
@@ -162,6 +168,10 @@ pub enum EffectKind {
         verdict: Resolution,
         since: Timestamp,
         until: Option<Timestamp>,
+    },
+    /// What stands beside the failing links must be known before they are grouped: probe these at once.
+    Reprobe {
+        links: Vec<LinkId>,
     },
     /// It left the list: the store keeps it, pages and metrics do not.
     Left,

@@ -54,6 +54,14 @@ pub struct Incident {
     #[serde(default)]
     pub resolution: Option<Resolution>,
     pub clocks: Vec<Clock>,
+    /// Redundancy groups of its links that are down, and what is left of them.
+    #[serde(default)]
+    pub redundancy: Vec<Redundancy>,
+    /// How often it came back and failed again; and since when it does so too often to tell of each turn.
+    #[serde(default)]
+    pub relapses: u32,
+    #[serde(default)]
+    pub flapping: Option<Timestamp>,
     /// Links of the incident: id, and whether still down. Sorted by id.
     pub links: Vec<(LinkId, bool)>,
     pub timeline: Vec<TimelineEntry>,
@@ -112,6 +120,23 @@ pub enum IncidentKind {
     Isolation,
     /// Something is wrong with ourselves, such as the store.
     Own,
+}
+
+/// A redundancy group that has lost links.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redundancy {
+    pub group: String,
+    /// Its links: all, and those known to be up and down.
+    pub links: u32,
+    pub up: u32,
+    pub down: u32,
+}
+
+impl Redundancy {
+    /// All of it is down: so is what it carries. A link that nobody can measure may still carry it.
+    pub fn is_lost(&self) -> bool {
+        self.down == self.links
+    }
 }
 
 /// A level of the contract, and from when its condition was true.

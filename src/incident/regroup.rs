@@ -199,8 +199,10 @@ impl Incidents {
         }
         if let Some(case) = self.cases.get_mut(&into) {
             let relapsed = case.incident.phase == IncidentPhase::Restored;
+            let mut flaps = false;
             if relapsed {
                 case.relapse(now.utc, "");
+                flaps = case.flaps(now, world.contract.terms.flaps.gap.value);
             }
             let recovered = ids.iter().filter_map(|link| Some((link.clone(), storm.recovery(link)?)));
             let recovered: Vec<_> = recovered.collect();
@@ -209,7 +211,10 @@ impl Incidents {
                 case.recover(link, *since);
             });
             storm.hold(std::iter::once(into));
-            self.tell(into, if relapsed { EffectKind::Relapsed } else { EffectKind::Changed });
+            match relapsed {
+                true => self.tell_relapse(into, flaps),
+                false => self.tell(into, EffectKind::Changed),
+            }
         }
     }
 

@@ -21,6 +21,9 @@ use crate::{
 /// A storm of failures is explained this often at most, milliseconds: often enough for the eye.
 const REGROUP_MILLIS: i64 = 250;
 
+/// Links that one storm probes out of turn, at most: a burst that the rate limits take in their stride.
+const MOST_ASKED: usize = 64;
+
 /// Failures that are still being grouped.
 #[derive(Debug)]
 pub(super) struct Storm {
@@ -36,6 +39,8 @@ pub(super) struct Storm {
     case: Option<(u64, LinkId)>,
     /// Incidents that only wait for their announcement.
     held: Vec<u64>,
+    /// Links that were asked to be probed at once.
+    asked: BTreeSet<LinkIndex>,
 }
 
 impl Storm {
@@ -49,6 +54,7 @@ impl Storm {
             recovered: BTreeMap::new(),
             case: None,
             held: vec![],
+            asked: BTreeSet::new(),
         }
     }
 
@@ -116,6 +122,26 @@ impl Storm {
         self.regroup.map_or(self.ends, |regroup| regroup.min(self.ends))
     }
 
+    /// Whom to probe at once: the failing links, whose other points tell where they fail, and their neighbours in what
+    /// may fail together. A carrier or the network is too much to ask; each link is asked once.
+    fn ask(&mut self, failing: &BTreeMap<LinkIndex, Timestamp>, world: &World<'_>) -> Vec<LinkId> {
+        let mut links = vec![];
+        for link in failing.keys() {
+            let narrow = |place: &&u32| world.scopes.at(**place).kind < ScopeKind::Carrier;
+            let scopes = world.scopes.of_link(*link).iter().filter(narrow);
+            let beside = scopes.flat_map(|place| &world.scopes.at(*place).links).copied();
+            for link in std::iter::once(*link).chain(beside) {
+                if self.asked.len() >= MOST_ASKED {
+                    return links;
+                }
+                if self.asked.insert(link) {
+                    links.push(world.inventory.links[link.at()].id.clone());
+                }
+            }
+        }
+        links
+    }
+
     fn links(&self, world: &World<'_>) -> BTreeMap<LinkIndex, Timestamp> {
         self.failing.iter().filter_map(|(link, since)| Some((world.scopes.link(link)?, *since))).collect()
     }
@@ -147,6 +173,10 @@ impl Incidents {
         if let Some(best) = explained {
             let group = Explanation { links: links.into_iter().collect(), ..best };
             self.give(storm, group, &failing, now, world);
+        }
+        let links = storm.ask(&failing, world);
+        if let Some(number) = storm.case().filter(|_| !links.is_empty()) {
+            self.tell(number, EffectKind::Reprobe { links });
         }
     }
 

@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use super::{ActedBy, Incident, IncidentKind, IncidentPhase};
+use super::{ActedBy, Incident, IncidentKind, IncidentPhase, Redundancy};
 use crate::{
     command::Resolution,
     units::{At, Timestamp},
@@ -34,6 +34,9 @@ pub struct IncidentView<'a> {
     annulled: Option<Annulled<'a>>,
     resolution: Option<Resolution>,
     clocks: Vec<ClockRow<'a>>,
+    redundancy: &'a [Redundancy],
+    relapses: u32,
+    flapping: Option<At>,
     links: Vec<Member<'a>>,
     timeline: Vec<Entry<'a>>,
 }
@@ -169,6 +172,9 @@ impl<'a> IncidentView<'a> {
                     clause: &clock.clause,
                 })
                 .collect(),
+            redundancy: &incident.redundancy,
+            relapses: incident.relapses,
+            flapping: incident.flapping.map(at),
             links: incident.links.iter().map(|(link, down)| Member { link: link.as_str(), down: *down }).collect(),
             timeline: incident
                 .timeline

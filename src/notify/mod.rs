@@ -41,6 +41,8 @@ pub enum NoticeKind {
     Restored,
     /// Links failed again before it was closed.
     Relapsed,
+    /// It comes and goes; the next notice comes when it is steady.
+    Flapping,
     /// It goes on as a part of another one.
     Merged,
     Closed,
@@ -53,7 +55,7 @@ impl NoticeKind {
     pub fn of(effect: &EffectKind) -> Option<Self> {
         match effect {
             // Told when its grace ends.
-            EffectKind::Opened | EffectKind::Noted | EffectKind::Left => None,
+            EffectKind::Opened | EffectKind::Noted | EffectKind::Reprobe { .. } | EffectKind::Left => None,
             EffectKind::Announced => Some(Self::Opened),
             EffectKind::Changed | EffectKind::TierRaised => Some(Self::Changed),
             EffectKind::Merged { .. } => Some(Self::Merged),
@@ -61,6 +63,7 @@ impl NoticeKind {
             EffectKind::Overdue { .. } => Some(Self::Overdue),
             EffectKind::Restored => Some(Self::Restored),
             EffectKind::Relapsed => Some(Self::Relapsed),
+            EffectKind::Flapping => Some(Self::Flapping),
             EffectKind::Closed => Some(Self::Closed),
             EffectKind::PromiseDue { .. } => Some(Self::PromiseDue),
             EffectKind::Annulled => Some(Self::Annulled),
@@ -77,6 +80,7 @@ impl NoticeKind {
             Self::Overdue => "overdue",
             Self::Restored => "restored",
             Self::Relapsed => "relapsed",
+            Self::Flapping => "flapping",
             Self::PromiseDue => "promise_due",
             Self::Merged => "merged",
             Self::Closed => "closed",

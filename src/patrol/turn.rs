@@ -39,6 +39,7 @@ use crate::{
         Effect, EffectKind, Incident, IncidentKind, IncidentPhase, Incidents, Input, LinkChange, OwnFault, Scopes,
         World,
     },
+    inventory::{LinkId, PointIndex},
     journal::{Record, taken_in},
     judge::rule::Alarms,
     ledger::{Account, Measured},
@@ -317,6 +318,10 @@ impl Loop {
             let Some(record) = keeping.incidents.get(&incident).map(Arc::clone) else { continue };
             tracing::info!(incident = record.id, ?kind, tier = record.tier, scope = record.scope.kind, "incident");
             keeping.send(&record, &kind, now);
+            if let EffectKind::Reprobe { links } = &kind {
+                self.probe_now(links);
+                continue;
+            }
             if let EffectKind::Resolved { verdict: Resolution::Outage, since, .. } = kind {
                 self.call_down(since, now);
             }
@@ -332,6 +337,21 @@ impl Loop {
             keeping.batch.incidents.retain(|waiting| waiting.id != record.id);
             keeping.batch.incidents.push((*record).clone());
             self.tell_of(&record, opened, now);
+        }
+    }
+
+    /// Points whose own turn comes before the grace ends need no hurry, and their figures no further probe.
+    fn probe_now(&mut self, links: &[LinkId]) {
+        let grace = self.field.loaded.contract.grouping.grace;
+        let plan = Arc::clone(&self.field.plan);
+        let late = |point: &PointIndex| plan.points[point.at()].measure.interval > grace;
+        let of_link = |id: &LinkId| {
+            let link = self.scopes.link(id).map(|link| &self.field.loaded.inventory.links[link.at()]);
+            link.into_iter().flat_map(|link| link.numbered_points().map(|(point, _)| point))
+        };
+        let points: Vec<_> = links.iter().flat_map(of_link).filter(late).collect();
+        if !points.is_empty() {
+            self.prober.probe_now(plan.generation, &points);
         }
     }
 

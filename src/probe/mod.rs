@@ -17,6 +17,11 @@ pub trait Prober: Send {
     fn replace(&mut self, plan: Arc<Plan>);
     /// The address that a named target has now; `None`: none.
     fn resolved(&mut self, generation: u32, point: PointIndex, address: Option<IpAddr>);
+    /// Probes these points once at once, besides their schedule, within all limits. A prober that cannot hurry does
+    /// nothing: their own turn comes.
+    fn probe_now(&mut self, generation: u32, points: &[PointIndex]) {
+        let _ = (generation, points);
+    }
     fn status(&self) -> Status;
     /// Stops probing and books nothing more. Returns when its threads have ended.
     fn stop(self: Box<Self>);

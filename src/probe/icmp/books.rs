@@ -164,6 +164,13 @@ impl Books {
         }
     }
 
+    /// Somebody cannot wait for the turn of these points: each is probed once more, now.
+    pub fn hurry(&mut self, points: &[PointIndex], at: &Tick) {
+        for point in points.iter().copied().filter(|point| point.at() < self.roster.points.len()) {
+            self.errands.add(at.now, Errand::PutOff(Request { point, purpose: Purpose::Scheduled, due: at.now }));
+        }
+    }
+
     /// Delays a probe until `when`, but never beyond its interval.
     pub fn put_off(&mut self, request: Request, when: u64, at: &Tick) {
         if when >= request.due + self.roster.shape(request.point).interval {

@@ -87,6 +87,7 @@ pub struct Engine {
 enum Command {
     Replace(Arc<Plan>),
     Resolved { generation: u32, point: PointIndex, address: Option<IpAddr> },
+    ProbeNow { generation: u32, points: Vec<PointIndex> },
     Stop,
 }
 
@@ -124,6 +125,10 @@ impl Prober for Engine {
 
     fn resolved(&mut self, generation: u32, point: PointIndex, address: Option<IpAddr>) {
         self.tell(Command::Resolved { generation, point, address });
+    }
+
+    fn probe_now(&mut self, generation: u32, points: &[PointIndex]) {
+        self.tell(Command::ProbeNow { generation, points: points.to_vec() });
     }
 
     fn status(&self) -> Status {

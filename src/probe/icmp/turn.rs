@@ -135,6 +135,11 @@ impl Worker {
                         furnish = true;
                     }
                 }
+                Command::ProbeNow { generation, points } => {
+                    if generation == self.books.roster.plan.generation {
+                        self.books.hurry(&points, at);
+                    }
+                }
                 Command::Stop => return false,
             }
         }

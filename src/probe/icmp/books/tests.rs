@@ -307,6 +307,18 @@ proptest! {
     }
 }
 
+/// Whoever asks out of turn is served within the limits, and a point that is gone is nobody.
+#[test]
+fn points_in_a_hurry_are_probed_once_more() {
+    let mut play = Play::new(3);
+    play.books.hurry(&[PointIndex(1), PointIndex(2), PointIndex(9)], &at(500));
+    play.confirm(500);
+    assert!(play.books.errands.next(at(600).now).is_none());
+    play.expire(2_000);
+    let points: Vec<_> = play.books.samples.iter().map(|sample| (sample.point.0, sample.purpose)).collect();
+    assert_eq!(points, [(1, Purpose::Scheduled), (2, Purpose::Scheduled)]);
+}
+
 #[test]
 fn no_confirm_probes_when_the_profile_wants_none() {
     let mut play = Play::new(1);
