@@ -3,6 +3,8 @@
 //! "The line is down" and "we could not look" are different facts. How a probe ended is data, never an `Err`.
 //! Kept outside `probe`, so that judging is read and tested without any I/O code.
 
+use std::time::Duration;
+
 use crate::{
     inventory::PointIndex,
     units::{Mono, Rtt},
@@ -55,6 +57,30 @@ pub struct Reply {
     /// TTL or hop limit that the answer arrived with.
     pub hop_limit: u8,
     pub stamps: Stamps,
+}
+
+/// A quiet stretch: scheduled probes at an even interval, all answered alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// When the first was sent.
+    pub first: Mono,
+    pub interval: Duration,
+    pub count: u64,
+    pub reply: Reply,
+}
+
+impl Run {
+    /// When probe `number` was sent, counted from 0.
+    pub fn sent(&self, number: u64) -> Mono {
+        let millis = i64::try_from(self.interval.as_millis()).unwrap_or(i64::MAX);
+        Mono(self.first.0.saturating_add(millis.saturating_mul(i64::try_from(number).unwrap_or(i64::MAX))))
+    }
+
+    /// Probe `number` of it, by itself.
+    pub fn sample(&self, point: PointIndex, number: u64) -> Sample {
+        let event = Event::Ended(Outcome::Answered(self.reply));
+        Sample { point, purpose: Purpose::Scheduled, sent: self.sent(number), event }
+    }
 }
 
 /// Which clock timed an exchange.

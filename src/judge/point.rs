@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::lossy::Lossy;
 use crate::{
     profile::Measure,
-    sample::{Event, Outcome, Purpose, Sample},
+    sample::{Event, Outcome, Purpose, Run, Sample},
     units::{Counts, Mono, Now, Timestamp},
     window::SettledLosses,
 };
@@ -256,6 +256,25 @@ impl PointJudge {
                 None
             }
         }
+    }
+
+    /// Weighs a run of answers: the same as each of them by [`PointJudge::take`].
+    pub fn take_run(&mut self, run: &Run, measure: &Measure) -> Option<PointChange> {
+        let mut change = None;
+        for number in 0..run.count {
+            let sent = run.sent(number);
+            if self.state == State::Up {
+                // One answer is as good as the next.
+                let last = run.sent(run.count - 1);
+                self.saw(last, run.reply.rtt.0);
+                self.last_answer = self.last_answer.max(last);
+                self.tally.up.answered += run.count - number;
+                break;
+            }
+            self.saw(sent, run.reply.rtt.0);
+            change = self.answered(sent, measure).or(change);
+        }
+        change
     }
 
     /// Looks for missing evidence: no scheduled probe ended answered or lost for three intervals and a time-out.

@@ -1,7 +1,12 @@
 //! One measuring point under watch: its window and its judge, fed alike.
 
 use super::{PointChange, PointJudge};
-use crate::{profile::Measure, sample::Sample, units::Mono, window::PointWindow};
+use crate::{
+    profile::Measure,
+    sample::{Run, Sample},
+    units::Mono,
+    window::PointWindow,
+};
 
 /// Window and judge of one point. What the judge settles, the window books.
 #[derive(Clone, Debug)]
@@ -15,6 +20,14 @@ impl PointWatch {
     pub fn take(&mut self, sample: &Sample, measure: &Measure) -> Option<PointChange> {
         self.window.take(sample);
         let change = self.judge.take(sample, measure);
+        self.book();
+        change
+    }
+
+    /// Takes a quiet stretch: the same as each of its answers, with the window rolled at the send time of each.
+    pub fn take_run(&mut self, run: &Run, measure: &Measure) -> Option<PointChange> {
+        self.window.take_run(run);
+        let change = self.judge.take_run(run, measure);
         self.book();
         change
     }

@@ -11,7 +11,7 @@ use crate::{
     inventory::{LinkIndex, PointIndex},
     judge::{self, LinkState, PointChange, PointJudge, PointReading, PointVerdict, PointWatch},
     patrol::load::Loaded,
-    sample::{Block, Event, LocalFault, Outcome, Sample},
+    sample::{Block, Event, LocalFault, Outcome, Run, Sample},
     schedule::Plan,
     snapshot::CHUNK,
     units::{Mono, Now, Timestamp},
@@ -124,16 +124,32 @@ impl Field {
         }
     }
 
+    /// Feeds a quiet stretch of one point: the same as each of its answers by itself, with the point looked at between
+    /// them.
+    pub fn take_run(&mut self, number: PointIndex, run: &Run) {
+        let change = self.points[number.at()].take_run(run, &self.plan.points[number.at()].measure);
+        let Some(link) = self.owners.get(number.at()) else { return };
+        self.dirty[link.at() / CHUNK] = true;
+        match change {
+            Some(change) => self.note(number, change),
+            // Its windows are others, and may change the state.
+            None => self.touched.push((*link, run.sent(run.count))),
+        }
+    }
+
+    /// Looks for missing evidence of one point, and ends its slice when it is time.
+    pub fn look_at(&mut self, number: PointIndex, now: Mono) {
+        self.tick(number.at(), now);
+        self.roll(number.at(), now);
+    }
+
     /// Looks for missing evidence and rolls windows, a slice of the points at a time.
     pub fn look_around(&mut self, now: Mono) {
         while self.next_step <= now {
             self.next_step = Mono(self.next_step.0 + STEP_MILLIS);
             self.step = (self.step + 1) % STEPS;
             for number in (self.step % 10..self.points.len()).step_by(10) {
-                let change = self.points[number].tick(now, &self.plan.points[number].measure);
-                if let Some(change) = change {
-                    self.note(PointIndex(number as u32), change);
-                }
+                self.tick(number, now);
             }
             for number in (self.step..self.points.len()).step_by(STEPS) {
                 self.roll(number, now);
@@ -184,6 +200,12 @@ impl Field {
     pub fn take_dirty(&mut self) -> Vec<bool> {
         let clean = vec![false; self.dirty.len()];
         std::mem::replace(&mut self.dirty, clean)
+    }
+
+    fn tick(&mut self, number: usize, now: Mono) {
+        if let Some(change) = self.points[number].tick(now, &self.plan.points[number].measure) {
+            self.note(PointIndex(number as u32), change);
+        }
     }
 
     fn roll(&mut self, number: usize, now: Mono) {

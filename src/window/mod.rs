@@ -17,6 +17,7 @@
 //! after it ended.
 
 mod buckets;
+mod run;
 mod slice;
 
 use std::time::Duration;
@@ -172,14 +173,11 @@ impl PointWindow {
         if now < self.next_roll {
             return false;
         }
-        let length = SLICE.as_millis() as i64;
-        let slices = 1 + (now.0 - self.next_roll.0) / length;
-        self.next_roll = Mono(self.next_roll.0 + slices * length);
-        // 390: an hour and five minutes of silence empty every window; more change nothing.
-        for _ in 0..slices.min(390) {
-            self.end_slice();
+        let skipped = self.end_slices(now) > 1;
+        if self.hour_is_due(skipped) {
+            self.summarise_hour();
         }
-        self.summarise(slices > 1);
+        self.summarise();
         true
     }
 
@@ -287,8 +285,7 @@ impl PointWindow {
         let nanos = reply.rtt.nanos();
         if let Some(last) = self.last_reply.replace(reply) {
             let difference = last.rtt.nanos().abs_diff(nanos);
-            // J += (|D| - J) / 16, in sixteenths and rounded as RFC 3550 appendix A.8 does.
-            self.jitter_16 = self.jitter_16.saturating_add(difference) - ((self.jitter_16 + 8) >> 4);
+            self.smooth(difference);
             if self.paired {
                 self.running.figures.ipdv_sum += difference;
                 self.running.figures.ipdv_pairs += 1;
@@ -298,10 +295,36 @@ impl PointWindow {
         self.counts.answered += 1;
         self.consecutive_losses = 0;
         self.rtt_sum_nanos += u128::from(nanos);
-        self.histogram[RTT_EDGES_NANOS.partition_point(|edge| *edge < nanos)] += 1;
+        self.histogram[Self::edge_of(nanos)] += 1;
+        self.remember(nanos);
+        self.running.answers(nanos, 1);
+    }
+
+    /// J += (|D| - J) / 16, in sixteenths and rounded as RFC 3550 appendix A.8 does.
+    fn smooth(&mut self, difference: u64) {
+        self.jitter_16 = self.jitter_16.saturating_add(difference) - ((self.jitter_16 + 8) >> 4);
+    }
+
+    /// Place in the histogram.
+    fn edge_of(nanos: u64) -> usize {
+        RTT_EDGES_NANOS.partition_point(|edge| *edge < nanos)
+    }
+
+    fn remember(&mut self, nanos: u64) {
         self.recent[usize::from(self.recent_next)] = u32::try_from(nanos).unwrap_or(u32::MAX).max(1);
         self.recent_next = (self.recent_next + 1) % RECENT as u8;
-        self.running.answer(nanos);
+    }
+
+    /// Ends every slice whose time is over. Returns how many there were: at least one.
+    fn end_slices(&mut self, now: Mono) -> i64 {
+        let length = SLICE.as_millis() as i64;
+        let slices = 1 + (now.0 - self.next_roll.0) / length;
+        self.next_roll = Mono(self.next_roll.0 + slices * length);
+        // 390: an hour and five minutes of silence empty every window; more change nothing.
+        for _ in 0..slices.min(390) {
+            self.end_slice();
+        }
+        slices
     }
 
     fn end_slice(&mut self) {
@@ -320,22 +343,39 @@ impl PointWindow {
         }
     }
 
-    fn summarise(&mut self, skipped: bool) {
-        let tens_since = (self.ended % TENS as u64) as usize;
-        let minutes_since = (self.ended / TENS as u64) as usize % MINUTES;
-        let over = |tens: usize, minutes: usize, fives: usize| {
-            let mut sum = Sum::new();
-            self.tens.add_newest(tens, &mut sum);
-            self.minutes.add_newest(minutes, &mut sum);
-            self.fives.add_newest(fives, &mut sum);
-            sum.summary()
-        };
-        let mut summaries = [over(1, 0, 0), over(TENS, 0, 0), over(tens_since, MINUTES, 0), self.summaries[3]];
-        // The hour is the dear one, and moves slowly: once a minute, each turn while it is young, and after a gap.
-        if skipped || tens_since == 0 || self.fives.slices() == 0 {
-            summaries[3] = over(tens_since, minutes_since, FIVES);
-        }
-        self.summaries = summaries;
+    fn summarise(&mut self) {
+        let (tens, minutes) = (self.tens_since(), self.minutes_since());
+        let [ten, minute, five] = [self.over(1, 0, 0), self.over(TENS, 0, 0), self.over(tens, MINUTES, 0)];
+        let hour = if self.fives.slices() == 0 { self.over(tens, minutes, FIVES) } else { self.summaries[3] };
+        self.summaries = [ten, minute, five, hour];
+    }
+
+    /// The hour is the dear one, and moves slowly: once a minute, each turn while it is young, and after a gap.
+    fn hour_is_due(&self, skipped: bool) -> bool {
+        skipped || self.tens_since() == 0
+    }
+
+    fn summarise_hour(&mut self) {
+        self.summaries[3] = self.over(self.tens_since(), self.minutes_since(), FIVES);
+    }
+
+    /// The newest slices of each length in one summary.
+    fn over(&self, tens: usize, minutes: usize, fives: usize) -> Summary {
+        let mut sum = Sum::new();
+        self.tens.add_newest(tens, &mut sum);
+        self.minutes.add_newest(minutes, &mut sum);
+        self.fives.add_newest(fives, &mut sum);
+        sum.summary()
+    }
+
+    /// Slices of ten seconds since the last full minute.
+    fn tens_since(&self) -> usize {
+        (self.ended % TENS as u64) as usize
+    }
+
+    /// Full minutes since the last full five.
+    fn minutes_since(&self) -> usize {
+        (self.ended / TENS as u64) as usize % MINUTES
     }
 }
 

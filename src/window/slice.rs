@@ -59,16 +59,17 @@ pub(super) struct Slice {
 }
 
 impl Slice {
-    pub fn answer(&mut self, nanos: u64) {
+    /// Takes so many answers of the same RTT.
+    pub fn answers(&mut self, nanos: u64, count: u32) {
         let figures = &mut self.figures;
         figures.rtt_min = if figures.answered == 0 { nanos } else { figures.rtt_min.min(nanos) };
         figures.rtt_max = figures.rtt_max.max(nanos);
-        figures.rtt_sum += nanos;
-        figures.answered += 1;
+        figures.rtt_sum += nanos * u64::from(count);
+        figures.answered += u64::from(count);
         let bucket = buckets::bucket_of(nanos);
         match self.histogram.binary_search_by_key(&bucket, |entry| entry.0) {
-            Ok(at) => self.histogram[at].1 += 1,
-            Err(at) => self.histogram.insert(at, (bucket, 1)),
+            Ok(at) => self.histogram[at].1 += count,
+            Err(at) => self.histogram.insert(at, (bucket, count)),
         }
     }
 
@@ -180,6 +181,13 @@ impl Past {
         self.slices
     }
 
+    /// The slice that `push` adds, so many times.
+    pub fn alike(push: impl FnOnce(&mut Self), most: usize) -> Self {
+        let mut one = Self::default();
+        push(&mut one);
+        Self { bytes: one.bytes.repeat(most), slices: most }
+    }
+
     pub fn heap_bytes(&self) -> usize {
         self.bytes.capacity()
     }
@@ -273,14 +281,14 @@ mod tests {
             let (mut past, mut direct) = (Past::default(), Sum::new());
             for (rtts, lost, unmeasured) in &slices {
                 let mut slice = Slice::default();
-                rtts.iter().for_each(|nanos| slice.answer(*nanos));
+                rtts.iter().for_each(|nanos| slice.answers(*nanos, 1));
                 slice.figures.lost = *lost;
                 slice.figures.unmeasured = *unmeasured;
                 past.push(&slice, 4);
             }
             for (rtts, lost, unmeasured) in slices.iter().rev().take(4) {
                 let mut slice = Slice::default();
-                rtts.iter().for_each(|nanos| slice.answer(*nanos));
+                rtts.iter().for_each(|nanos| slice.answers(*nanos, 1));
                 slice.figures.lost = *lost;
                 slice.figures.unmeasured = *unmeasured;
                 direct.figures.add(&slice.figures);

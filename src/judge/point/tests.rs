@@ -274,6 +274,30 @@ proptest! {
         }
     }
 
+    /// A run of answers, wherever it begins, leaves what as many single answers leave.
+    #[test]
+    fn a_run_is_as_many_singles(story in outcomes(), count in 0_u64..20, step in 1_u64..3) {
+        let mut line = Line::new();
+        let mut sent = 0;
+        for (what, confirmed) in story {
+            sent += 1_000;
+            match what {
+                0 => { line.scheduled(sent, answer()); }
+                1 => { line.scheduled(sent, BLIND); }
+                2 => { line.tick(sent + 4_000); }
+                _ => { line.scheduled(sent, LOST).confirms(sent, if confirmed { [LOST; 3] } else { [LOST, BLIND, LOST] }); }
+            }
+        }
+        let Outcome::Answered(reply) = answer() else { unreachable!() };
+        let run = Run { first: Mono(sent + 1_000), interval: Duration::from_secs(step), count, reply };
+        let mut by_run = line.judge.clone();
+        let change = by_run.take_run(&run, &line.measure);
+        line.said.clear();
+        line.each((0..count).map(|number| run.sent(number).0), answer());
+        prop_assert_eq!(format!("{by_run:?}"), format!("{:?}", line.judge));
+        prop_assert_eq!(change, line.said.last().copied());
+    }
+
     /// Changes alternate and never go back in time.
     #[test]
     fn an_outage_never_begins_before_the_last_recovery(story in outcomes()) {

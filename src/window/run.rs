@@ -1,0 +1,178 @@
+//! Quiet stretches at one stroke: a run of equal answers leaves what as many single answers leave.
+//!
+//! Months of a quiet line cost as much as some minutes of it. Slices that are full of the run are alike, and after an
+//! hour and five minutes every window is made of such slices only.
+
+use super::{
+    FIVES, MINUTES, PointWindow, RECENT, SLICE, TENS,
+    slice::{Past, Slice, Sum},
+};
+use crate::{sample::Run, units::Mono};
+
+/// So many slices fill every window: twelve of five minutes, and those of one that is not over.
+const ALL_WINDOWS: u64 = 390;
+const SLICE_MILLIS: u64 = SLICE.as_millis() as u64;
+
+impl PointWindow {
+    /// Counts a run: the same as, for each of its probes, [`PointWindow::roll`] at its send time and
+    /// [`PointWindow::take`].
+    pub fn take_run(&mut self, run: &Run) {
+        let Some(last) = run.count.checked_sub(1).map(|number| run.sent(number)) else { return };
+        let interval = (run.interval.as_millis() as u64).max(1);
+        let nanos = run.reply.rtt.nanos();
+        let (mut taken, mut rolled) = (0, false);
+        while taken < run.count {
+            let sent = run.sent(taken);
+            if sent >= self.next_roll {
+                let skipped = self.end_slices(sent) > 1;
+                rolled = true;
+                taken += self.fill_windows(nanos, interval, last, taken > 0);
+                let rest = last.since(self.next_roll);
+                if self.hour_is_due(skipped) && rest <= run.interval.max(SLICE) * TENS as u32 {
+                    self.summarise_hour();
+                }
+                if taken == run.count {
+                    break;
+                }
+            }
+            let room = self.next_roll.since(run.sent(taken)).as_millis() as u64;
+            let count = room.div_ceil(interval).min(run.count - taken);
+            // A slice has ten thousand milliseconds.
+            self.running.answers(nanos, count as u32);
+            self.running.figures.ipdv_pairs += count - u64::from(taken == 0 && !self.paired);
+            if taken == 0 && self.paired {
+                self.running.figures.ipdv_sum += self.last_reply.map_or(0, |last| last.rtt.nanos().abs_diff(nanos));
+            }
+            taken += count;
+        }
+        if rolled {
+            self.summarise();
+        }
+        self.count_run(run, last);
+    }
+
+    /// Fills every window with slices that are alike, when there are enough of them in the run. Returns how many
+    /// answers lie in them. `within`: the slice that begins is the run's from its first moment on.
+    fn fill_windows(&mut self, nanos: u64, interval: u64, last: Mono, within: bool) -> u64 {
+        let whole = last.since(self.next_roll).as_millis() as u64 / SLICE_MILLIS + 1;
+        if !within || whole < ALL_WINDOWS || last < self.next_roll || !SLICE_MILLIS.is_multiple_of(interval) {
+            return 0;
+        }
+        let each = SLICE_MILLIS / interval;
+        let mut ten = Slice::default();
+        ten.answers(nanos, each as u32);
+        ten.figures.ipdv_pairs = each;
+        self.tens = Past::alike(|past| past.push(&ten, 1), TENS);
+        let (mut minute, mut five) = (Sum::new(), Sum::new());
+        self.tens.add_newest(TENS, &mut minute);
+        self.minutes = Past::alike(|past| past.push_sum(&minute, 1), MINUTES);
+        self.minutes.add_newest(MINUTES, &mut five);
+        self.fives = Past::alike(|past| past.push_sum(&five, 1), FIVES);
+        self.ended += whole;
+        self.next_roll = Mono(self.next_roll.0 + (whole * SLICE_MILLIS) as i64);
+        // As it was at the last full minute, which lies in the run.
+        self.summaries[3] = self.over(0, self.minutes_since(), FIVES);
+        whole * each
+    }
+
+    /// What does not depend on slices.
+    fn count_run(&mut self, run: &Run, last: Mono) {
+        let nanos = run.reply.rtt.nanos();
+        if let Some(before) = self.last_reply.replace(run.reply) {
+            self.smooth(before.rtt.nanos().abs_diff(nanos));
+            self.settle_jitter(run.count - 1);
+        }
+        (self.paired, self.last_probe, self.consecutive_losses) = (true, Some(last), 0);
+        self.counts.answered += run.count;
+        self.rtt_sum_nanos += u128::from(nanos) * u128::from(run.count);
+        self.histogram[Self::edge_of(nanos)] += run.count;
+        for _ in 0..run.count.min(RECENT as u64) {
+            self.remember(nanos);
+        }
+        let left = run.count.saturating_sub(RECENT as u64) % RECENT as u64;
+        self.recent_next = ((u64::from(self.recent_next) + left) % RECENT as u64) as u8;
+    }
+
+    /// So many differences of zero. It ends where rounding ends it.
+    fn settle_jitter(&mut self, count: u64) {
+        for _ in 0..count {
+            let before = self.jitter_16;
+            self.smooth(0);
+            if self.jitter_16 == before {
+                break;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        inventory::PointIndex,
+        sample::{Event, Failure, Outcome, Purpose, Reply, Sample, Stamps},
+        units::Rtt,
+        window::SettledLosses,
+    };
+
+    fn reply(micros: u64) -> Reply {
+        Reply { rtt: Rtt(Duration::from_micros(micros)), hop_limit: 60, stamps: Stamps::Kernel }
+    }
+
+    /// Everything that anybody can ask a window, and what it keeps for later.
+    fn told(window: &PointWindow) -> String {
+        format!("{window:?}")
+    }
+
+    fn lose(window: &mut PointWindow, sent: Mono) {
+        let event = Event::Ended(Outcome::Failed(Failure::Timeout(None)));
+        window.roll(sent);
+        window.take(&Sample { point: PointIndex(0), purpose: Purpose::Scheduled, sent, event });
+        window.settle(SettledLosses { loss: 1, downtime: 0 });
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+        /// Runs with losses and gaps between them: at every moment the window is what singles make of it, to the byte.
+        #[test]
+        fn a_run_is_as_many_singles(
+            interval in prop_oneof![Just(1_000_u64), Just(5_000), Just(10_000), Just(3_000), Just(15_000), 500_u64..40_000],
+            story in proptest::collection::vec((1_u64..2_000_000, 0_u64..9_000, 0_u64..3, 0_i64..200_000), 1..6),
+        ) {
+            let (mut by_runs, mut by_singles) = (PointWindow::new(Mono(4_200)), PointWindow::new(Mono(4_200)));
+            let interval = Duration::from_millis(interval);
+            let mut at = Mono(0);
+            for (micros, count, losses, gap) in story {
+                let run = Run { first: at, interval, count, reply: reply(micros) };
+                by_runs.take_run(&run);
+                for number in 0..count {
+                    let sample = run.sample(PointIndex(0), number);
+                    by_singles.roll(sample.sent);
+                    by_singles.take(&sample);
+                }
+                prop_assert_eq!(told(&by_runs), told(&by_singles));
+                at = run.sent(count);
+                for _ in 0..losses {
+                    [&mut by_runs, &mut by_singles].into_iter().for_each(|window| lose(window, at));
+                    at = at.plus(interval);
+                }
+                at = Mono(at.0 + gap);
+            }
+        }
+    }
+
+    #[test]
+    fn half_a_year_is_a_moment() {
+        let mut window = PointWindow::new(Mono(10_000));
+        let count = 180 * 86_400;
+        window.take_run(&Run { first: Mono(0), interval: Duration::from_secs(1), count, reply: reply(4_000) });
+        let hour = window.summaries()[3];
+        assert_eq!((window.counts().answered, hour.counts.answered, hour.rtt_p99), (count, 3_840, 4_000_000));
+        assert_eq!(window.jitter(), Some(Rtt(Duration::ZERO)));
+    }
+}
