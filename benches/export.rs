@@ -8,7 +8,7 @@ use linkpatrol::{
     clock::monotonic_nanos,
     export::{self, Scrape},
     judge::LinkState,
-    ledger::Accounted,
+    ledger::{Accounted, Quality},
     patrol::load::{Loaded, from_file},
     snapshot::{CHUNK, Coverage, EngineView, LinkView, PointView, Ready, ReloadView, Snapshot},
     units::{Counts, Now, Rtt, Timestamp},
@@ -56,6 +56,9 @@ fn snapshot(loaded: &Loaded) -> Snapshot {
             state_since: Timestamp(1_767_225_600_000),
             deciding: (!link.points.is_empty()).then_some(0),
             points: link.points.iter().map(|point| seen(point.role, u64::from(link.first_point.0))).collect(),
+            quality: Quality::default(),
+            last_month: None,
+            is_control_plane: false,
             month: Accounted { up: 2_591_999_123, down: 877, period: 2_678_400_000, ..Accounted::default() },
         })
         .collect();

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Most series that one link with one point may have: the budget is 45.
-const SERIES_PER_LINK: usize = 40;
+const SERIES_PER_LINK: usize = 42;
 /// Families of incidents, coverage and ourselves, with four witnesses and a dozen reasons.
 const SERIES_BESIDE_LINKS: usize = 100;
 /// Most series that firing alarms add for each link on the whole: more firing at once is one alarm, not many.
@@ -264,8 +264,8 @@ mod tests {
     fn a_link_costs_what_check_announces_and_at_most_45_series() {
         let (few, many) = (written(&fixture::snapshot(1_000)), written(&fixture::snapshot(2_000)));
         let per_link = (samples(&many).count() - samples(&few).count()) / 1_000;
-        // Two points a link; three more may follow.
-        assert!(per_link + 3 <= 45, "{per_link}");
+        // Two points a link; two more may follow, and one with all five kinds of points has one series more.
+        assert!(per_link + 2 <= 45, "{per_link}");
         let (series, bytes) = expected(2_000, 4_000);
         assert!(series.abs_diff(samples(&many).count()) * 50 < series, "{series} {}", samples(&many).count());
         assert!(bytes.abs_diff(many.len()) * 10 < bytes, "{bytes} {}", many.len());

@@ -13,7 +13,7 @@ use crate::{
     incident::{Incident, IncidentPhase},
     inventory::{Inventory, Role},
     judge::{LinkState, rule::Alarm},
-    ledger::Accounted,
+    ledger::{Accounted, Month, Quality},
     units::{Counts, Mono, Now, Rtt, Timestamp},
     window::{RTT_EDGES_NANOS, Summary},
 };
@@ -95,6 +95,11 @@ pub struct LinkView {
     pub deciding: Option<u8>,
     /// Milliseconds of the current civil month by measured state.
     pub month: Accounted,
+    /// Loss and RTT of the current civil month, and of the one before.
+    pub quality: Quality,
+    pub last_month: Option<(Month, Quality)>,
+    /// A router's control plane is the point that decides: what it shows of loss and RTT is a suspicion.
+    pub is_control_plane: bool,
 }
 
 impl LinkView {

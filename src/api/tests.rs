@@ -106,6 +106,7 @@ async fn answers_have_exactly_the_documented_keys() {
     assert_eq!(keys(&link["points"][0]), schema("Point"));
     assert_eq!(keys(&link["points"][0]["windows"][0]), schema("Window"));
     assert_eq!(keys(&link["month"]), schema("Month"));
+    assert_eq!(keys(&link["objectives"][0]), schema("Objective"));
     let incidents = server.json("/api/v1/incidents").await;
     assert_eq!(keys(&incidents), schema("Incidents"));
     assert_eq!(keys(&incidents["incidents"][0]), schema("Incident"));

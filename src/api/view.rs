@@ -7,7 +7,7 @@ use crate::{
     export,
     inventory::{Inventory, Kind, Link, Priority, Responder, Status, Target},
     judge::LinkState,
-    ledger::Accounted,
+    ledger::{self, Accounted, Course, Terms},
     snapshot::{LinkView, PointView, Snapshot},
     units::{At, Ppm, Rtt},
     window::{Summary, WINDOWS},
@@ -78,6 +78,7 @@ pub(super) struct LinkDetail<'a> {
     row: LinkRow<'a>,
     points: Vec<PointDetail>,
     month: Month,
+    objectives: Vec<ObjectiveDetail>,
     /// Ids of incidents that it is part of.
     incidents: Vec<&'a str>,
 }
@@ -95,6 +96,7 @@ impl<'a> LinkDetail<'a> {
                 .map(|(point, view)| PointDetail::new(&point.target, point.responder, view, zone))
                 .collect(),
             month: Month::new(&view.month, snapshot.contract.objectives.availability),
+            objectives: objectives(snapshot, view),
             incidents: about.map(|incident| incident.id.as_str()).collect(),
         }
     }
@@ -191,6 +193,69 @@ impl Window {
             rtt_seconds,
         }
     }
+}
+
+/// What is proved of loss or RTT, while a month runs or once it is over.
+#[derive(Serialize)]
+struct ObjectiveDetail {
+    objective: &'static str,
+    /// Such as `2026-11`; `null`: the month that runs.
+    month: Option<String>,
+    verdict: &'static str,
+    /// Scheduled probes of counted up-time that were lost, or answered more slowly than the limit; and all of them.
+    bad: u64,
+    all: u64,
+    /// Where the share lies, and what so many probes in bursts are worth as independent ones; once the month is over.
+    low_ratio: Option<f64>,
+    high_ratio: Option<f64>,
+    effective: Option<u64>,
+    /// Since when it is at risk.
+    alarmed: Option<At>,
+    /// Links of the fleet that would be called breached in such a month (or at risk, while it runs) by chance alone, if
+    /// every one of them were exactly at its limit.
+    fleet_false: f64,
+}
+
+fn objectives(snapshot: &Snapshot, view: &LinkView) -> Vec<ObjectiveDetail> {
+    let (terms, zone) = (Terms::of(&snapshot.contract), snapshot.contract.time_zone);
+    let fleet = |error: u32| f64::from(snapshot.coverage.measured) * f64::from(error) / 1e6;
+    let running = |objective, course: &Course| {
+        let (bad, all) = course.counts();
+        ObjectiveDetail {
+            objective,
+            month: None,
+            verdict: course.running(view.is_control_plane).as_str(),
+            bad,
+            all,
+            low_ratio: None,
+            high_ratio: None,
+            effective: None,
+            alarmed: course.alarmed.map(|at| At(at, zone)),
+            fleet_false: fleet(terms.alarm.0),
+        }
+    };
+    let over = |objective, month: &ledger::Month, course: &Course, limit| {
+        let proof = course.proof(limit, terms.confidence);
+        let share = |Ppm(ppm): Ppm| Some(f64::from(ppm) / 1e6);
+        ObjectiveDetail {
+            objective,
+            month: Some(month.to_string()),
+            verdict: ledger::closed(&proof, view.is_control_plane).as_str(),
+            bad: proof.bad,
+            all: proof.all,
+            low_ratio: share(proof.low),
+            high_ratio: share(proof.high),
+            effective: Some(proof.effective),
+            alarmed: course.alarmed.map(|at| At(at, zone)),
+            fleet_false: fleet(1_000_000 - terms.confidence.0),
+        }
+    };
+    let mut objectives = vec![running("loss", &view.quality.loss), running("rtt", &view.quality.rtt)];
+    if let Some((month, quality)) = &view.last_month {
+        objectives.push(over("loss", month, &quality.loss, terms.loss));
+        objectives.extend(terms.slow.map(|slow| over("rtt", month, &quality.rtt, slow)));
+    }
+    objectives
 }
 
 /// Availability of the running civil month.

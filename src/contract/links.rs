@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Bound, Class, ClassTier, Clock, Contract, Degraded, Figure, Grouping, LinkTiers, MeasuringPoints, Objective,
-    Objectives, Quantity, Terms, Tier,
+    Objectives, Proof, Quantity, Terms, Tier,
     limit::WrittenBound,
     resolve::Resolver,
     words::{ClockKind, Measure, Party},
@@ -51,6 +51,9 @@ pub(super) fn contract(
             default: default.value,
             by_kind: written.measuring_point.by_kind.iter().map(|(kind, role)| (*kind, *role)).collect(),
         },
+        proof: written
+            .proof
+            .map_or_else(Proof::default, |proof| Proof { confidence: proof.confidence, alarm: proof.alarm }),
         degraded: Degraded { loss: loss?, loss_clear: loss_clear?, rtt: Rtt(written.degraded.rtt) },
         grouping: Grouping {
             grace: written.grouping.grace,
@@ -171,10 +174,12 @@ impl<'a> Links<'a> {
     }
 
     fn figures(&mut self) {
-        let WrittenLinks { degraded, grouping, .. } = self.written;
+        let WrittenLinks { degraded, grouping, proof, .. } = self.written;
         for (path, holds) in [
             ("links.degraded.rtt", !degraded.rtt.is_zero()),
             ("links.grouping.scope_share", grouping.scope_share.0 > 0),
+            ("links.proof.confidence", proof.is_none_or(|proof| (500_000..1_000_000).contains(&proof.confidence.0))),
+            ("links.proof.alarm", proof.is_none_or(|proof| (1..500_000).contains(&proof.alarm.0))),
         ] {
             if !holds {
                 let place = self.file.place(path);

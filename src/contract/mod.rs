@@ -60,6 +60,7 @@ pub struct Contract {
     pub objectives: Objectives,
     pub tiers: LinkTiers,
     pub measuring_points: MeasuringPoints,
+    pub proof: Proof,
     pub degraded: Degraded,
     pub grouping: Grouping,
     /// A restored incident closes itself after this long without a relapse, unless a person closes it first.
@@ -71,6 +72,12 @@ impl Contract {
     pub fn measuring_point(&self, kind: Kind) -> Role {
         let own = self.measuring_points.by_kind.iter().find(|(own, _)| *own == kind);
         own.map_or(self.measuring_points.default, |(_, role)| *role)
+    }
+
+    /// Which figure of RTT the limit is about; `None`: the file does not say.
+    pub fn rtt_statistic(&self) -> Option<words::Statistic> {
+        let mut rtt = self.terms.objectives.iter().filter(|objective| objective.measure == words::Measure::Rtt);
+        rtt.find_map(|objective| objective.statistic.as_ref().map(|chosen| chosen.value))
     }
 
     /// Whether the link has the point that decides its state.
@@ -88,6 +95,22 @@ impl Contract {
             groups: &[],
             link_kind: Some(kind),
         }
+    }
+}
+
+/// How sure verdicts on loss and RTT must be: docs/rules.md, "Verdicts". Statistics, and no promise of a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Proof {
+    /// Of a verdict on a month that is over.
+    pub confidence: Ppm,
+    /// Share of months in which a link that keeps its limit may be called at risk all the same.
+    pub alarm: Ppm,
+}
+
+/// One false verdict in ten thousand link-months.
+impl Default for Proof {
+    fn default() -> Self {
+        Self { confidence: Ppm(999_900), alarm: Ppm(100) }
     }
 }
 

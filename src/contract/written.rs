@@ -214,6 +214,8 @@ pub(super) struct WrittenLinks {
     pub rtt: String,
     pub loss: String,
     pub measuring_point: WrittenMeasuringPoint,
+    #[serde(default)]
+    pub proof: Option<WrittenProof>,
     pub degraded: WrittenDegraded,
     pub grouping: WrittenGrouping,
 }
@@ -224,6 +226,15 @@ pub(super) struct WrittenMeasuringPoint {
     pub default: Setting,
     #[serde(default)]
     pub by_kind: BTreeMap<Kind, Role>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenProof {
+    #[serde(deserialize_with = "yaml::percent")]
+    pub confidence: Ppm,
+    #[serde(deserialize_with = "yaml::percent")]
+    pub alarm: Ppm,
 }
 
 #[derive(Debug, Deserialize)]

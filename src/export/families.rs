@@ -54,7 +54,7 @@ families! {
     AVAILABILITY_LOWER = Gauge "linkpatrol_link_availability_lower_ratio" "Availability of the counted time so far when every unknown moment was down, truncated.";
     AVAILABILITY_UPPER = Gauge "linkpatrol_link_availability_upper_ratio" "Availability of the counted time so far when every unknown moment was up, truncated.";
     BUDGET = Gauge "linkpatrol_link_error_budget_remaining_seconds" "Down-time that the availability objective still allows in the period; negative once it is spent.";
-    OBJECTIVE = Gauge "linkpatrol_link_objective" "Verdict on the objective of the running period: met, breached, or pending while both are possible. Always 1.";
+    OBJECTIVE = Gauge "linkpatrol_link_objective" "Verdict on the objective of the running period: met, breached, pending while both are possible, at_risk when loss or RTT is proved to be worse than the limit now, suspected when only a router's control plane says so. Always 1.";
     // ---- incidents
     INCIDENTS = Gauge "linkpatrol_incidents" "Incidents by tier, scope and phase. Closed ones leave after closed_incidents_leave_after.";
     DEADLINE = Gauge "linkpatrol_incident_clock_deadline_timestamp_seconds" "When a running clock of an incident runs out.";

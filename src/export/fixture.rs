@@ -10,7 +10,7 @@ use crate::{
         LinkState, Unknown,
         rule::{self, Alarm, PhaseName},
     },
-    ledger::Accounted,
+    ledger::{Accounted, Quality},
     snapshot::{CHUNK, Coverage, EngineView, JournalView, LinkView, PointView, Ready, ReloadView, Snapshot},
     units::{Counts, Rtt, Timestamp},
     window::{RTT_EDGES_NANOS, Summary},
@@ -104,6 +104,9 @@ fn view(state: LinkState) -> LinkView {
         state_since: Timestamp(AT.utc.0 - 30_000),
         points: vec![seen(Role::Near, Some(true)), seen(Role::Far, measured.then_some(state != LinkState::Down))],
         deciding: Some(1),
+        quality: Quality::default(),
+        last_month: None,
+        is_control_plane: false,
         month: Accounted { up: 59_000, down: 1_000, period: 31 * 86_400_000, ..Accounted::default() },
     }
 }

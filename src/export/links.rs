@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     judge::LinkState,
-    ledger::Accounted,
+    ledger::{Accounted, Course},
     snapshot::{CHUNK, LinkLabels, LinkView, PointView, Snapshot},
     units::{Ppm, Rtt, Timestamp},
     window::{RTT_EDGES_NANOS, WINDOWS},
@@ -177,7 +177,13 @@ fn budget(row: &mut Row<'_>) {
 
 fn objective(row: &mut Row<'_>) {
     let verdict = row.view.month.verdict(row.promised).as_str();
-    row.with(&[",objective=\"availability\",verdict=\"", verdict, "\""], Value::Whole(1));
+    let view = row.view;
+    let quality = |course: &Course| course.running(view.is_control_plane).as_str();
+    for (objective, verdict) in
+        [("availability", verdict), ("loss", quality(&view.quality.loss)), ("rtt", quality(&view.quality.rtt))]
+    {
+        row.with(&[",objective=\"", objective, "\",verdict=\"", verdict, "\""], Value::Whole(1));
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Accounted, Accounting, Exclusion, Fact, Measured, Month, NotBooked,
+    Accounted, Accounting, Exclusion, Fact, Measured, Month, NotBooked, Quality, Terms, Timed,
     exclusion::{History, Segment, book, same, split},
 };
 use crate::{
@@ -44,6 +44,14 @@ pub struct Account {
     /// Civil time already booked: a clock that is set back books none of it again.
     seen: Timestamp,
     probes: Tally,
+    #[serde(default)]
+    quality: Quality,
+    /// Counted since the month ended, while it is not final yet.
+    #[serde(default)]
+    next: (Tally, Quality),
+    /// The month before, with its counts.
+    #[serde(default)]
+    last: Option<(Month, Quality)>,
 }
 
 /// A month that is over.
@@ -57,6 +65,8 @@ pub struct ClosedMonth {
     pub probes: Tally,
     #[serde(default)]
     history: History,
+    #[serde(default)]
+    pub quality: Quality,
 }
 
 /// Milliseconds of one measured and one accounting state.
@@ -80,6 +90,9 @@ impl Account {
             segments: vec![Segment { from: month.begins, measured: Measured::Unknown, accounting: before }],
             seen: now,
             probes: Tally::default(),
+            quality: Quality::default(),
+            next: Default::default(),
+            last: None,
         };
         account.paint(now, None, |segment| segment.accounting = Accounting::Counted);
         account
@@ -141,9 +154,26 @@ impl Account {
         }
     }
 
-    /// Adds probes that were booked since the last call.
-    pub fn count(&mut self, probes: Tally) {
-        self.probes += probes;
+    /// Adds probes that were booked until `now` since the last call, and what they say of loss and RTT; that only where
+    /// time counts.
+    pub fn count(&mut self, probes: Tally, timed: Option<Timed>, terms: &Terms, now: Timestamp) {
+        let is_over = now >= self.month.ends;
+        let (of_month, quality) =
+            if is_over { (&mut self.next.0, &mut self.next.1) } else { (&mut self.probes, &mut self.quality) };
+        *of_month += probes;
+        if self.segments.last().is_some_and(|segment| segment.accounting == Accounting::Counted) {
+            quality.count(probes.up, timed, terms, now);
+        }
+    }
+
+    /// Loss and RTT of the month of `now`.
+    pub fn quality(&self, now: Timestamp) -> &Quality {
+        if now >= self.month.ends { &self.next.1 } else { &self.quality }
+    }
+
+    /// The month before, closed.
+    pub fn last_month(&self) -> Option<&(Month, Quality)> {
+        self.last.as_ref()
     }
 
     /// Probes of the running month.
@@ -262,10 +292,13 @@ impl Account {
         (0..place).for_each(|_| self.finish_oldest());
         let mut accounted = Accounted { period: self.month.length(), ..Accounted::default() };
         self.cells.iter().for_each(|cell| add(&mut accounted, cell.measured, cell.accounting, cell.millis));
-        let (cells, probes) = (std::mem::take(&mut self.cells), std::mem::take(&mut self.probes));
+        let (next_probes, next_quality) = std::mem::take(&mut self.next);
+        let (cells, probes) = (std::mem::take(&mut self.cells), std::mem::replace(&mut self.probes, next_probes));
+        let quality = std::mem::replace(&mut self.quality, next_quality).close();
         let next = self.month.next(zone);
         let month = std::mem::replace(&mut self.month, next);
-        ClosedMonth { month, accounted, cells, probes, history: std::mem::take(&mut self.history) }
+        self.last = Some((month, quality));
+        ClosedMonth { month, accounted, cells, probes, history: std::mem::take(&mut self.history), quality }
     }
 }
 

@@ -14,8 +14,12 @@ pub enum Verdict {
     Breached,
     /// The period still runs, and both are possible.
     Pending,
-    /// The period is over, and it depends on time that nobody measured.
+    /// The period is over, and it depends on time that nobody measured, or on chance.
     NotProvable,
+    /// The period still runs, and loss or RTT is proved to be worse than the limit now.
+    AtRisk,
+    /// Loss or RTT is worse than the limit, as far as a router's control plane tells.
+    Suspected,
 }
 
 impl Verdict {
@@ -25,6 +29,8 @@ impl Verdict {
             Self::Breached => "breached",
             Self::Pending => "pending",
             Self::NotProvable => "not_provable",
+            Self::AtRisk => "at_risk",
+            Self::Suspected => "suspected",
         }
     }
 }

@@ -3,12 +3,14 @@
 //! In: state changes with their times. Out: exact sums and availability in two bounds (unknown as down, unknown as
 //! up). Pure.
 //!
-//! [`Account`] books one link; [`Accounted`] is its month in sums, and answers for the objective ([`Verdict`]).
+//! [`Account`] books one link; [`Accounted`] is its month in sums, and answers for the objective ([`Verdict`]);
+//! [`Quality`] are the counts that the objectives of loss and RTT are judged by.
 
 mod account;
 mod availability;
 mod exclusion;
 mod month;
+mod quality;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +19,7 @@ pub use self::{
     availability::Verdict,
     exclusion::{Fact, NotBooked},
     month::Month,
+    quality::{Course, Quality, Terms, Timed, closed},
 };
 
 /// First axis: what was measured.

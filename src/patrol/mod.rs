@@ -15,6 +15,7 @@ pub mod field;
 pub mod load;
 mod naming;
 mod publish;
+mod quality;
 mod recorder;
 mod recover;
 mod turn;
@@ -48,6 +49,7 @@ use crate::{
         field::Field,
         load::Loaded,
         naming::Naming,
+        quality::Counted,
         turn::{Keeping, Loop},
     },
     probe::{Prober, resolve::Resolver},
@@ -221,6 +223,7 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
     let recovered = store.as_ref().map(|(_, recovered)| recovered);
     let accounts = recover::accounts(&loaded.inventory, loaded.contract.time_zone, recovered, now.utc);
     let (itself, controls) = sync_channel(CONTROLS);
+    let counted = Counted::from(&field, now);
     let mut state = Loop {
         clock: Arc::clone(&clock),
         civil,
@@ -239,6 +242,7 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         next_second: now.mono,
         seconds: 0,
         was_isolated: false,
+        counted,
         alarms: Alarms::new(Arc::clone(&loaded.rules), loaded.inventory.links.len()),
         naming: None,
     };

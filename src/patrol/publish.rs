@@ -5,17 +5,17 @@ use std::sync::Arc;
 use crate::{
     inventory::LinkIndex,
     judge::{self, LinkState, PointVerdict, PointWatch, Unknown},
-    ledger::Accounted,
+    ledger::Account,
     patrol::field::Field,
     snapshot::{CHUNK, Coverage, LinkView, PointView},
     units::Now,
 };
 
 /// Pictures of all links, chunk by chunk. Chunks that are not dirty are those of the picture before.
-pub fn links(
+pub fn links<'a>(
     field: &mut Field,
     before: &[Arc<[LinkView]>],
-    month: impl Fn(LinkIndex) -> Accounted,
+    account: impl Fn(LinkIndex) -> &'a Account,
     now: Now,
 ) -> Vec<Arc<[LinkView]>> {
     let dirty = field.take_dirty();
@@ -24,7 +24,7 @@ pub fn links(
             Some(same) if !dirty[number] => Arc::clone(same),
             _ => {
                 let links = number * CHUNK..((number + 1) * CHUNK).min(field.states.len());
-                links.map(|link| view(field, LinkIndex(link as u32), &month, now)).collect()
+                links.map(|link| view(field, LinkIndex(link as u32), account(LinkIndex(link as u32)), now)).collect()
             }
         }
     };
@@ -45,7 +45,7 @@ pub fn coverage(links: &[Arc<[LinkView]>]) -> Coverage {
     coverage
 }
 
-fn view(field: &Field, index: LinkIndex, month: &impl Fn(LinkIndex) -> Accounted, now: Now) -> LinkView {
+fn view(field: &Field, index: LinkIndex, account: &Account, now: Now) -> LinkView {
     let link = &field.loaded.inventory.links[index.at()];
     let role = field.loaded.contract.measuring_point(link.kind);
     let points = link.points.iter().zip(field.points_of(index));
@@ -54,7 +54,10 @@ fn view(field: &Field, index: LinkIndex, month: &impl Fn(LinkIndex) -> Accounted
         state_since: field.since[index.at()],
         points: points.map(|(point, watch)| point_view(point.role, watch, now)).collect(),
         deciding: judge::deciding_point(&link.points, role).map(|place| place as u8),
-        month: month(index),
+        month: account.accounted(now.utc, field.loaded.contract.time_zone),
+        quality: *account.quality(now.utc),
+        last_month: account.last_month().copied(),
+        is_control_plane: super::quality::is_control_plane(field, index),
     }
 }
 

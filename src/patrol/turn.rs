@@ -27,6 +27,7 @@ use super::{
     load::Loaded,
     naming::Naming,
     publish,
+    quality::Counted,
     recorder::Recorder,
 };
 use crate::{
@@ -182,6 +183,7 @@ pub(super) struct Loop {
     pub facts_dropped: u64,
     pub was_isolated: bool,
     pub alarms: Alarms,
+    pub counted: Counted,
     /// `None`: names cannot be looked up on this machine.
     pub naming: Option<Naming>,
 }
@@ -459,6 +461,7 @@ impl Loop {
             naming.replan(&loaded);
         }
         self.field.replan(Arc::clone(&loaded), plan, now);
+        self.counted = Counted::from(&self.field, now);
         self.adopt_rules(&before, now);
         self.keep(|keeping| keeping.record_reload(&loaded, now));
         self.judge(now);
@@ -478,6 +481,7 @@ impl Loop {
     fn each_second(&mut self, feed: &Feed, now: Now) {
         self.next_second = now.mono.plus(SECOND);
         self.seconds += 1;
+        self.count_quality(now);
         let zone = self.field.loaded.contract.time_zone;
         let count = self.accounts.len();
         for number in (self.seconds % ACCOUNTS_EVERY_SECONDS..count).step_by(ACCOUNTS_EVERY_SECONDS) {
@@ -485,6 +489,7 @@ impl Loop {
                 let link = self.field.loaded.inventory.links[number].id.clone();
                 let account = StoredAccount { link, month: closed.month.to_string(), account: text(&closed) };
                 self.keep(|keeping| keeping.batch.accounts.push(account));
+                self.log_verdicts(number, &closed, now);
             }
             self.store_account(number);
         }
@@ -530,9 +535,8 @@ impl Loop {
 
     /// The one picture for outsiders; `before` are the chunks of the last one, of the same plan.
     pub fn picture(&mut self, before: &[Arc<[LinkView]>], now: Now) -> Snapshot {
-        let zone = self.field.loaded.contract.time_zone;
         let accounts = &self.accounts;
-        let links = publish::links(&mut self.field, before, |link| accounts[link.at()].accounted(now.utc, zone), now);
+        let links = publish::links(&mut self.field, before, |link| &accounts[link.at()], now);
         Snapshot {
             at: now,
             inventory: Arc::clone(&self.field.loaded.inventory),

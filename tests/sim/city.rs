@@ -11,7 +11,7 @@ use linkpatrol::{
     incident::{EffectKind, Incident, IncidentKind, Incidents, Input, LinkChange, Scopes, World},
     inventory::{Inventory, PointIndex, Status},
     judge::{LinkState, PointChange, PointJudge, PointReading, PointWatch, StoredPoint, Tally, Unknown, link_state},
-    ledger::{Account, Accounted, Month},
+    ledger::{Account, Accounted, Month, Terms},
     profile::Measure,
     sample::{Event, Failure, LocalFault, Outcome, Purpose, Reply, Sample, Stamps},
     units::{Mono, Now, Rtt, Timestamp},
@@ -293,7 +293,8 @@ impl Day {
         changes.push(line.watch.tick(now.mono, &self.measure));
         // Six slices at once: a day of rolling is most of the work in a build without optimisation.
         if at % 60_000 < INTERVAL && line.watch.window.roll(now.mono) {
-            line.account.count(line.watch.judge.tally().since(line.counted));
+            let probes = line.watch.judge.tally().since(line.counted);
+            line.account.count(probes, None, &Terms::of(&self.contract), now.utc);
             line.counted = line.watch.judge.tally();
             line.account.advance(now.utc, self.contract.time_zone);
         }

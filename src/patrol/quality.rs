@@ -1,0 +1,113 @@
+//! Loss and RTT into the accounts: what each link's deciding point saw since it was last counted.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{field::Field, turn::Loop};
+use crate::{
+    inventory::{LinkIndex, Responder},
+    judge::{self, LinkState, PointWatch, Tally},
+    ledger::{ClosedMonth, Terms, closed},
+    units::{Now, Rtt, Timestamp},
+    window::RTT_EDGES_NANOS,
+};
+
+/// Each link is counted once in so many seconds.
+const EVERY_SECONDS: usize = 10;
+
+/// What a deciding point had counted when it was last looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Seen {
+    tally: Tally,
+    timed: u64,
+    slow: u64,
+}
+
+impl Seen {
+    fn of(watch: &PointWatch, limit: Rtt) -> Self {
+        let histogram = watch.window.histogram();
+        let timed = histogram[RTT_EDGES_NANOS.len()];
+        // A limit that is no edge of the histogram leaves it open which answers were slower.
+        let edge = RTT_EDGES_NANOS.iter().position(|edge| *edge == limit.nanos());
+        Self { tally: watch.judge.tally(), timed, slow: edge.map_or(0, |edge| timed - histogram[edge]) }
+    }
+
+    /// `None`: another point decides now, whose counts are its own.
+    fn since(self, before: Self) -> Option<Tally> {
+        let rises = self.timed >= before.timed
+            && self.tally.up.answered >= before.tally.up.answered
+            && self.tally.up.lost >= before.tally.up.lost
+            && self.tally.up.unmeasured >= before.tally.up.unmeasured
+            && self.tally.down.answered >= before.tally.down.answered
+            && self.tally.down.lost >= before.tally.down.lost
+            && self.tally.down.unmeasured >= before.tally.down.unmeasured
+            && self.tally.unverified >= before.tally.unverified;
+        rises.then(|| self.tally.since(before.tally))
+    }
+}
+
+/// What is in the accounts already.
+#[derive(Debug, Default)]
+pub(super) struct Counted {
+    /// By link number.
+    seen: Vec<Seen>,
+    at: Timestamp,
+}
+
+impl Counted {
+    /// Counts from now on.
+    pub fn from(field: &Field, now: Now) -> Self {
+        let links = (0..field.states.len()).map(|number| LinkIndex(number as u32));
+        Self { seen: links.map(|link| seen_of(field, link).unwrap_or_default()).collect(), at: now.utc }
+    }
+}
+
+fn seen_of(field: &Field, index: LinkIndex) -> Option<Seen> {
+    let (link, contract) = (&field.loaded.inventory.links[index.at()], &field.loaded.contract);
+    let place = judge::deciding_point(&link.points, contract.measuring_point(link.kind))?;
+    Some(Seen::of(&field.points_of(index)[place], contract.objectives.rtt))
+}
+
+impl Loop {
+    /// Counts this second's share of the links; all of them where a month ends, so that each probe is in its own.
+    pub(super) fn count_quality(&mut self, now: Now) {
+        let loaded = Arc::clone(&self.field.loaded);
+        let terms = Terms::of(&loaded.contract);
+        let before = std::mem::replace(&mut self.counted.at, now.utc);
+        let ended =
+            self.accounts.first().map(|account| account.month().ends).filter(|ends| (before..now.utc).contains(ends));
+        let (first, step) = if ended.is_some() { (0, 1) } else { (self.seconds % EVERY_SECONDS, EVERY_SECONDS) };
+        let at = ended.map_or(now.utc, |ends| Timestamp(ends.0 - 1));
+        for number in (first..self.accounts.len()).step_by(step) {
+            let Some(seen) = seen_of(&self.field, LinkIndex(number as u32)) else { continue };
+            let before = std::mem::replace(&mut self.counted.seen[number], seen);
+            let Some(tally) = seen.since(before) else { continue };
+            // While it was down or coming back, answers were timed that are no evidence of up-time.
+            let is_up = matches!(self.field.states[number], LinkState::Up | LinkState::Degraded);
+            let is_exact = RTT_EDGES_NANOS.contains(&loaded.contract.objectives.rtt.nanos());
+            let timed = (is_up && is_exact && tally.down.answered == 0)
+                .then(|| (seen.timed - before.timed, seen.slow - before.slow));
+            self.accounts[number].count(tally, timed, &terms, at);
+        }
+    }
+
+    /// The verdicts of a month that is over, said once.
+    pub(super) fn log_verdicts(&mut self, number: usize, month: &ClosedMonth, now: Now) {
+        let loaded = Arc::clone(&self.field.loaded);
+        let terms = Terms::of(&loaded.contract);
+        let is_control_plane = is_control_plane(&self.field, LinkIndex(number as u32));
+        let loss = month.quality.loss.proof(terms.loss, terms.confidence);
+        let rtt = terms.slow.map(|slow| month.quality.rtt.proof(slow, terms.confidence));
+        let said = |proof| json!({ "verdict": closed(&proof, is_control_plane).as_str(), "proof": proof });
+        let detail = json!({ "month": month.month.to_string(), "loss": said(loss), "rtt": rtt.map(said) });
+        self.log(now, "objectives", loaded.inventory.links[number].id.as_str(), detail);
+    }
+}
+
+/// Whether the point that decides is a router's control plane, which may answer worse than its line is.
+pub(super) fn is_control_plane(field: &Field, index: LinkIndex) -> bool {
+    let (link, contract) = (&field.loaded.inventory.links[index.at()], &field.loaded.contract);
+    let place = judge::deciding_point(&link.points, contract.measuring_point(link.kind));
+    place.is_some_and(|place| link.points[place].responder == Responder::RouterControlPlane)
+}
