@@ -3,6 +3,7 @@
 //! Exit codes: 0 fine (warnings allowed), 1 findings or violated, 2 usage or could not run.
 
 mod check;
+mod contract;
 mod demo;
 mod explain;
 mod incident;
@@ -19,7 +20,6 @@ use crate::{
     config::Config,
     diagnostic::{Diagnostic, closest},
     inventory::Link,
-    patrol::load::Loaded,
     text::{Language, Message},
 };
 
@@ -66,6 +66,7 @@ pub enum Command {
     Serve(serve::Serve),
     Demo(demo::Demo),
     Check(check::Check),
+    Contract(contract::ContractCommand),
     Explain(explain::Explain),
     Once(once::Once),
     Incident(incident::Incident),
@@ -83,6 +84,7 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => serve.run(&global),
         Command::Demo(demo) => demo.run(&global),
         Command::Check(check) => check.run(&global),
+        Command::Contract(contract) => contract.run(&global),
         Command::Explain(explain) => explain.run(&global),
         Command::Once(once) => once.run(&global),
         Command::Incident(incident) => incident.run(&global),
@@ -103,8 +105,7 @@ fn print_findings(findings: &[Diagnostic], language: Language) {
 }
 
 /// A link by its id or circuit id, or what to say when there is none.
-fn find_link<'a>(loaded: &'a Loaded, name: &str) -> Result<&'a Link, Message> {
-    let links = &loaded.inventory.links;
+fn find_link<'a>(links: &'a [Link], name: &str) -> Result<&'a Link, Message> {
     let by_id = links.iter().find(|link| link.id.as_str() == name);
     by_id.or_else(|| links.iter().find(|link| link.cid == name)).ok_or_else(|| {
         let closest = closest(name, links.iter().map(|link| link.id.as_str())).map(str::to_owned);

@@ -7,11 +7,13 @@ use serde_json::json;
 
 use super::{Global, Output};
 use crate::{
+    config::Config,
+    contract::Terms,
     diagnostic::{Code, Diagnostic, Severity},
     export,
     inventory::Reconciled,
-    patrol::load::{Loaded, from_file},
-    text::{Language, Message},
+    patrol::load::{Loaded, contract_only, from_file},
+    text::{ContractText, Language, Message},
 };
 
 /// Reads everything and prints every finding, then coverage and expected load.
@@ -20,6 +22,9 @@ pub struct Check {}
 
 impl Check {
     pub fn run(self, global: &Global) -> ExitCode {
+        if let Some((config, terms, findings)) = contract_only(global.config_file.as_deref()) {
+            return contract_alone(global, &config, terms.as_ref(), &findings);
+        }
         let (loaded, findings) = from_file(global.config_file.as_deref());
         let language = global.language(loaded.as_ref().map(|loaded| &*loaded.config));
         let facts = loaded.as_ref().map(Facts::of);
@@ -29,6 +34,29 @@ impl Check {
         }
         exit_code(&findings)
     }
+}
+
+/// A folder with a contract and no links yet: what there is of it is checked.
+fn contract_alone(global: &Global, config: &Config, terms: Option<&Terms>, findings: &[Diagnostic]) -> ExitCode {
+    let language = global.language(Some(config));
+    let facts = terms.map(|terms| ContractText::CheckedContract {
+        name: terms.name.clone(),
+        classes: terms.classes.len() + terms.overrides.len(),
+        objectives: terms.objectives.len(),
+        switches: terms.switches.len(),
+        services: terms.services.len(),
+    });
+    match global.output {
+        Output::Text => {
+            print_found(findings, language);
+            if let Some(facts) = facts {
+                anstream::println!("{}", Message::from(facts).say(language));
+            }
+            print_counts(findings, language);
+        }
+        Output::Json => anstream::println!("{:#}", as_json(findings, None, language)),
+    }
+    exit_code(findings)
 }
 
 /// 1 with errors; 2 when the file that was named on the command line could not even be read.
@@ -108,15 +136,23 @@ impl Facts {
 }
 
 fn print_text(findings: &[Diagnostic], facts: Option<&Facts>, language: Language) {
-    for finding in findings {
-        anstream::println!("{}", finding.print_coloured(language));
-    }
+    print_found(findings, language);
     if let Some(facts) = facts {
         if !findings.is_empty() {
             anstream::println!();
         }
         facts.print(language);
     }
+    print_counts(findings, language);
+}
+
+fn print_found(findings: &[Diagnostic], language: Language) {
+    for finding in findings {
+        anstream::println!("{}", finding.print_coloured(language));
+    }
+}
+
+fn print_counts(findings: &[Diagnostic], language: Language) {
     let (errors, warnings) = counts(findings);
     anstream::println!("{}", Message::CheckedCounts { errors, warnings }.say(language));
 }

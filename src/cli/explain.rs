@@ -29,7 +29,7 @@ impl Explain {
             print_findings(&findings, language);
             return ExitCode::from(1);
         };
-        let link = match find_link(&loaded, &self.link) {
+        let link = match find_link(&loaded.inventory.links, &self.link) {
             Ok(link) => link,
             Err(message) => {
                 anstream::eprintln!("{}", message.say(language));

@@ -129,7 +129,7 @@ fn subjects(target: &str, loaded: Option<&Loaded>) -> Result<Vec<Subject>, Messa
     if let Ok(address) = target.parse() {
         return Ok(vec![Subject::bare(Target::Address(address), loaded)]);
     }
-    match loaded.map(|loaded| (loaded, find_link(loaded, target))) {
+    match loaded.map(|loaded| (loaded, find_link(&loaded.inventory.links, target))) {
         Some((loaded, Ok(_))) if loaded.inventory.synthetic => {
             Err(Message::OnceSynthetic { inventory: loaded.inventory.name.clone() })
         }

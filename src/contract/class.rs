@@ -3,7 +3,7 @@
 //! A class says what it applies to. A general class has no requirement; an override names the requirements whose own
 //! clause it holds, and holds for nothing else.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde::Deserialize;
 
@@ -109,6 +109,22 @@ pub struct Condition {
     pub case: Option<String>,
 }
 
+/// As the file writes it: `scope=network share=80 % kind=outage`; nothing when it always holds.
+impl fmt::Display for Condition {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            ("scope", self.scope.map(|scope| scope.as_str().to_owned())),
+            ("share", self.share.as_ref().map(|share| share.value.to_string())),
+            ("kind", self.kind.map(|kind| kind.as_str().to_owned())),
+            ("impact", self.impact.map(|impact| impact.as_str().to_owned())),
+            ("service_class", self.service_class.clone()),
+            ("case", self.case.clone()),
+        ];
+        let written = parts.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", value?)));
+        out.write_str(&written.collect::<Vec<_>>().join(" "))
+    }
+}
+
 /// What is known about an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts<'a> {
@@ -143,6 +159,8 @@ pub struct Clock {
     pub kind: ClockKind,
     pub party: Party,
     pub limit: Span,
+    /// The limit as it was written, such as `24h`: for people.
+    pub written: String,
     /// The switch that gave the limit.
     pub limit_switch: Option<String>,
     /// "Less than": over at the limit itself.

@@ -103,6 +103,23 @@ impl Bound {
     }
 }
 
+/// As people read it: `>= 99.9 %`.
+impl fmt::Display for Bound {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = match self {
+            Self::AtLeast(_) => ">=",
+            Self::Above(_) => ">",
+            Self::AtMost(_) => "<=",
+            Self::Below(_) => "<",
+        };
+        match self.quantity() {
+            Quantity::Share(share) => write!(out, "{sign} {share}"),
+            Quantity::Time(time) => write!(out, "{sign} {}", duration_text(time)),
+            Quantity::Number(number) => write!(out, "{sign} {number}"),
+        }
+    }
+}
+
 /// [`Bound`] as written: exactly one of these.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -78,6 +78,8 @@ fn load(folder: &Path, findings: &mut Findings) -> Option<(Document<Written>, Te
     let assessment = resolver.assessment(&written.assessment);
     let agreements = agreements(folder, &file, &calendars, resolver.findings);
     let services = Service::load(folder, findings);
+    let places = written.switches.iter().enumerate();
+    let places = places.map(|(nth, switch)| (switch.id.clone(), file.place(&format!("switches.{nth}"))));
     let terms = Terms {
         name: written.name.clone(),
         time_zone,
@@ -109,6 +111,7 @@ fn load(folder: &Path, findings: &mut Findings) -> Option<(Document<Written>, Te
         assessment,
         services,
         switches: written.switches.clone(),
+        switch_places: places.collect(),
         by_hand: written.by_hand.clone(),
         figures: figures(&file, &written.switches),
         calendars,
@@ -340,6 +343,7 @@ impl<T> Resolver<'_, T> {
             kind: written.clock,
             party: written.party.unwrap_or(party),
             limit: limit.value,
+            written: self.text(&written.limit),
             limit_switch: limit.switch,
             strict: written.strict,
             starts: starts?,
@@ -393,7 +397,8 @@ fn figures(file: &Document<Written>, switches: &[Switch]) -> Vec<Figure> {
     let mut figures = vec![];
     for (path, text, place) in &leaves {
         let mut steps = path.rsplit('.');
-        if path.starts_with("switches.") || steps.any(|step| WORDS.contains(&step)) {
+        let wordy = steps.any(|step| WORDS.contains(&step)) && !path.starts_with("closing.");
+        if path.starts_with("switches.") || wordy || path.ends_with(".clause") {
             continue;
         }
         let switch = path.strip_suffix(".switch").and_then(|key| {

@@ -53,6 +53,17 @@ impl<T> Resolver<'_, T> {
         }
     }
 
+    /// A setting as people wrote it; of a switch, its answer.
+    pub fn text(&self, setting: &Setting) -> String {
+        match setting {
+            Setting::Written(text) => text.clone(),
+            Setting::Switch(id) => {
+                let switch = self.switches.iter().find(|switch| switch.id == *id);
+                switch.map(|switch| switch.value().to_owned()).unwrap_or_default()
+            }
+        }
+    }
+
     /// The same for a value that may be left out.
     pub fn optional<V: DeserializeOwned>(&mut self, path: &str, setting: Option<&Setting>) -> Option<Chosen<V>> {
         self.chosen(path, setting?)

@@ -34,6 +34,7 @@ pub struct Terms {
     pub duties: Vec<Duty>,
     pub assessment: Assessment,
     pub switches: Vec<Switch>,
+    pub(super) switch_places: Vec<(String, Place)>,
     /// What no probe can know.
     pub by_hand: Vec<Evidence>,
     /// Requirements and their parts (`requirements.csv`).
@@ -63,6 +64,11 @@ impl Terms {
 
     pub fn switch(&self, id: &str) -> Option<&Switch> {
         self.switches.iter().find(|switch| switch.id == id)
+    }
+
+    /// Where a switch is asked and answered.
+    pub fn switch_place(&self, id: &str) -> Option<Place> {
+        self.switch_places.iter().find(|(own, _)| own == id).map(|(_, place)| place.clone())
     }
 
     /// Figures that stand below a key of the file.

@@ -15,7 +15,7 @@ use siphasher::sip::SipHasher13;
 
 use crate::{
     config::{Config, Limits},
-    contract::Contract,
+    contract::{Contract, Terms},
     diagnostic::{Code, Diagnostic, Findings, Place, Source},
     inventory::{Inventory, LinkId, PointIndex, Role, Status, Target},
     judge::rule::{self, Rules},
@@ -46,6 +46,18 @@ pub fn from_file(file: Option<&Path>) -> (Option<Loaded>, Vec<Diagnostic>) {
         Some(config) => load(config, findings),
         None => (None, findings.into_sorted()),
     }
+}
+
+/// The contract of a folder that has no links yet. `None`: the folder is an inventory, or nothing at all.
+pub fn contract_only(file: Option<&Path>) -> Option<(Arc<Config>, Option<Terms>, Vec<Diagnostic>)> {
+    let mut findings = Findings::default();
+    let config = Config::load(file, &mut findings)?;
+    let folder = &config.inventory;
+    if folder.join("inventory.yaml").is_file() || !folder.join("contract.yaml").is_file() {
+        return None;
+    }
+    let terms = Terms::load(folder, &mut findings);
+    Some((Arc::new(config), terms, findings.into_sorted()))
 }
 
 /// Reads all that `config` refers to. `findings` are those of the configuration itself.

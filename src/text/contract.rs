@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::NaiveDate;
 
-use super::{Language, Message};
+use super::{Language, Message, some};
 use crate::diagnostic::Place;
 
 /// One thing to say about a contract.
@@ -37,6 +37,23 @@ pub enum ContractText {
     AmountsOutOfOrderHelp,
     NoSuchCarrier { carrier: String },
     NoSuchCarrierHelp,
+    NoSuchContract { name: String, known: Vec<String> },
+    NoSuchService { service: String, closest: Option<String> },
+    ExplainObjectives,
+    ExplainClass { id: String, zh: String, en: String },
+    ExplainAgreement { number: String, from: NaiveDate, to: NaiveDate },
+    ExplainNoAgreement { carrier: String },
+    ExplainLinks,
+    ExplainAssessment,
+    ExplainDuties,
+    ExplainGeneral,
+    ExplainByHand,
+    ExplainCalendars,
+    ExplainSwitches,
+    ExplainBySwitch { switch: String },
+    ExplainSource { source: &'static str },
+    ExplainClause { clause: String },
+    CheckedContract { name: String, classes: usize, objectives: usize, switches: usize, services: usize },
 }
 
 impl From<ContractText> for Message {
@@ -109,6 +126,39 @@ impl ContractText {
             Self::NoSuchCarrierHelp => {
                 write!(out, "write an id of carriers.yaml: an agreement is cited to its carrier only")
             }
+            Self::NoSuchContract { name, known } => {
+                write!(out, "no folder `{name}` with a contract; there are: {}", some(known))
+            }
+            Self::NoSuchService { service, closest: Some(closest) } => {
+                write!(out, "requirements.csv has no `{service}`; did you mean `{closest}`?")
+            }
+            Self::NoSuchService { service, closest: None } => write!(out, "requirements.csv has no `{service}`"),
+            Self::ExplainObjectives => write!(out, "objectives"),
+            Self::ExplainClass { id, en, .. } => write!(out, "incidents: {en} ({id})"),
+            Self::ExplainAgreement { number, from, to } => {
+                write!(out, "agreement with the carrier: {number}, {from} to {to}")
+            }
+            Self::ExplainNoAgreement { carrier } => {
+                write!(out, "no agreement with {carrier} was supplied: no clock of the carrier runs")
+            }
+            Self::ExplainLinks => write!(out, "how links are judged"),
+            Self::ExplainAssessment => {
+                write!(out, "penalties and points: candidates, for the customer to decide; never summed")
+            }
+            Self::ExplainDuties => write!(out, "duties"),
+            Self::ExplainGeneral => write!(out, "closing, flaps and planned work"),
+            Self::ExplainByHand => write!(out, "evidence to be supplied by hand: never shown as met without it"),
+            Self::ExplainCalendars => write!(out, "calendars"),
+            Self::ExplainSwitches => write!(out, "switches: what the text leaves open"),
+            Self::ExplainBySwitch { switch } => write!(out, "(switch {switch})"),
+            Self::ExplainSource { source: "by_hand" } => write!(out, "(evidence by hand)"),
+            Self::ExplainSource { source: "imported" } => write!(out, "(from other systems)"),
+            Self::ExplainSource { .. } => write!(out, "(measured)"),
+            Self::ExplainClause { clause } => write!(out, "[{clause}]"),
+            Self::CheckedContract { name, classes, objectives, switches, services } => write!(
+                out,
+                "{name}: a contract without links: {objectives} objectives, {classes} classes of incidents, {switches} switches, {services} requirements"
+            ),
         }
     }
 
@@ -153,6 +203,32 @@ impl ContractText {
             Self::AmountsOutOfOrderHelp => write!(out, "从最短的时间写起；最后一个适用于更长的时间"),
             Self::NoSuchCarrier { carrier } => write!(out, "清册中没有运营商 `{carrier}`"),
             Self::NoSuchCarrierHelp => write!(out, "写 carriers.yaml 中的编号：协议只对其运营商引用"),
+            Self::NoSuchContract { name, known } => write!(out, "没有带合同的目录 `{name}`；现有：{}", some(known)),
+            Self::NoSuchService { service, closest: Some(closest) } => {
+                write!(out, "requirements.csv 中没有 `{service}`；是否为 `{closest}`？")
+            }
+            Self::NoSuchService { service, closest: None } => write!(out, "requirements.csv 中没有 `{service}`"),
+            Self::ExplainObjectives => write!(out, "目标"),
+            Self::ExplainClass { id, zh, .. } => write!(out, "事件：{zh}（{id}）"),
+            Self::ExplainAgreement { number, from, to } => write!(out, "运营商协议：{number}，{from} 至 {to}"),
+            Self::ExplainNoAgreement { carrier } => write!(out, "未提供与{carrier}的协议：运营商的时钟不走"),
+            Self::ExplainLinks => write!(out, "链路如何判定"),
+            Self::ExplainAssessment => write!(out, "扣款与考核：候选项，待甲方认定，绝不相加"),
+            Self::ExplainDuties => write!(out, "义务"),
+            Self::ExplainGeneral => write!(out, "关闭条件、抖动合并与计划作业"),
+            Self::ExplainByHand => write!(out, "须人工提供的证据：没有证据绝不显示为达标"),
+            Self::ExplainCalendars => write!(out, "日历"),
+            Self::ExplainSwitches => write!(out, "开关：合同文本未定之处"),
+            Self::ExplainBySwitch { switch } => write!(out, "（开关 {switch}）"),
+            Self::ExplainSource { source: "by_hand" } => write!(out, "（人工提供证据）"),
+            Self::ExplainSource { source: "imported" } => write!(out, "（来自其他系统）"),
+            Self::ExplainSource { .. } => write!(out, "（实测）"),
+            Self::ExplainClause { clause } if clause == "default, not from contract" => write!(out, "［默认，非合同］"),
+            Self::ExplainClause { clause } => write!(out, "［{clause}］"),
+            Self::CheckedContract { name, classes, objectives, switches, services } => write!(
+                out,
+                "{name}：没有链路的合同：{objectives} 项目标、{classes} 类事件、{switches} 个开关、{services} 项需求"
+            ),
         }
     }
 }

@@ -8,6 +8,7 @@ mod s03_once;
 mod s04_alertmanager;
 mod s05_showing;
 mod s06_demo;
+mod s30_contracts;
 mod s32_journal;
 mod s33_rules;
 mod site;
