@@ -77,7 +77,11 @@ impl Quantity {
     }
 
     pub(super) fn is_zero(self) -> bool {
-        matches!(self, Self::Share(Ppm(0)) | Self::Time(Duration::ZERO) | Self::Number(0))
+        match self {
+            Self::Share(share) => share == Ppm::default(),
+            Self::Time(time) => time.is_zero(),
+            Self::Number(number) => number == 0,
+        }
     }
 }
 

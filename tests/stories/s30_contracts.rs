@@ -102,7 +102,7 @@ fn contracts_without_links_are_explained_and_checked() {
     let slow = of(&seal, "class", "seal-time.slow.restore");
     assert_eq!(slow, [pair("<= 72h  party=operator calendar=7x24", "004 L276")]);
     let firewall = explained(&["beijing-civil-affairs", "--service", "fw-llq"]);
-    let spare = of(&firewall, "class", "security-product.any.response");
+    let spare = of(&firewall, "class", "security-spare.any.response");
     assert_eq!(spare, [pair("<= 15m  party=operator calendar=7x24", "003 L8269")]);
     let whole = explained(&["beijing-civil-affairs"]);
     assert!(rows(&whole, "assessment").iter().any(|row| row["value"] == "19910000" && row["clause"] == "003 L149"));
@@ -110,7 +110,9 @@ fn contracts_without_links_are_explained_and_checked() {
 
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("linkpatrol.yaml");
-    for (name, facts) in [("sichuan-courts", "1 objectives, 4 classes"), ("xinjiang-credentials", "10 objectives, 1 classes")] {
+    for (name, facts) in
+        [("sichuan-courts", "1 objectives, 4 classes"), ("xinjiang-credentials", "10 objectives, 1 classes")]
+    {
         let inventory = root().join("inventories").join(name);
         fs::write(&file, format!("inventory: {}\ndata_dir: data\n", inventory.display())).expect("a configuration");
         let config = file.to_str().expect("a path");
@@ -128,12 +130,17 @@ fn contracts_without_links_are_explained_and_checked() {
 fn people_read_it_in_their_language_and_slips_are_answered() {
     let chinese = run(&["contract", "explain", "xinjiang-credentials"]);
     let text = String::from_utf8_lossy(&chinese.stdout);
-    for line in ["系统有效工作时间  availability >= 99 %  ［002 L84］", "开关：合同文本未定之处", "须人工提供的证据"] {
+    for line in ["系统有效工作时间  availability >= 99 %  ［002 L84］", "开关：合同文本未定之处", "须人工提供的证据"]
+    {
         assert!(text.contains(line), "no `{line}` in:\n{text}");
     }
     let nowhere = run(&["contract", "explain", "xuchangg", "--lang", "en"]);
     assert_eq!(nowhere.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&nowhere.stderr).contains("there are: beijing-civil-affairs"), "{}", words(&nowhere));
+    assert!(
+        String::from_utf8_lossy(&nowhere.stderr).contains("there are: beijing-civil-affairs"),
+        "{}",
+        words(&nowhere)
+    );
     let unknown = run(&["contract", "explain", "sichuan-courts", "--service", "seal-tnx", "--lang", "en"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("did you mean `seal-txn`"), "{}", words(&unknown));
