@@ -58,10 +58,6 @@ impl Terms {
         self.agreements.iter().find(|agreement| agreement.carrier == carrier && agreement.holds_on(day))
     }
 
-    pub fn calendar(&self, id: &str) -> Option<&Arc<Calendar>> {
-        self.calendars.iter().find(|calendar| calendar.id == id)
-    }
-
     pub fn switch(&self, id: &str) -> Option<&Switch> {
         self.switches.iter().find(|switch| switch.id == id)
     }

@@ -161,13 +161,13 @@ fn each_switch_says_what_it_asks_and_what_holds_until_it_is_answered() {
     }
 }
 
-/// Lengths of time and shares in the product's code that are no figure of a contract, and why.
-const OURS: [(&str, &str); 5] = [
-    ("src/contract/links.rs", "all of the links, where a tier has no share"),
-    ("src/contract/assessment/score.rs", "nothing withheld, where no band holds"),
-    ("src/incident/isolation.rs", "how long witnesses answer before an isolation is over"),
-    ("src/incident/leftovers.rs", "settle time of a whole-network outage"),
-    ("src/incident/regroup.rs", "how long incidents may still be joined"),
+/// Lengths of time and shares in the product's code that are no figure of a contract: file, line, and why.
+const OURS: [(&str, &str, &str); 5] = [
+    ("src/contract/links.rs", "Ppm(1_000_000)", "all of the links, where a tier has no share"),
+    ("src/contract/mod.rs", "confidence: Ppm(", "how sure statistics must be, where the contract does not say"),
+    ("src/contract/assessment/score.rs", "Ppm(0)", "nothing withheld, where no band holds"),
+    ("src/incident/isolation.rs", "const SETTLE", "how long witnesses answer before an isolation is over"),
+    ("src/incident/leftovers.rs", "const SETTLE", "settle time of a whole-network outage"),
 ];
 
 #[test]
@@ -179,7 +179,7 @@ fn no_figure_of_a_contract_stands_in_the_code() {
             let text = fs::read_to_string(&file).expect("a source file");
             let product = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
             let tests = name.ends_with("tests.rs") || name.ends_with("fixture.rs");
-            if tests || OURS.iter().any(|(ours, _)| *ours == name) {
+            if tests {
                 continue;
             }
             for (number, line) in product.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
@@ -188,7 +188,8 @@ fn no_figure_of_a_contract_stands_in_the_code() {
                     rest.filter_map(|rest| rest.chars().next()).any(|first| first.is_ascii_digit())
                 };
                 let words = ["Duration::from_secs(", "Duration::from_millis(", "Duration::from_mins(", "Ppm("];
-                if words.iter().any(|word| literal(word)) {
+                let ours = OURS.iter().any(|(file, part, _)| *file == name && line.contains(part));
+                if !ours && words.iter().any(|word| literal(word)) {
                     findings.push(format!("{name}:{}: {}", number + 1, line.trim()));
                 }
             }
