@@ -452,22 +452,17 @@ impl Incidents {
 
     fn next_due(&self, world: &World<'_>) -> Mono {
         let close_after = world.contract.close_after;
-        let of_case = |case: &Case| {
+        let of_case = |(number, case): (&u64, &Case)| {
             let leaves = case.leaves(self.closed_leave_after);
             let closes = case.closes(close_after).filter(|_| unconfirmed(case, world).is_empty());
             let steady = case.steady(world.contract.terms.flaps.gap.value);
-            [leaves, closes, case.next_overdue(), steady].into_iter().flatten().min()
+            // While its end is being proved, what ran out meanwhile waits.
+            let overdue = case.next_overdue().filter(|_| self.calm.is_none_or(|calm| calm.case != *number));
+            [leaves, closes, overdue, steady].into_iter().flatten().min()
         };
         let isolation = self.isolation.as_ref().and_then(Isolation::due);
         let storm = self.storm.as_ref().map(Storm::due);
         let calm = self.calm.map(|calm| calm.settles());
-        self.cases
-            .values()
-            .filter_map(of_case)
-            .chain(isolation)
-            .chain(storm)
-            .chain(calm)
-            .min()
-            .unwrap_or(Mono(i64::MAX))
+        self.cases.iter().filter_map(of_case).chain(isolation).chain(storm).chain(calm).min().unwrap_or(Mono(i64::MAX))
     }
 }

@@ -18,12 +18,14 @@ const NAMED: usize = 8;
 impl Incidents {
     /// Looks again at the groups of every open outage that people know of.
     pub(super) fn redundancy(&mut self, world: &World<'_>, at: Timestamp) {
-        let mut worse = vec![];
+        let mut changed = vec![];
         for (number, case) in &mut self.cases {
             if !case.is_open_outage() || case.incident.announced.is_none() {
                 continue;
             }
-            let standing = standing(case, world);
+            // Of a whole network nobody asks which pairs are out, and looking at all of them each turn would cost.
+            let whole = case.incident.scope.kind == ScopeKind::Network.as_str();
+            let standing = if whole { vec![] } else { standing(case, world) };
             if standing == case.incident.redundancy {
                 continue;
             }
@@ -39,12 +41,12 @@ impl Incidents {
                     case.note(at, event, OURSELVES, format!("{}{more}", names.join(", ")));
                 }
             }
-            if !lost.is_empty() || !thin.is_empty() {
-                worse.push(*number);
-            }
+            // A group that is better off is no news; the record says so all the same.
+            let worse = !lost.is_empty() || !thin.is_empty();
+            changed.push((*number, if worse { EffectKind::Changed } else { EffectKind::Noted }));
             case.record().redundancy = standing;
         }
-        worse.into_iter().for_each(|number| self.tell(number, EffectKind::Changed));
+        changed.into_iter().for_each(|(number, kind)| self.tell(number, kind));
     }
 }
 

@@ -9,6 +9,7 @@ mod s04_alertmanager;
 mod s05_showing;
 mod s06_demo;
 mod s30_contracts;
+mod s31_incidents;
 mod s32_journal;
 mod s33_rules;
 mod site;

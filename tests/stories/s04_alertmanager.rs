@@ -136,7 +136,7 @@ fn a_cut_fires_through_a_kill_is_acknowledged_resolved_and_closed() {
     let missing = incident(&site, &["show", "01ARZ3NDEKTSV4RRFFQ69G5FAV"]);
     assert_eq!(missing.status.code(), Some(1), "{}", words(&missing));
     let shown = incident(&site, &["show", &id]);
-    for part in ["LL-0007 down", "carrier called", "respond", "stopped at"] {
+    for part in ["LL-0007 down", "carrier called", "response", "stopped at"] {
         assert!(words(&shown).contains(part), "{part} in {}", words(&shown));
     }
 
