@@ -3,9 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "what is missing fails the story")]
 
-use std::process::{Command, Output};
+use std::{
+    process::{Command, Output},
+    time::Duration,
+};
 
-use chrono::{SecondsFormat, TimeDelta, Utc};
+use linkpatrol::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use crate::{
@@ -99,7 +102,7 @@ fn a_slow_cut_is_one_incident_and_everybody_answers_for_himself() {
 
     // The carrier answers for itself, and promises; the promise passes.
     done(&site, &["acknowledge", &id, "--actor", "甲值班", "--party", "carrier/one", "--way", "phone"]);
-    let eta = (Utc::now() + TimeDelta::seconds(3)).to_rfc3339_opts(SecondsFormat::Millis, true);
+    let eta = SystemClock::start().now().utc.plus(Duration::from_secs(3)).rfc3339(chrono_tz::UTC);
     let promise = ["record", &id, "--actor", "王", "--party", "carrier/one", "--step", "promised", "--eta", &eta];
     done(&site, &promise);
     let shown = |site: &Site| site.get(&format!("/api/v1/incidents/{id}")).json();
