@@ -31,7 +31,7 @@ const MAY_NAME: [(&str, &str); 25] = [
     ("incident", "command judge contract inventory"),
     ("ledger", "incident judge contract inventory"),
     ("journal", "incident command judge contract inventory"),
-    ("notify", "ledger incident contract inventory"),
+    ("notify", "ledger incident judge contract inventory"),
     ("snapshot", "notify ledger incident judge window contract inventory"),
     ("export", "snapshot ledger incident judge window contract inventory"),
     ("store", "journal notify ledger incident window sample command inventory"),

@@ -556,8 +556,9 @@ impl Loop {
     }
 
     /// What the channels know of the world.
-    pub fn world(&self) -> channels::World {
+    pub fn world(&mut self) -> channels::World {
         channels::World {
+            alarms: self.alarms.shown(),
             incidents: self.incidents(),
             inventory: Arc::clone(&self.field.loaded.inventory),
             zone: self.field.loaded.contract.time_zone,

@@ -274,8 +274,8 @@ fn a_line_that_loses_a_quarter_fires_a_rule_that_clears_when_it_is_clean() {
     fs::create_dir(site.path("site/rules")).unwrap();
     let rule = |limit: &str| {
         format!(
-            "rules:\n  - name: lossy\n    when: loss_10s > {limit} && kind == 'private'\n    clear: loss_10s == 0\n    for: \
-             5s\n    level: warning\n    class: quality\n    message: {{zh-CN: '链路 {{link}} 丢包', en: 'link {{link}} of \
+            "rules:\n  - name: lossy\n    when: loss_10s > {limit} && kind == 'private'\n    clear: loss_10s == 0\n    \
+             level: warning\n    class: quality\n    message: {{zh-CN: '链路 {{link}} 丢包', en: 'link {{link}} of \
              {{carrier}} is lossy'}}\n"
         )
     };

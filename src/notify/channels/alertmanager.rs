@@ -14,12 +14,20 @@ use tokio::time::{Duration, sleep, timeout};
 use super::{Alertmanager, Delivery, Post, World, back_off, client::Answer};
 use crate::{
     incident::{Incident, IncidentKind, IncidentPhase},
+    judge::rule::Alarm,
     notify::{Notice, description, is_critical, members, summary},
     text::Language,
     units::{At, Timestamp},
 };
 
 type Labels = BTreeMap<String, String>;
+
+/// Shortest time that an operators' alarm lives without being told again.
+const LEAST_LIFE: Duration = Duration::from_secs(300);
+/// How long the end of an alarm is told.
+const CLEARED_TOLD: Duration = Duration::from_secs(900);
+/// Most alarms of one request.
+const MOST_ALARMS: usize = 1_000;
 
 /// How alerts speak to people.
 pub(super) struct Words {
@@ -105,6 +113,7 @@ impl Worker {
                 alerts.push(json!({"labels": labels, "endsAt": At(at, world.zone)}));
             }
         }
+        alerts.extend(self.alarms(&world, now));
         if alerts.is_empty() {
             return true;
         }
@@ -171,6 +180,31 @@ impl Worker {
         let fired = self.fired.iter().filter_map(|(labels, id)| Some((labels.clone(), end(known.get(id)?))));
         let told = known.values().filter(|incident| !fires(incident));
         fired.chain(told.map(|incident| (labels(incident, world), end(incident)))).collect()
+    }
+
+    /// Operators' alarms that fire, and the ends of those that cleared lately. They are told without notices: each sending
+    /// says all of it again, and a daemon that is gone for long takes its alarms along.
+    fn alarms(&self, world: &World, now: Timestamp) -> Vec<Value> {
+        let until = now.plus(self.resend.saturating_mul(4).max(LEAST_LIFE));
+        let told = world.alarms.iter().filter(|alarm| alarm.fired.is_some());
+        let lately = told.filter(|alarm| alarm.cleared.is_none_or(|cleared| now.since(cleared) <= CLEARED_TOLD));
+        let alert = |alarm: &Arc<Alarm>| {
+            let summary = match self.words.language {
+                Language::ZhCn => &alarm.zh_cn,
+                Language::En => &alarm.en,
+            };
+            json!({
+                "labels": {
+                    "alertname": alarm.rule.name, "rule": alarm.rule.name, "link": alarm.link.as_str(),
+                    "severity": alarm.rule.level.as_str(), "class": alarm.rule.class,
+                },
+                "annotations": { "summary": format!("{}{summary}", if world.simulated { "【模拟】" } else { "" }) },
+                "generatorURL": format!("{}/api/v1/alarms?rule={}", self.words.own_url, alarm.rule.name),
+                "startsAt": At(alarm.since, world.zone),
+                "endsAt": At(alarm.cleared.unwrap_or(until), world.zone),
+            })
+        };
+        lately.take(MOST_ALARMS).map(alert).collect()
     }
 
     fn alert(&self, labels: &Labels, incident: &Incident, world: &World, now: Timestamp) -> Value {

@@ -22,7 +22,9 @@ use tokio::{
 
 use self::{client::Client, waiting::Waiting};
 use super::{Channel, ChannelKind, Notice};
-use crate::{clock::Clock, incident::Incident, inventory::Inventory, text::Language, units::Timestamp};
+use crate::{
+    clock::Clock, incident::Incident, inventory::Inventory, judge::rule::Alarm, text::Language, units::Timestamp,
+};
 
 /// Most notices that wait in one channel; more are refused, and stay in the store until the loop offers them again.
 const QUEUE: usize = 1_024;
@@ -73,6 +75,8 @@ impl Setup {
 #[derive(Clone)]
 pub struct World {
     pub incidents: Arc<[Arc<Incident>]>,
+    /// Of operators' rules.
+    pub alarms: Arc<[Arc<Alarm>]>,
     pub inventory: Arc<Inventory>,
     pub zone: Tz,
     pub simulated: bool,

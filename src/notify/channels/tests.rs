@@ -18,8 +18,9 @@ use crate::{
     clock::{ManualClock, SystemClock},
     incident::{IncidentPhase, TimelineEntry, fixture},
     inventory,
+    judge::rule::{self, Alarm},
     notify::{NoticeKind, route},
-    units::Now,
+    units::{At, Now},
 };
 
 /// A receiver that answers with the next of these statuses, then 200, and keeps what it was sent.
@@ -53,6 +54,7 @@ impl Receiver {
 fn world(incidents: &[Incident]) -> World {
     World {
         incidents: incidents.iter().cloned().map(Arc::new).collect(),
+        alarms: Arc::from([]),
         inventory: Arc::new(inventory::fixture::inventory(3)),
         zone: chrono_tz::Asia::Shanghai,
         simulated: false,
@@ -358,4 +360,46 @@ async fn https_receivers_are_checked_against_the_trusted_roots() {
     python.wait().unwrap();
     assert_eq!(trusting, Answer::Accepted);
     assert!(matches!(&doubting, Answer::Later(reason) if reason.contains("UnknownIssuer")), "{doubting:?}");
+}
+
+#[tokio::test]
+async fn an_operators_alarm_fires_at_alertmanager_and_its_end_is_told() {
+    let (receiver, address) = Receiver::start(&[]).await;
+    let mut setup = alertmanager(format!("http://{address}"));
+    setup.alertmanagers[0].resend = Duration::from_millis(50);
+    let mut picture = world(&[]);
+    let firing = Alarm {
+        rule: Arc::clone(&rule::fixture("when: loss_1m > 0.05, level: critical").list[0]),
+        link: picture.inventory.links[1].id.clone(),
+        phase: rule::PhaseName::Firing,
+        since: fixture::AT.utc,
+        fired: Some(fixture::AT.utc),
+        cleared: None,
+        zh_cn: "链路丢包".into(),
+        en: "the link loses packets".into(),
+    };
+    let cleared = Alarm { phase: rule::PhaseName::Cleared, cleared: Some(fixture::AT.utc), ..firing.clone() };
+    picture.alarms = [Arc::new(firing)].into();
+    let looping = Loop::start(&setup, picture.clone(), at_rest());
+    let last = async |ends: &str| {
+        for _ in 0..200 {
+            sleep(Duration::from_millis(50)).await;
+            let taken = receiver.taken();
+            if let Some((_, alerts)) = taken.last()
+                && alerts[0]["endsAt"].as_str().is_some_and(|at| at.contains(ends))
+            {
+                return alerts[0].clone();
+            }
+        }
+        panic!("{:?}", receiver.taken().last());
+    };
+    let now = At(fixture::AT.utc, chrono_tz::Asia::Shanghai);
+    let later = At(fixture::AT.utc.plus(Duration::from_secs(300)), chrono_tz::Asia::Shanghai);
+    let text = |at: At| serde_json::to_value(at).unwrap().as_str().unwrap().to_owned();
+    let alert = last(&text(later)).await;
+    assert_eq!((&alert["labels"]["rule"], &alert["labels"]["severity"]), (&"loss".into(), &"critical".into()));
+    assert_eq!(alert["annotations"]["summary"], "链路丢包");
+    picture.alarms = [Arc::new(cleared)].into();
+    looping.outbox.publish(picture, fixture::AT.utc);
+    assert_eq!(last(&text(now)).await["labels"], alert["labels"], "the same alert ends");
 }
