@@ -113,16 +113,6 @@ pub enum PhaseName {
     Cleared,
 }
 
-impl PhaseName {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Firing => "firing",
-            Self::Pending => "pending",
-            Self::Cleared => "cleared",
-        }
-    }
-}
-
 /// Every rule on every link.
 pub struct Alarms {
     rules: Arc<Rules>,

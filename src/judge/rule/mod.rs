@@ -27,7 +27,7 @@ pub use self::{
     promql::{Exported, NotExportable, export},
     read::{load, read_files},
     story::{Happening, Outcome, StoryFile, Told},
-    variables::{Facts, Reading, Value, Variable, all as variables},
+    variables::{Facts, Reading, Value, Variable},
 };
 use crate::diagnostic::Place;
 
