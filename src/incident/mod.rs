@@ -10,8 +10,9 @@
 //!                                      └──────────relapse───────────┘
 //! ```
 //!
-//! [`Incidents`] holds them all and takes every [`Input`]; `storm` regroups what fails together, with `correlate`
-//! over [`Scopes`]; `case` is one incident with its clocks.
+//! [`Incidents`] holds them all and takes every [`Input`]; `storm` groups what fails together, with `correlate` over
+//! [`Scopes`], and `regroup` what fails later; `case` is one incident at work on its `record`, `promises` says which
+//! clocks hold for it and `clocks` runs them; `people` and `closing` are what commands do.
 
 mod case;
 mod clocks;

@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 
 use super::{Incident, ScopeKind, World, record::OPERATOR};
 use crate::{
-    contract::words::{FaultKind, Party, Scope},
-    contract::{Clock, Facts},
+    contract::{
+        Clock, Facts,
+        words::{FaultKind, Party, Scope},
+    },
     inventory::{CarrierIndex, Kind, UnitIndex},
     units::Timestamp,
 };
