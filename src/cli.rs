@@ -3,11 +3,13 @@
 //! Exit codes: 0 fine (warnings allowed), 1 findings or violated, 2 usage or could not run.
 
 mod check;
+mod client;
 mod contract;
 mod demo;
 mod explain;
 mod incident;
 mod journal;
+mod ledger;
 mod once;
 mod rule;
 mod serve;
@@ -72,6 +74,7 @@ pub enum Command {
     Incident(incident::Incident),
     Rule(rule::RuleCommand),
     Journal(journal::Journal),
+    Ledger(ledger::Ledger),
     /// Prints the completion script of a shell.
     Completions {
         shell: clap_complete::Shell,
@@ -90,6 +93,7 @@ pub fn run() -> ExitCode {
         Command::Incident(incident) => incident.run(&global),
         Command::Rule(rule) => rule.run(&global),
         Command::Journal(journal) => journal.run(&global),
+        Command::Ledger(ledger) => ledger.run(&global),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "linkpatrol", &mut std::io::stdout());
             ExitCode::SUCCESS

@@ -74,8 +74,23 @@ pub enum Action {
         #[serde(default)]
         note: String,
     },
+    /// Takes a span of time of these links out of the availability objective, also after the fact; `second` is another
+    /// person who agrees. What was measured stays.
+    Exclude { links: Vec<String>, from: Timestamp, to: Timestamp, reason: Reason, second: String, note: String },
     /// Reads configuration, inventory, profiles and contract again: all or nothing.
     Reload,
+}
+
+/// Why a time is outside the objective.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    PlannedWork,
+    Drill,
+    ForceMajeure,
+    CustomerFault,
+    /// An authority had it switched off.
+    Ordered,
 }
 
 /// Steps of the work on an incident.
@@ -196,6 +211,15 @@ pub enum Refusal {
     NeedsTwo,
     /// Only a possible whole-network outage that nobody has resolved can be.
     NothingToResolve,
+    /// Of an exclusion: no link in the ledger has this id.
+    NoSuchLink {
+        link: String,
+    },
+    /// An exclusion that cannot be booked to the millisecond on this link is booked on none.
+    NotExcluded {
+        link: String,
+        why: String,
+    },
     /// The reload was refused; findings as printed by `check`.
     Findings {
         findings: Vec<String>,

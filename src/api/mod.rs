@@ -7,6 +7,7 @@
 mod alarms;
 mod guard;
 mod incidents;
+mod ledger;
 mod links;
 mod own;
 mod page;
@@ -135,6 +136,7 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Api>>)> {
         ("get", "/api/v1/links", get(links::list)),
         ("get", "/api/v1/links/{id}", get(links::show)),
         ("get", "/api/v1/alarms", get(alarms::list)),
+        ("post", "/api/v1/ledger/exclude", post(ledger::exclude)),
         ("get", "/api/v1/incidents", get(incidents::list)),
         ("get", "/api/v1/incidents/{id}", get(incidents::show)),
         ("post", "/api/v1/incidents/{id}/{action}", post(incidents::act)),

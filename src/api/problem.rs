@@ -43,6 +43,8 @@ impl Problem {
                 | Refusal::WrongTime
                 | Refusal::NoSuchEntry
                 | Refusal::NoSuchCondition { .. }
+                | Refusal::NoSuchLink { .. }
+                | Refusal::NotExcluded { .. }
                 | Refusal::NeedsTwo,
             ) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Refused(_) => StatusCode::CONFLICT,
@@ -86,7 +88,9 @@ impl Problem {
                     ("unconfirmed", "The contract asks for more to be confirmed before closing")
                 }
                 Refusal::AlreadyAnnulled => ("already_annulled", "The incident has been annulled before"),
-                Refusal::NeedsTwo => ("needs_two", "Annulling takes a reason and two different people"),
+                Refusal::NeedsTwo => ("needs_two", "This takes a reason in words and two different people"),
+                Refusal::NoSuchLink { .. } => ("no_such_link", "No link in the ledger has this id"),
+                Refusal::NotExcluded { .. } => ("not_excluded", "The span cannot be excluded on every link: none was"),
                 Refusal::NothingToResolve => {
                     ("nothing_to_resolve", "Only a possible whole-network outage that nobody has resolved can be")
                 }
@@ -108,6 +112,8 @@ impl Problem {
                 Some(format!("known are {}", known.join(", ")))
             }
             Self::Refused(Refusal::Unconfirmed { missing }) => Some(format!("missing are {}", missing.join(", "))),
+            Self::Refused(Refusal::NoSuchLink { link }) => Some(link.clone()),
+            Self::Refused(Refusal::NotExcluded { link, why }) => Some(format!("{link}: {why}")),
             Self::Refused(Refusal::Findings { findings }) => Some(findings.join("\n")),
             _ => None,
         }

@@ -83,6 +83,15 @@ pub enum Record {
     },
     Step(Step),
     Command(Commanded),
+    /// Two people took time out of the objective.
+    Exclude {
+        now: Now,
+        /// Names in it are opaque ids.
+        command: Command,
+        reply: Reply,
+        /// By link: milliseconds that it took.
+        took: BTreeMap<LinkId, u64>,
+    },
     /// The wall clock jumped from one reading to the other.
     ClockStep {
         now: Now,
@@ -233,8 +242,8 @@ pub fn taken_in(input: &Input) -> Value {
 
 const VERDICTS: &str = "verdicts";
 /// Kinds of [`Record`] that this version knows.
-const KINDS: [&str; 10] =
-    ["start", "reload", "verdicts", "step", "command", "clock_step", "stop", "gap", "note", "anchor_missed"];
+const KINDS: [&str; 11] =
+    ["start", "reload", "verdicts", "step", "command", "exclude", "clock_step", "stop", "gap", "note", "anchor_missed"];
 
 impl Record {
     /// As it goes into the chain. `at`: time of the record.

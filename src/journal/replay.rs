@@ -133,6 +133,7 @@ impl Replay {
                 Ok(())
             }
             Record::ClockStep { .. }
+            | Record::Exclude { .. }
             | Record::Stop { .. }
             | Record::Note { .. }
             | Record::AnchorMissed { .. }

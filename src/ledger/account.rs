@@ -186,6 +186,11 @@ impl Account {
         self.month
     }
 
+    /// Civil time that is booked.
+    pub fn seen(&self) -> Timestamp {
+        self.seen
+    }
+
     /// The measured state that goes on.
     pub fn measured(&self) -> Measured {
         self.last().measured
@@ -290,8 +295,7 @@ impl Account {
     fn close_month(&mut self, zone: Tz) -> ClosedMonth {
         let place = split(&mut self.segments, self.month.ends);
         (0..place).for_each(|_| self.finish_oldest());
-        let mut accounted = Accounted { period: self.month.length(), ..Accounted::default() };
-        self.cells.iter().for_each(|cell| add(&mut accounted, cell.measured, cell.accounting, cell.millis));
+        let accounted = Accounted::of(&self.cells, self.month.length());
         let (next_probes, next_quality) = std::mem::take(&mut self.next);
         let (cells, probes) = (std::mem::take(&mut self.cells), std::mem::replace(&mut self.probes, next_probes));
         let quality = std::mem::replace(&mut self.quality, next_quality).close();
@@ -317,8 +321,7 @@ impl ClosedMonth {
             return Err(NotBooked::TooOld);
         }
         let excluded = self.history.exclude(fact, self.month.ends, &mut self.cells);
-        self.accounted = Accounted { period: self.month.length(), ..Accounted::default() };
-        self.cells.iter().for_each(|cell| add(&mut self.accounted, cell.measured, cell.accounting, cell.millis));
+        self.accounted = Accounted::of(&self.cells, self.month.length());
         Ok(excluded)
     }
 }
@@ -332,6 +335,15 @@ fn axes(state: LinkState) -> (Measured, Accounting) {
         LinkState::Unknown(_) => (Measured::Unknown, Accounting::Counted),
         LinkState::Maintenance => (Measured::Unknown, Accounting::Excluded(Exclusion::PlannedWork)),
         LinkState::Suspended => (Measured::Unknown, Accounting::Excluded(Exclusion::Suspended)),
+    }
+}
+
+impl Accounted {
+    /// The sums of these cells in a period of so many milliseconds.
+    pub fn of(cells: &[Cell], period: u64) -> Self {
+        let mut sums = Self { period, ..Self::default() };
+        cells.iter().for_each(|cell| add(&mut sums, cell.measured, cell.accounting, cell.millis));
+        sums
     }
 }
 

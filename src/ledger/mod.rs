@@ -11,6 +11,7 @@ mod availability;
 mod exclusion;
 mod month;
 mod quality;
+mod tiers;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,7 @@ pub use self::{
     exclusion::{Fact, NotBooked},
     month::Month,
     quality::{Course, Quality, Terms, Timed, closed},
+    tiers::tier_verdict,
 };
 
 /// First axis: what was measured.

@@ -196,6 +196,11 @@ impl Field {
         &self.points[link.first_point.at()..][..link.points.len()]
     }
 
+    /// Something about the link changed that samples do not tell.
+    pub fn mark(&mut self, link: LinkIndex) {
+        self.dirty[link.at() / CHUNK] = true;
+    }
+
     /// Chunks that changed since the last call.
     pub fn take_dirty(&mut self) -> Vec<bool> {
         let clean = vec![false; self.dirty.len()];

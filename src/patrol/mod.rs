@@ -11,6 +11,7 @@
 
 mod alarms;
 mod civil;
+mod exclude;
 pub mod field;
 pub mod load;
 mod naming;
@@ -221,7 +222,8 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         recover::points(&mut field, recovered, now);
     }
     let recovered = store.as_ref().map(|(_, recovered)| recovered);
-    let accounts = recover::accounts(&loaded.inventory, loaded.contract.time_zone, recovered, now.utc);
+    let recover::Books { accounts, closed, ended } =
+        recover::books(&loaded.inventory, loaded.contract.time_zone, recovered, now.utc);
     let (itself, controls) = sync_channel(CONTROLS);
     let counted = Counted::from(&field, now);
     let mut state = Loop {
@@ -232,6 +234,7 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         reload: ReloadView { successful: true, last_success: now.utc },
         field,
         accounts,
+        closed,
         keeping: None,
         prober,
         loader: Arc::clone(&loader),
@@ -255,6 +258,7 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         let _entered = runtime.enter();
         let outbox = channels::start(&setup, state.world(), Arc::clone(&clock), &registry, outcomes)?;
         state.keeping = Some(Keeping::new(store, recovered, outbox, setup.channels(), &loaded, now));
+        ended.into_iter().for_each(|(link, month)| state.close_month(link, month));
     }
     let feed = Feed::new(state.picture(&[], now));
     state.naming = naming(&loaded, runtime.handle(), &itself);

@@ -99,6 +99,12 @@ impl Keeping {
 
     pub fn record_command(&mut self, command: &Command, reply: &Reply, effects: &[Effect], now: Now) {
         let outcome = self.outcome(effects);
+        let (command, reply) = self.opaque(command, reply);
+        self.record(Record::Command(Commanded { now, command, reply, outcome }), now);
+    }
+
+    /// Both with opaque ids for people, whose names are kept beside the chain.
+    pub fn opaque(&mut self, command: &Command, reply: &Reply) -> (Command, Reply) {
         let people = &mut self.batch.people;
         let recorder = &self.recorder;
         let mut opaque = |name: &str| {
@@ -108,14 +114,12 @@ impl Keeping {
             }
             id
         };
-        let mut written = serde_json::json!({ "now": now, "command": command, "reply": reply });
+        // Cannot fail: a command and a reply are plain data, and only names in them change.
+        let mut written = serde_json::json!({ "command": command, "reply": reply });
         anonymous(&mut written, &mut opaque);
-        // Cannot fail: only names in it were changed.
-        if let (Ok(command), Ok(reply)) =
-            (serde_json::from_value(written["command"].take()), serde_json::from_value(written["reply"].take()))
-        {
-            self.record(Record::Command(Commanded { now, command, reply, outcome }), now);
-        }
+        let command = serde_json::from_value(written["command"].take()).unwrap_or_else(|_| command.clone());
+        let reply = serde_json::from_value(written["reply"].take()).unwrap_or_else(|_| reply.clone());
+        (command, reply)
     }
 
     fn outcome(&self, effects: &[Effect]) -> Outcome {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::{
     inventory::{Inventory, LinkId, Role},
     judge::{PointJudge, StoredPoint},
-    ledger::Account,
+    ledger::{Account, ClosedMonth},
     patrol::field::Field,
     store::Recovered,
     units::{Now, Timestamp},
@@ -28,25 +28,36 @@ pub fn points(field: &mut Field, recovered: &Recovered, now: Now) {
     }
 }
 
-/// One account a link, in ledger order: the stored one, with the gap booked as unknown, or a new one.
-pub fn accounts(
-    inventory: &Inventory,
-    zone: chrono_tz::Tz,
-    recovered: Option<&Recovered>,
-    now: Timestamp,
-) -> Vec<Account> {
-    let mut stored: HashMap<&LinkId, Account> = recovered
-        .iter()
-        .flat_map(|recovered| &recovered.accounts)
-        .filter_map(|account| Some((&account.link, serde_json::from_str(&account.account).ok()?)))
-        .collect();
+/// The books of all links.
+pub struct Books {
+    /// By link number: the stored account, with the gap booked as unknown, or a new one.
+    pub accounts: Vec<Account>,
+    /// The last month that is over, where it is stored.
+    pub closed: HashMap<LinkId, ClosedMonth>,
+    /// Months that ended before the last sign of life and were not stored as closed yet.
+    pub ended: Vec<(LinkId, ClosedMonth)>,
+}
+
+pub fn books(inventory: &Inventory, zone: chrono_tz::Tz, recovered: Option<&Recovered>, now: Timestamp) -> Books {
+    let (mut stored, mut closed): (HashMap<&LinkId, Account>, _) = (HashMap::new(), HashMap::new());
+    // Older months first: the newest account goes on, and the newest closed month is the last.
+    for row in recovered.iter().flat_map(|recovered| &recovered.accounts) {
+        if let Ok(account) = serde_json::from_str(&row.account) {
+            stored.insert(&row.link, account);
+        } else if let Ok(month) = serde_json::from_str(&row.account) {
+            closed.insert(row.link.clone(), month);
+        }
+    }
     let heartbeat = recovered.and_then(|recovered| recovered.heartbeat.as_ref()).map_or(now, |beat| beat.utc);
-    let mut account = |id| {
+    let mut ended = vec![];
+    let mut account = |id: &LinkId| {
         let mut account: Account = stored.remove(id)?;
         // Its state went on until the last sign of life; nobody saw what came after.
-        let _ = account.advance(heartbeat, zone);
+        ended.extend(account.advance(heartbeat, zone).into_iter().map(|month| (id.clone(), month)));
         account.skip(heartbeat, now);
         Some(account)
     };
-    inventory.links.iter().map(|link| account(&link.id).unwrap_or_else(|| Account::open(now, zone))).collect()
+    let accounts =
+        inventory.links.iter().map(|link| account(&link.id).unwrap_or_else(|| Account::open(now, zone))).collect();
+    Books { accounts, closed, ended }
 }

@@ -8,7 +8,7 @@
 //! ```
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     net::IpAddr,
     sync::{
         Arc,
@@ -43,7 +43,7 @@ use crate::{
     inventory::{LinkId, PointIndex},
     journal::{Record, taken_in},
     judge::rule::Alarms,
-    ledger::{Account, Measured},
+    ledger::{Account, ClosedMonth, Measured},
     notify::{
         self, Channel, Notice, NoticeKind,
         channels::{self, Outbox, Outcome},
@@ -170,6 +170,8 @@ pub(super) struct Loop {
     pub scopes: Scopes,
     /// By link number.
     pub accounts: Vec<Account>,
+    /// The last month that is over, where it is known: facts that are told later reach into it.
+    pub closed: HashMap<LinkId, ClosedMonth>,
     pub keeping: Option<Keeping>,
     pub prober: Box<dyn Prober>,
     pub loader: Loader,
@@ -381,6 +383,10 @@ impl Loop {
         if command.action == Action::Reload {
             return self.start_reload(Some(reply));
         }
+        if let Action::Exclude { .. } = command.action {
+            let answer = self.exclude(&command, now);
+            return self.answer(reply, answer, feed, now);
+        }
         let answer = match &mut self.keeping {
             None => Reply::Refused(Refusal::NotKept),
             Some(keeping) => {
@@ -487,9 +493,8 @@ impl Loop {
         for number in (self.seconds % ACCOUNTS_EVERY_SECONDS..count).step_by(ACCOUNTS_EVERY_SECONDS) {
             for closed in self.accounts[number].advance(now.utc, zone) {
                 let link = self.field.loaded.inventory.links[number].id.clone();
-                let account = StoredAccount { link, month: closed.month.to_string(), account: text(&closed) };
-                self.keep(|keeping| keeping.batch.accounts.push(account));
                 self.log_verdicts(number, &closed, now);
+                self.close_month(link, closed);
             }
             self.store_account(number);
         }
@@ -624,7 +629,7 @@ impl Loop {
         self.store_account(change.link.at());
     }
 
-    fn store_account(&mut self, number: usize) {
+    pub(super) fn store_account(&mut self, number: usize) {
         let Some(keeping) = &mut self.keeping else { return };
         let account = &self.accounts[number];
         keeping.batch.accounts.push(StoredAccount {

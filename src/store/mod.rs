@@ -38,7 +38,7 @@ use std::{
 pub use batch::{Attempt, Batch, Delivery, Heartbeat, StoredAccount, StoredPoint};
 pub use error::StoreError;
 pub use forget::forget;
-pub use reader::Reader;
+pub use reader::{Reader, accounts};
 pub use recover::Recovered;
 pub use writer::{JournalStatus, StoreStatus};
 

@@ -11,8 +11,20 @@ use serde_json::Value;
 use crate::{
     incident::Incident,
     journal::{Audit, Digest, Link, Seal, anonymous},
-    store::{StoreError, chain, journal},
+    store::{StoreError, StoredAccount, chain, journal, series},
 };
+
+/// Accounts of all links and months that are stored in `folder`, older months first; what cannot be read is left out.
+///
+/// # Errors
+/// When there are none, or they cannot be opened for reading.
+pub fn accounts(folder: &Path) -> Result<Vec<StoredAccount>, StoreError> {
+    let path = series::path(folder);
+    Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .and_then(|connection| series::accounts(&connection, u32::MAX))
+        .map(|(accounts, _)| accounts)
+        .map_err(|source| StoreError::database(&path, source))
+}
 
 /// Sees what was durable when a question is asked; never waits for the writer.
 pub struct Reader {
@@ -139,7 +151,7 @@ impl Reader {
     }
 
     /// Incidents as they are stored, whatever version wrote them.
-    fn each_incident(&self, mut each: impl FnMut(&str, Value)) -> Result<(), StoreError> {
+    pub fn each_incident(&self, mut each: impl FnMut(&str, Value)) -> Result<(), StoreError> {
         let mut read = || {
             let mut statement = self.connection.prepare("SELECT id, json FROM incident")?;
             let mut rows = statement.query([])?;

@@ -46,7 +46,7 @@ pub(super) fn recover(
     recovered.incidents = keep(journal.read(|file| journal::incidents(file, options.closed_since))?, unreadable);
     recovered.points = keep(journal.read(journal::points)?, unreadable);
     recovered.outbox = keep(journal.read(journal::outbox)?, unreadable);
-    recovered.accounts = keep(series.read(series::accounts)?, unreadable);
+    recovered.accounts = keep(series.read(|file| series::accounts(file, series::MONTHS))?, unreadable);
     recovered.heartbeat = series.read(series::heartbeat)?;
     recovered.away = recovered.heartbeat.as_ref().filter(|beat| beat.boot_id == boot_id).map(|beat| {
         let passed = clock::boottime_millis().saturating_sub(beat.boottime);

@@ -31,7 +31,7 @@ static FORMAT: Format = Format {
 };
 
 /// Months that are read at the start: this one, and the one that may just have ended.
-const MONTHS: u32 = 2;
+pub(super) const MONTHS: u32 = 2;
 
 pub(super) fn open(folder: &Path) -> Result<Database, StoreError> {
     Database::open(folder, &FORMAT)
@@ -55,13 +55,17 @@ pub(super) fn write(transaction: &Transaction, rows: &SeriesRows) -> rusqlite::R
     Ok(())
 }
 
-/// Accounts of the newest months, older month first.
-pub(super) fn accounts(connection: &Connection) -> rusqlite::Result<Readable<StoredAccount>> {
+pub(super) fn path(folder: &Path) -> std::path::PathBuf {
+    folder.join(FORMAT.file)
+}
+
+/// Accounts of the newest `months`, older month first.
+pub(super) fn accounts(connection: &Connection, months: u32) -> rusqlite::Result<Readable<StoredAccount>> {
     let mut statement = connection.prepare(
         "SELECT link, month, json FROM account \
          WHERE month IN (SELECT DISTINCT month FROM account ORDER BY month DESC LIMIT ?1) ORDER BY month",
     )?;
-    let mut rows = statement.query([MONTHS])?;
+    let mut rows = statement.query([months])?;
     let (mut accounts, mut unreadable) = (vec![], vec![]);
     while let Some(row) = rows.next()? {
         let (link, month, json): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);

@@ -212,6 +212,8 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         LoneGroupHelp => write!(out, "check its spelling, or leave the cell empty"),
         // ---- journal
         Journal(message) => message.en(out),
+        // ---- ledger
+        Ledger(message) => message.en(out),
         // ---- load
         CountsContradict { total, sum, clause } => {
             write!(

@@ -7,6 +7,7 @@ mod argument;
 mod contract;
 mod en;
 mod journal;
+mod ledger;
 mod rule;
 mod zh_cn;
 
@@ -20,6 +21,7 @@ pub use self::{
     argument::{AddressFault, Clocks, Expected, HostFault},
     contract::ContractText,
     journal::JournalMessage,
+    ledger::{LedgerMessage, LedgerRow},
     rule::RuleMessage,
 };
 use crate::{
@@ -357,6 +359,8 @@ pub enum Message {
     LoneGroupHelp,
     // ---- journal
     Journal(JournalMessage),
+    // ---- ledger
+    Ledger(LedgerMessage),
     // ---- load
     CountsContradict {
         total: u32,

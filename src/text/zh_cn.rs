@@ -161,7 +161,9 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             "no_such_condition" => write!(out, "合同没有这一关闭条件"),
             "unconfirmed" => write!(out, "合同要求的关闭条件尚未全部确认"),
             "already_annulled" => write!(out, "故障已撤销"),
-            "needs_two" => write!(out, "撤销须写明理由，并由两人签名"),
+            "needs_two" => write!(out, "须写明理由，并由两人签名"),
+            "no_such_link" => write!(out, "台账中没有这条链路"),
+            "not_excluded" => write!(out, "该时段不能在每条链路上扣除，均未扣除"),
             "nothing_to_resolve" => write!(out, "只有尚未定性的疑似全网中断可以定性"),
             "not_kept" => write!(out, "该进程不记故障（--exporter-only）"),
             code => write!(out, "{title}（{code}）"),
@@ -222,6 +224,8 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         LoneGroupHelp => write!(out, "检查组名是否写错，或留空"),
         // ---- journal
         Journal(message) => message.zh_cn(out),
+        // ---- ledger
+        Ledger(message) => message.zh_cn(out),
         // ---- load
         CountsContradict { total, sum, clause } => {
             write!(out, "合同所印数量互相矛盾：各类相加为 {sum}，总数写 {total}（{clause}）")

@@ -12,4 +12,5 @@ mod s30_contracts;
 mod s31_incidents;
 mod s32_journal;
 mod s33_rules;
+mod s34_ledger;
 mod site;

@@ -1,0 +1,71 @@
+//! Asking the running daemon.
+
+use http_body_util::{BodyExt, Full};
+use hyper::{Method, Request, StatusCode, Uri, body::Bytes};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use serde_json::Value;
+use tokio::time::{Duration, timeout};
+use ulid::Ulid;
+
+use crate::{
+    clock::{Clock, SystemClock},
+    text::{Language, Message},
+};
+
+/// A command waits for the loop ten seconds at most; the daemon answers before this.
+const ANSWER: Duration = Duration::from_secs(15);
+
+/// Why nothing was done.
+pub(super) enum Failure {
+    /// The daemon said no.
+    Problem(Value),
+    /// It was not reached, or spoke nonsense.
+    NotReached(String),
+}
+
+/// Asks the daemon at `url` for `path`.
+pub(super) async fn call(url: &str, method: Method, path: &str, body: Option<Value>) -> Result<Value, Failure> {
+    let url = format!("{}{path}", url.trim_end_matches('/'));
+    let url: Uri = url.parse().map_err(|error| Failure::NotReached(format!("{error}")))?;
+    // A lost answer can be asked for again without doing the thing twice.
+    let key = Ulid::from_parts(SystemClock::start().now().utc.0.unsigned_abs(), rand::random());
+    let request = Request::builder()
+        .method(method)
+        .uri(url)
+        .header("content-type", "application/json")
+        .header("idempotency-key", key.to_string())
+        .body(Full::from(body.map(|body| body.to_string()).unwrap_or_default()))
+        .map_err(|error| Failure::NotReached(error.to_string()))?;
+    match timeout(ANSWER, exchange(request)).await {
+        Err(_) => Err(Failure::NotReached("no answer in time".into())),
+        Ok(Err(reason)) => Err(Failure::NotReached(reason)),
+        Ok(Ok((status, body))) => match serde_json::from_slice(&body) {
+            Ok(answer) if status.is_success() => Ok(answer),
+            Ok(problem) => Err(Failure::Problem(problem)),
+            Err(_) => Err(Failure::NotReached(format!("{status}, and no JSON"))),
+        },
+    }
+}
+
+async fn exchange(request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String> {
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let response = client.request(request).await.map_err(|error| error.to_string())?;
+    let status = response.status();
+    let body = response.into_body().collect().await.map_err(|error| error.to_string())?;
+    Ok((status, body.to_bytes()))
+}
+
+/// The daemon's refusal in the reader's language; what has no words of its own keeps the daemon's title.
+pub(super) fn refusal(problem: &Value, language: Language) -> String {
+    let refused =
+        Message::CommandRefused { code: word(&problem["code"]).into(), title: word(&problem["title"]).into() };
+    match problem["detail"].as_str() {
+        Some(detail) => format!("{} ({detail})", refused.say(language)),
+        None => refused.say(language).to_string(),
+    }
+}
+
+/// The text of a JSON string; empty for anything else.
+pub(super) fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
