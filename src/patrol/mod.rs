@@ -13,6 +13,7 @@ mod alarms;
 mod civil;
 mod exclude;
 pub mod field;
+mod keeping;
 pub mod load;
 mod naming;
 mod publish;
@@ -46,12 +47,7 @@ use crate::{
     judge::{LinkState, rule::Alarms},
     notify::channels::{self, ChannelError},
     patrol::{
-        civil::CivilClock,
-        field::Field,
-        load::Loaded,
-        naming::Naming,
-        quality::Counted,
-        turn::{Keeping, Loop},
+        civil::CivilClock, field::Field, keeping::Keeping, load::Loaded, naming::Naming, quality::Counted, turn::Loop,
     },
     probe::{Prober, resolve::Resolver},
     sample::Block,

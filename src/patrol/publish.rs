@@ -2,14 +2,109 @@
 
 use std::sync::Arc;
 
+use super::{field::Field, keeping::Keeping, naming::Naming, turn::Loop};
 use crate::{
+    clock::thread_cpu,
+    incident::Incident,
     inventory::LinkIndex,
     judge::{self, LinkState, PointVerdict, PointWatch, Unknown},
     ledger::Account,
-    patrol::field::Field,
-    snapshot::{CHUNK, Coverage, LinkView, PointView},
+    notify::channels,
+    snapshot::{CHUNK, Coverage, EngineView, Feed, LinkView, PointView, Ready, Snapshot},
     units::Now,
 };
+
+impl Loop {
+    /// Shows outsiders and channels the world as it is now.
+    pub fn publish(&mut self, feed: &Feed, now: Now) {
+        let before = feed.load();
+        let same_plan = Arc::ptr_eq(&before.inventory, &self.field.loaded.inventory);
+        feed.publish(self.picture(if same_plan { &before.links } else { &[] }, now));
+        let world = self.world();
+        self.keep(|keeping| {
+            keeping.offer_again();
+            keeping.outbox.publish(world, now.utc);
+        });
+    }
+
+    /// The one picture for outsiders; `before` are the chunks of the last one, of the same plan.
+    pub fn picture(&mut self, before: &[Arc<[LinkView]>], now: Now) -> Snapshot {
+        let accounts = &self.accounts;
+        let links = links(&mut self.field, before, |link| &accounts[link.at()], now);
+        Snapshot {
+            at: now,
+            inventory: Arc::clone(&self.field.loaded.inventory),
+            contract: Arc::clone(&self.field.loaded.contract),
+            labels: Arc::clone(&self.labels),
+            coverage: coverage(&links),
+            links,
+            incidents: self.incidents(),
+            alarms: self.alarms.shown(),
+            engine: self.engine_view(),
+            journal: self.keeping.as_ref().map(Keeping::journal_view),
+            reload: self.reload,
+            keeps_incidents: self.keeping.is_some(),
+            simulated: self.simulated,
+            ready: self.readiness(),
+        }
+    }
+
+    /// What the channels know of the world.
+    pub fn world(&mut self) -> channels::World {
+        channels::World {
+            alarms: self.alarms.shown(),
+            incidents: self.incidents(),
+            inventory: Arc::clone(&self.field.loaded.inventory),
+            zone: self.field.loaded.contract.time_zone,
+            simulated: self.simulated,
+        }
+    }
+
+    fn incidents(&self) -> Arc<[Arc<Incident>]> {
+        self.keeping.as_ref().map_or_else(|| Arc::from([]), |keeping| keeping.incidents.list().into())
+    }
+
+    fn engine_view(&self) -> EngineView {
+        let status = self.prober.status();
+        let names = self.field.loaded.config.witnesses.iter().map(|witness| witness.name.clone());
+        let witnesses = names.zip(self.field.witnesses_up()).collect::<Vec<_>>();
+        let mut local_drops = status.drops;
+        local_drops.push(("isolated", self.field.doubted()));
+        local_drops.push(("facts_overflow", self.facts_dropped));
+        local_drops.push(("alarms_overflow", self.alarms.left_out()));
+        if let Some(keeping) = &self.keeping {
+            local_drops.push(("store_overflow", keeping.store.status().lost));
+            local_drops.push(("notices_overflow", keeping.overflow));
+        }
+        EngineView {
+            mode: status.mode.to_owned(),
+            last_tick: Some(status.last_tick),
+            scheduler_lag_seconds: status.lag.as_secs_f64(),
+            stamps_kernel: status.stamps[0],
+            stamps_kernel_receive: status.stamps[1],
+            stamps_user: status.stamps[2],
+            local_drops,
+            rejected: status.rejected,
+            socket_buffer_bytes: status.socket_buffer_bytes,
+            cpu_seconds: vec![("engine", status.cpu.as_secs_f64()), ("loop", thread_cpu().as_secs_f64())],
+            vantage_up: self.field.isolated().is_none(),
+            witnesses,
+            rule_evaluations: self.alarms.evaluations(),
+            names_failing: self.naming.as_ref().map_or(0, Naming::failing),
+        }
+    }
+
+    fn readiness(&self) -> Ready {
+        let mut reasons = vec![];
+        if self.keeping.as_ref().is_some_and(|keeping| !keeping.store.status().healthy) {
+            reasons.push("store_unusable");
+        }
+        if self.prober.status().mode == "no_right" {
+            reasons.push("no_raw_socket_right");
+        }
+        Ready { reasons }
+    }
+}
 
 /// Pictures of all links, chunk by chunk. Chunks that are not dirty are those of the picture before.
 pub fn links<'a>(

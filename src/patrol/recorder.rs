@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::{
     field::{Change, Field},
+    keeping::Keeping,
     load::Loaded,
-    turn::Keeping,
 };
 use crate::{
     command::{Command, Reply},

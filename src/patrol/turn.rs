@@ -8,7 +8,7 @@
 //! ```
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::HashMap,
     net::IpAddr,
     sync::{
         Arc,
@@ -24,34 +24,30 @@ use super::{
     Control, Fact, Loader,
     civil::{CivilClock, Step},
     field::{Change, Field, kept_links},
+    keeping::{Keeping, delivery},
     load::Loaded,
     naming::Naming,
-    publish,
     quality::Counted,
-    recorder::Recorder,
 };
 use crate::{
     api::Asked,
-    clock::{Clock, thread_cpu},
+    clock::Clock,
     command::{Action, Command, Refusal, Reply, Resolution},
     diagnostic::Diagnostic,
     export,
-    incident::{
-        Effect, EffectKind, Incident, IncidentKind, IncidentPhase, Incidents, Input, LinkChange, OwnFault, Scopes,
-        World,
-    },
+    incident::{Effect, EffectKind, Incident, Input, LinkChange, OwnFault, Scopes, World},
     inventory::{LinkId, PointIndex},
     journal::{Record, taken_in},
     judge::rule::Alarms,
     ledger::{Account, ClosedMonth, Measured},
     notify::{
-        self, Channel, Notice, NoticeKind,
-        channels::{self, Outbox, Outcome},
+        self,
+        channels::{Delivery, Outcome},
     },
     probe::Prober,
     sample::Block,
-    snapshot::{EngineView, Feed, LinkLabels, LinkView, Ready, ReloadView, Snapshot},
-    store::{Attempt, Batch, Delivery, Recovered, Store, StoredAccount, StoredPoint},
+    snapshot::{Feed, LinkLabels, ReloadView},
+    store::{StoredAccount, StoredPoint},
     text::Language,
     units::{Mono, Now, Timestamp},
 };
@@ -64,98 +60,8 @@ const BLOCKS_A_TURN: usize = 64;
 const SECOND: Duration = Duration::from_secs(1);
 /// Every account is stored this often, a share of them each second, besides when its link changes.
 const ACCOUNTS_EVERY_SECONDS: usize = 60;
-/// Most notices that wait in memory for a channel: a night of a city in flames on ten channels.
-const WAITING: usize = 10_000;
 /// The scheduler turns every tick: five seconds of silence is a stall.
 const STALLED: Duration = Duration::from_secs(5);
-
-/// What the loop keeps incidents with; absent in an exporter.
-pub(super) struct Keeping {
-    pub incidents: Incidents,
-    pub store: Store,
-    pub outbox: Outbox,
-    pub channels: Vec<Channel>,
-    pub batch: Batch,
-    /// Notices that a full channel gave back, oldest first: offered again each second.
-    pub waiting: VecDeque<Notice>,
-    /// Notices that did not fit in `waiting`.
-    pub overflow: u64,
-    /// Own faults told of and not mended yet.
-    pub broken: Vec<OwnFault>,
-    pub recorder: Recorder,
-}
-
-impl Keeping {
-    /// Goes on where the last run stopped: incidents keep their start and deadlines, notices that wait are offered.
-    pub fn new(
-        store: Store,
-        recovered: Recovered,
-        outbox: Outbox,
-        channels: Vec<Channel>,
-        loaded: &Loaded,
-        now: Now,
-    ) -> Self {
-        let (leave_after, seed) = (loaded.config.closed_incidents_leave_after, rand::random());
-        let mut batch = Batch::default();
-        let recorder = Recorder::start(&mut batch, &recovered, loaded, seed, now);
-        let incidents = Incidents::restore(recovered.incidents, seed, leave_after, now);
-        let configured = |notice: &Notice| channels.iter().any(|channel| channel.name == notice.channel);
-        let (waiting, orphans): (Vec<_>, Vec<_>) = recovered.outbox.into_iter().partition(configured);
-        let gone = |notice: Notice| Delivery {
-            key: notice.key,
-            at: now.utc,
-            attempts: 0,
-            result: Attempt::GivenUp { reason: "its channel is no longer configured".to_owned() },
-        };
-        batch.deliveries = orphans.into_iter().map(gone).collect();
-        let (waiting, broken) = (waiting.into(), vec![]);
-        Self { incidents, store, outbox, channels, batch, waiting, overflow: 0, broken, recorder }
-    }
-
-    /// An isolation is open.
-    fn has_isolation(&self) -> bool {
-        let is_open = |incident: &Arc<Incident>| {
-            incident.kind == IncidentKind::Isolation && incident.phase == IncidentPhase::Open
-        };
-        self.incidents.list().iter().any(is_open)
-    }
-
-    /// Writes what people are told about an effect into the outbox, and hands it to the channels.
-    fn send(&mut self, incident: &Incident, kind: &EffectKind, now: Now) {
-        let Some(kind) = NoticeKind::of(kind) else { return };
-        for notice in notify::route(incident, kind, &self.channels, now.utc) {
-            self.batch.notices.push(notice.clone());
-            self.waiting.push_back(notice);
-        }
-        while self.waiting.len() > WAITING {
-            // It stands in the store, and the next start offers it again.
-            self.waiting.pop_front();
-            self.overflow += 1;
-        }
-        self.offer_again();
-    }
-
-    /// In order: a notice must not overtake an older one of its channel.
-    fn offer_again(&mut self) {
-        let mut full = BTreeSet::new();
-        for notice in std::mem::take(&mut self.waiting) {
-            let given = if full.contains(&notice.channel) { Err(Box::new(notice)) } else { self.outbox.give(notice) };
-            if let Err(notice) = given {
-                full.insert(notice.channel.clone());
-                self.waiting.push_back(*notice);
-            }
-        }
-    }
-}
-
-fn delivery(outcome: Outcome, now: Now) -> Delivery {
-    let result = match outcome.result {
-        channels::Delivery::Delivered => Attempt::Delivered,
-        channels::Delivery::Refused => Attempt::GivenUp { reason: "the receiver refused it".to_owned() },
-        channels::Delivery::Expired => Attempt::GivenUp { reason: "nobody took it in time".to_owned() },
-    };
-    Delivery { key: outcome.key, at: now.utc, attempts: 1, result }
-}
 
 /// JSON text of what is stored whole. Our own types always have one: no maps with keys that are not text.
 fn text(stored: &impl Serialize) -> String {
@@ -238,7 +144,7 @@ impl Loop {
 
     /// An accepted first notice is an event of its incident; how every notice ended is stored.
     fn delivered(&mut self, outcome: Outcome, now: Now) {
-        if matches!(outcome.result, channels::Delivery::Delivered)
+        if matches!(outcome.result, Delivery::Delivered)
             && let Some(incident) = notify::announces(&outcome.key)
         {
             let (incident, channel) = (incident.to_owned(), outcome.channel.clone());
@@ -527,95 +433,6 @@ impl Loop {
         }
     }
 
-    fn publish(&mut self, feed: &Feed, now: Now) {
-        let before = feed.load();
-        let same_plan = Arc::ptr_eq(&before.inventory, &self.field.loaded.inventory);
-        feed.publish(self.picture(if same_plan { &before.links } else { &[] }, now));
-        let world = self.world();
-        self.keep(|keeping| {
-            keeping.offer_again();
-            keeping.outbox.publish(world, now.utc);
-        });
-    }
-
-    /// The one picture for outsiders; `before` are the chunks of the last one, of the same plan.
-    pub fn picture(&mut self, before: &[Arc<[LinkView]>], now: Now) -> Snapshot {
-        let accounts = &self.accounts;
-        let links = publish::links(&mut self.field, before, |link| &accounts[link.at()], now);
-        Snapshot {
-            at: now,
-            inventory: Arc::clone(&self.field.loaded.inventory),
-            contract: Arc::clone(&self.field.loaded.contract),
-            labels: Arc::clone(&self.labels),
-            coverage: publish::coverage(&links),
-            links,
-            incidents: self.incidents(),
-            alarms: self.alarms.shown(),
-            engine: self.engine_view(),
-            journal: self.keeping.as_ref().map(Keeping::journal_view),
-            reload: self.reload,
-            keeps_incidents: self.keeping.is_some(),
-            simulated: self.simulated,
-            ready: self.readiness(),
-        }
-    }
-
-    /// What the channels know of the world.
-    pub fn world(&mut self) -> channels::World {
-        channels::World {
-            alarms: self.alarms.shown(),
-            incidents: self.incidents(),
-            inventory: Arc::clone(&self.field.loaded.inventory),
-            zone: self.field.loaded.contract.time_zone,
-            simulated: self.simulated,
-        }
-    }
-
-    fn incidents(&self) -> Arc<[Arc<Incident>]> {
-        self.keeping.as_ref().map_or_else(|| Arc::from([]), |keeping| keeping.incidents.list().into())
-    }
-
-    fn engine_view(&self) -> EngineView {
-        let status = self.prober.status();
-        let names = self.field.loaded.config.witnesses.iter().map(|witness| witness.name.clone());
-        let witnesses = names.zip(self.field.witnesses_up()).collect::<Vec<_>>();
-        let mut local_drops = status.drops;
-        local_drops.push(("isolated", self.field.doubted()));
-        local_drops.push(("facts_overflow", self.facts_dropped));
-        local_drops.push(("alarms_overflow", self.alarms.left_out()));
-        if let Some(keeping) = &self.keeping {
-            local_drops.push(("store_overflow", keeping.store.status().lost));
-            local_drops.push(("notices_overflow", keeping.overflow));
-        }
-        EngineView {
-            mode: status.mode.to_owned(),
-            last_tick: Some(status.last_tick),
-            scheduler_lag_seconds: status.lag.as_secs_f64(),
-            stamps_kernel: status.stamps[0],
-            stamps_kernel_receive: status.stamps[1],
-            stamps_user: status.stamps[2],
-            local_drops,
-            rejected: status.rejected,
-            socket_buffer_bytes: status.socket_buffer_bytes,
-            cpu_seconds: vec![("engine", status.cpu.as_secs_f64()), ("loop", thread_cpu().as_secs_f64())],
-            vantage_up: self.field.isolated().is_none(),
-            witnesses,
-            rule_evaluations: self.alarms.evaluations(),
-            names_failing: self.naming.as_ref().map_or(0, Naming::failing),
-        }
-    }
-
-    fn readiness(&self) -> Ready {
-        let mut reasons = vec![];
-        if self.keeping.as_ref().is_some_and(|keeping| !keeping.store.status().healthy) {
-            reasons.push("store_unusable");
-        }
-        if self.prober.status().mode == "no_right" {
-            reasons.push("no_raw_socket_right");
-        }
-        Ready { reasons }
-    }
-
     fn store_link(&mut self, change: &Change, now: Now) {
         let Some(keeping) = &mut self.keeping else { return };
         let link = &self.field.loaded.inventory.links[change.link.at()];
@@ -645,7 +462,7 @@ impl Loop {
         self.keep(|keeping| keeping.record(note, now));
     }
 
-    fn keep(&mut self, note: impl FnOnce(&mut Keeping)) {
+    pub fn keep(&mut self, note: impl FnOnce(&mut Keeping)) {
         if let Some(keeping) = &mut self.keeping {
             note(keeping);
         }
