@@ -10,15 +10,17 @@ use axum::{
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::{Api, problem::Problem};
+use super::{
+    Api,
+    paging::{Size, cut},
+    problem::Problem,
+};
 use crate::{
     judge::rule::{Alarm, Level, PhaseName},
     units::At,
 };
 
-/// Alarms of a page unless asked otherwise, and at most.
-const PAGE: usize = 100;
-const PAGE_MOST: usize = 1_000;
+const PAGE: Size = Size(100, 1_000);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -92,13 +94,8 @@ pub(super) async fn list(
             && wanted.link.as_ref().is_none_or(|link| link == alarm.link.as_str())
     };
     let passing: Vec<_> = snapshot.alarms.iter().filter(passes).collect();
-    let start = match &wanted.cursor {
-        None => 0,
-        Some(cursor) => passing.iter().position(|alarm| key(alarm) == *cursor).ok_or(Problem::CursorGone)?,
-    };
-    let limit = wanted.limit.unwrap_or(PAGE).clamp(1, PAGE_MOST);
-    let alarms = passing.iter().skip(start).take(limit).map(|alarm| AlarmView::new(alarm, zone)).collect();
-    let next = passing.get(start + limit).map(|alarm| key(alarm));
+    let (shown, next) = cut(&passing, wanted.cursor.as_deref(), wanted.limit, PAGE, |alarm| key(alarm))?;
+    let alarms = shown.iter().map(|alarm| AlarmView::new(alarm, zone)).collect();
     Ok(Json(Page { at: At(snapshot.at.utc, zone), total: passing.len(), alarms, next }).into_response())
 }
 

@@ -15,16 +15,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use ulid::Ulid;
 
-use super::{Api, problem::Problem};
+use super::{
+    Api,
+    paging::{Size, cut},
+    problem::Problem,
+};
 use crate::{
     command::{Action, Command, Refusal, Reply},
     incident::{IncidentPhase, IncidentView},
     units::At,
 };
 
-/// Incidents of a page unless asked otherwise, and at most.
-const PAGE: usize = 50;
-const PAGE_MOST: usize = 200;
+const PAGE: Size = Size(50, 200);
 /// Longest name, note and key, in characters.
 const ACTOR: usize = 64;
 const NOTE: usize = 1_000;
@@ -45,7 +47,7 @@ struct Page<'a> {
     at: At,
     total: usize,
     incidents: Vec<IncidentView<'a>>,
-    next: Option<&'a str>,
+    next: Option<String>,
 }
 
 pub(super) async fn list(
@@ -57,14 +59,8 @@ pub(super) async fn list(
     let zone = snapshot.contract.time_zone;
     let passes = |phase: IncidentPhase| wanted.phase.is_none_or(|wanted| wanted == phase);
     let passing: Vec<_> = snapshot.incidents.iter().filter(|incident| passes(incident.phase)).collect();
-    let start = match &wanted.cursor {
-        None => 0,
-        Some(cursor) => passing.iter().position(|incident| incident.id == *cursor).ok_or(Problem::CursorGone)?,
-    };
-    let limit = wanted.limit.unwrap_or(PAGE).clamp(1, PAGE_MOST);
-    let shown = passing.iter().skip(start).take(limit);
-    let next = passing.get(start + limit).map(|incident| incident.id.as_str());
-    let incidents = shown.map(|incident| IncidentView::new(incident, zone)).collect();
+    let (shown, next) = cut(&passing, wanted.cursor.as_deref(), wanted.limit, PAGE, |incident| incident.id.clone())?;
+    let incidents = shown.iter().map(|incident| IncidentView::new(incident, zone)).collect();
     Ok(Json(Page { at: At(snapshot.at.utc, zone), total: passing.len(), incidents, next }).into_response())
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Api,
+    paging::{Size, cut},
     problem::Problem,
     view::{LinkDetail, LinkRow},
 };
@@ -21,9 +22,7 @@ use crate::{
     units::At,
 };
 
-/// Rows of a page unless asked otherwise, and at most.
-const PAGE: usize = 100;
-const PAGE_MOST: usize = 1_000;
+const PAGE: Size = Size(100, 1_000);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,7 +45,7 @@ struct Page<'a> {
     /// Links that pass the filters, on all pages.
     total: usize,
     links: Vec<LinkRow<'a>>,
-    next: Option<&'a str>,
+    next: Option<String>,
 }
 
 pub(super) async fn list(
@@ -70,10 +69,10 @@ pub(super) async fn list(
     let filter = Filter::new(&wanted);
     let rows = inventory.links.iter().zip(snapshot.links()).enumerate();
     let passing: Vec<_> = rows.filter(|(_, (link, view))| filter.passes(inventory, link, view)).collect();
-    let limit = wanted.limit.unwrap_or(PAGE).clamp(1, PAGE_MOST);
-    let mut rest = passing.iter().skip_while(|(place, _)| *place < start);
-    let links = rest.by_ref().take(limit).map(|(_, (link, view))| LinkRow::new(inventory, link, view, zone)).collect();
-    let next = rest.next().map(|(_, (link, _))| link.id.as_str());
+    // The link of the cursor may not pass any more; those after it are still to be shown.
+    let rest = &passing[passing.partition_point(|(place, _)| *place < start)..];
+    let (shown, next) = cut(rest, None, wanted.limit, PAGE, |(_, (link, _))| link.id.to_string())?;
+    let links = shown.iter().map(|(_, (link, view))| LinkRow::new(inventory, link, view, zone)).collect();
     Ok(Json(Page { at: At(snapshot.at.utc, zone), total: passing.len(), links, next }).into_response())
 }
 

@@ -11,6 +11,7 @@ mod ledger;
 mod links;
 mod own;
 mod page;
+mod paging;
 mod problem;
 mod server;
 #[cfg(test)]
