@@ -47,6 +47,7 @@ fn events() -> impl Strategy<Value = Vec<(i64, Event)>> {
         LinkState::Down,
         LinkState::Unknown(Unknown::NotMeasured),
         LinkState::Suspended,
+        LinkState::Absent,
     ]);
     let event = prop_oneof![
         6 => (state, 0..30_000_i64).prop_map(|(state, late)| Event::State(state, late)),

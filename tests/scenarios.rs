@@ -24,7 +24,7 @@ use linkpatrol::{
     incident::{Clock, EffectKind, Incident, IncidentPhase, Incidents, Input, LinkChange, OwnFault, Scopes, World},
     inventory::{
         Carrier, CarrierIndex, Declared, Inventory, Kind, Link, LinkId, LinkIndex, Overrides, PointIndex, Priority,
-        Segment, SegmentIndex, SegmentKind, Status, Unit, UnitIndex,
+        Segment, SegmentIndex, SegmentKind, Set, Status, Unit, UnitIndex,
     },
     judge::{LinkState, Unknown},
     text::Language,
@@ -80,6 +80,9 @@ struct LinkRow {
     segments: Vec<String>,
     #[serde(default)]
     group: Option<String>,
+    /// Calendar in whose hours the links' units may be silent.
+    #[serde(default)]
+    absence: Option<String>,
 }
 
 /// One line of the timeline: a time and one thing.
@@ -99,6 +102,9 @@ struct Happening {
     /// Planned work: not measured, and in no count.
     #[serde(default)]
     maintenance: Vec<String>,
+    /// Silent in hours in which they may be: as the calendar of their absence has it.
+    #[serde(default)]
+    absent: Vec<String>,
     /// Links that do not take part although they are named.
     #[serde(default)]
     except: Vec<String>,
@@ -143,6 +149,7 @@ enum Cue {
     Up(LinkIndex, i64),
     Unknown(LinkIndex, i64),
     Maintenance(LinkIndex, i64),
+    Absent(LinkIndex, i64),
     Person(Value, String),
     Tell(Input),
     Notified(String, String),
@@ -262,6 +269,7 @@ impl Night {
             Cue::Up(link, since) => self.change(link, LinkState::Up, since),
             Cue::Unknown(link, since) => self.change(link, LinkState::Unknown(Unknown::NotMeasured), since),
             Cue::Maintenance(link, since) => self.change(link, LinkState::Maintenance, since),
+            Cue::Absent(link, since) => self.change(link, LinkState::Absent, since),
             Cue::Tell(input) => self.step(input),
             Cue::Notified(number, party) => {
                 let (incident, at) = (self.id(&number), self.now().utc);
@@ -423,6 +431,7 @@ impl Night {
         cues.extend(spread(&event.up, UP_PROOF, Cue::Up));
         cues.extend(spread(&event.unknown, 4_000, Cue::Unknown));
         cues.extend(spread(&event.maintenance, 0, Cue::Maintenance));
+        cues.extend(spread(&event.absent, DOWN_PROOF, Cue::Absent));
         let by = || event.by.clone().unwrap_or_else(|| "duty".to_owned());
         let told = [("acknowledge", &event.acknowledge), ("close", &event.close)];
         for (action, incident) in told.into_iter().filter_map(|(action, incident)| Some((action, incident.as_ref()?))) {
@@ -595,12 +604,17 @@ fn city(rows: &[LinkRow]) -> Inventory {
                 points: vec![],
                 first_point: PointIndex(0),
                 overrides: Overrides::default(),
+                absence: None,
                 place: place(),
             });
         }
     }
     let carrier = |id: String| Carrier { name: id.clone(), id, overrides: Overrides::default(), place: place() };
-    let unit = |id: String| Unit { name: id.clone(), id, overrides: Overrides::default(), place: place() };
+    let unit = |id: String| {
+        let row = rows.iter().filter(|row| row.unit == id).find_map(|row| row.absence.clone());
+        let absence = row.map(|value| Set { value, place: place() });
+        Unit { name: id.clone(), id, overrides: Overrides::default(), absence, place: place() }
+    };
     let segment = |id: String| Segment { name: id.clone(), id, kind: SegmentKind::Duct, place: place() };
     Inventory {
         name: "story".into(),

@@ -6,7 +6,6 @@ use serde::Serialize;
 use crate::{
     export,
     inventory::{Inventory, Kind, Link, Priority, Responder, Status, Target},
-    judge::LinkState,
     ledger::{self, Accounted, Course, Terms},
     snapshot::{LinkView, PointView, Snapshot},
     units::{At, Ppm, Rtt},
@@ -35,8 +34,9 @@ pub(super) struct LinkRow<'a> {
     status: Status,
     group: Option<&'a str>,
     segments: Vec<&'a str>,
-    #[serde(flatten)]
-    state: LinkState,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
     since: At,
     /// Role of the point that decides.
     measuring_point: Option<&'static str>,
@@ -62,7 +62,8 @@ impl<'a> LinkRow<'a> {
             status: link.status,
             group: link.group.as_deref(),
             segments: link.segments.iter().map(|segment| inventory.segments[segment.at()].id.as_str()).collect(),
-            state: view.state,
+            state: view.state.name(),
+            reason: view.state.reason(),
             since: At(view.state_since, zone),
             measuring_point: deciding.map(|point| point.role.as_str()),
             rtt_seconds: deciding.and_then(|point| point.last_rtt).map(seconds),

@@ -107,6 +107,11 @@ fn of_link(loaded: &Loaded, link: &Link) -> Vec<Value> {
     ];
     values.extend(link.installed.iter().map(|date| Value::at("install_date", date, &link.place)));
     values.extend(link.group.iter().map(|group| Value::at("group", group, &link.place)));
+    values.extend(loaded.inventory.absence_of(link).map(|absence| {
+        let calendar = loaded.contract.absence(&loaded.inventory, link);
+        let clause = calendar.map(|calendar| calendar.clause.clone());
+        Value { clause, ..Value::at("absence", &absence.value, &absence.place) }
+    }));
     values.extend(
         segments.map(|segment| Value::at("segment", format!("{} {}", segment.id, segment.name), &segment.place)),
     );

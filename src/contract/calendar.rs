@@ -95,6 +95,24 @@ impl Calendar {
         self.openings(at).next().is_some_and(|(opens, _)| opens <= at.0)
     }
 
+    /// When its hours begin or end next. `None`: they never do again.
+    pub fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
+        let (opens, closes) = self.openings(now).next()?;
+        Some(Timestamp(if opens > now.0 { opens } else { closes }))
+    }
+
+    /// When the hours that run at `now` began, or when the last ones that ran at `from` or later ended. `None`: there were
+    /// none.
+    pub fn last_change(&self, from: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        let mut run: Option<(i64, i64)> = None;
+        for (opens, closes) in self.openings(from).take_while(|(opens, _)| *opens <= now.0) {
+            // Hours that follow on each other are one run.
+            let began = run.filter(|(_, ended)| *ended == opens).map_or(opens, |(began, _)| began);
+            run = Some((began, closes));
+        }
+        run.map(|(began, ended)| Timestamp(if ended > now.0 { began } else { ended }))
+    }
+
     /// Whether the holidays of this moment's year are known, where they matter.
     pub fn knows(&self, at: Timestamp) -> bool {
         match &self.open {
@@ -260,6 +278,21 @@ mod tests {
         assert!(calendar.is_open(at("2025-01-26 10:00")) && !calendar.is_open(at("2025-01-28 10:00")));
         // New Year's holiday of 2026 reaches over a weekend whose Sunday is made up.
         assert_eq!(calendar.deadline(at("2025-12-31 17:00"), hour(2)), at("2026-01-04 09:00"));
+    }
+
+    #[test]
+    fn hours_say_when_they_began_and_when_they_change() {
+        let nights = hours(OpenDays::Every, &[(1_320, 1_800)], Shanghai);
+        let (night, morning) = (at("2025-03-14 22:00"), at("2025-03-15 06:00"));
+        assert_eq!(nights.next_change(at("2025-03-14 12:00")), Some(night));
+        assert_eq!(nights.next_change(at("2025-03-15 01:00")), Some(morning));
+        assert_eq!(nights.last_change(at("2025-03-14 21:00"), at("2025-03-15 01:00")), Some(night));
+        assert_eq!(nights.last_change(at("2025-03-15 00:30"), at("2025-03-15 01:00")), Some(night));
+        assert_eq!(nights.last_change(at("2025-03-12 01:00"), at("2025-03-15 07:00")), Some(morning));
+        assert_eq!(nights.last_change(at("2025-03-15 07:00"), at("2025-03-15 08:00")), None);
+        // A Saturday and a Sunday outside working hours are one run.
+        let began = outside().last_change(at("2025-03-14 19:00"), at("2025-03-16 12:00"));
+        assert_eq!(began, Some(at("2025-03-14 18:00")));
     }
 
     #[test]

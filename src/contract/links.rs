@@ -1,18 +1,21 @@
 //! How links are judged: the objectives, tiers and switches of a contract that the engine works with.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
-    Bound, Class, ClassTier, Clock, Contract, Degraded, Figure, Grouping, LinkTiers, MeasuringPoints, Objective,
-    Objectives, Proof, Quantity, Terms, Tier,
+    Bound, Calendar, Class, ClassTier, Clock, Contract, Degraded, Figure, Grouping, LinkTiers, MeasuringPoints,
+    Objective, Objectives, Proof, Quantity, Terms, Tier,
     limit::WrittenBound,
     resolve::Resolver,
     words::{ClockKind, Measure, Party},
     written::{Written, WrittenLinks},
 };
 use crate::{
-    diagnostic::{Code, Findings, Place, yaml::Document},
-    inventory::Inventory,
+    diagnostic::{
+        Code, Findings, Place, closest,
+        yaml::{Document, shortened},
+    },
+    inventory::{Inventory, Link},
     text::{ContractText, Message},
     units::{Limit, Ppm, Rtt},
 };
@@ -237,6 +240,26 @@ impl Contract {
             let message = ContractText::NoSuchCarrier { carrier: agreement.carrier.clone() }.into();
             let help = ContractText::NoSuchCarrierHelp.into();
             findings.error(agreement.place.clone(), Code::NO_SUCH_CARRIER, message, help);
+        }
+    }
+
+    /// Calendar in whose hours the link may be silent.
+    pub fn absence(&self, inventory: &Inventory, link: &Link) -> Option<&Arc<Calendar>> {
+        let named = inventory.absence_of(link)?;
+        self.terms.calendars.iter().find(|calendar| calendar.id == named.value)
+    }
+
+    /// Hours of expected absence are those of a calendar that exists.
+    pub fn check_absences(&self, inventory: &Inventory, findings: &mut Findings) {
+        let known = || self.terms.calendars.iter().map(|calendar| calendar.id.as_str());
+        let units = inventory.units.iter().filter_map(|unit| unit.absence.as_ref());
+        for absence in units.chain(inventory.links.iter().filter_map(|link| link.absence.as_ref())) {
+            if !known().any(|id| id == absence.value) {
+                let closest = closest(&absence.value, known()).map(str::to_owned);
+                let message = ContractText::UnknownName { name: shortened(&absence.value) }.into();
+                let help = Message::Known { closest, known: known().map(str::to_owned).collect() };
+                findings.error(absence.place.clone(), Code::UNKNOWN_NAME, message, help);
+            }
         }
     }
 

@@ -21,8 +21,13 @@ pub fn town(links: u32) -> Inventory {
     let overrides = Overrides::default();
     let carrier =
         |id: &str| Carrier { id: id.into(), name: id.into(), overrides: overrides.clone(), place: place.clone() };
-    let unit =
-        |id| Unit { id: format!("U{id}"), name: format!("U{id}"), overrides: overrides.clone(), place: place.clone() };
+    let unit = |id| Unit {
+        id: format!("U{id}"),
+        name: format!("U{id}"),
+        overrides: overrides.clone(),
+        absence: None,
+        place: place.clone(),
+    };
     let duct =
         |id| Segment { id: format!("duct-{id}"), kind: SegmentKind::Duct, name: String::new(), place: place.clone() };
     Inventory {
@@ -71,6 +76,7 @@ fn link(number: u32, place: &Place) -> Link {
         points: ROLES.map(point).to_vec(),
         first_point: PointIndex(number * 3),
         overrides: Overrides::default(),
+        absence: None,
         place: place.clone(),
     }
 }

@@ -123,7 +123,7 @@ fn up(row: &mut Row<'_>) {
     match row.view.state {
         LinkState::Up | LinkState::Degraded => row.value(Value::Whole(1)),
         LinkState::Down => row.value(Value::Whole(0)),
-        LinkState::Unknown(_) | LinkState::Maintenance | LinkState::Suspended => {}
+        LinkState::Unknown(_) | LinkState::Maintenance | LinkState::Suspended | LinkState::Absent => {}
     }
 }
 

@@ -25,7 +25,8 @@ pub(super) struct Explanation {
     pub scope: Scope,
     /// Rising.
     pub links: Vec<LinkIndex>,
-    /// All links of a unit fail across carriers: the unit's own power is the first suspect.
+    /// All links of a unit fail across carriers, or it is one that is switched off at times: its own power is the first
+    /// suspect.
     pub unit_power_suspected: bool,
 }
 
@@ -151,6 +152,7 @@ fn candidate(place: u32, explains: u64, failing: &BTreeSet<LinkIndex>, picture: 
 
 fn explanation(kind: ScopeKind, id: &str, links: Vec<LinkIndex>, inventory: &Inventory) -> Explanation {
     let carriers: BTreeSet<_> = links.iter().map(|link| inventory.links[link.at()].carrier).collect();
-    let unit_power_suspected = kind == ScopeKind::Unit && carriers.len() > 1;
+    let has_habit = || links.iter().any(|link| inventory.units[inventory.links[link.at()].unit.at()].absence.is_some());
+    let unit_power_suspected = kind == ScopeKind::Unit && (carriers.len() > 1 || has_habit());
     Explanation { scope: kind.scope(id), links, unit_power_suspected }
 }

@@ -218,7 +218,8 @@ impl Incidents {
             LinkState::Up | LinkState::Degraded => self.link_up(&id, change.since, now),
             // Out of service: its outage ends with its service.
             LinkState::Suspended | LinkState::Maintenance => self.link_up(&id, change.since, now),
-            LinkState::Unknown(_) => self.link_unknown(&id, change.since),
+            // What failed before may have lasted: an outage ends with an answer.
+            LinkState::Unknown(_) | LinkState::Absent => self.link_unseen(&id, change.state, change.since),
         }
     }
 
@@ -289,14 +290,15 @@ impl Incidents {
         self.tell(number, EffectKind::Restored);
     }
 
-    fn link_unknown(&mut self, id: &LinkId, since: Timestamp) {
+    fn link_unseen(&mut self, id: &LinkId, state: LinkState, since: Timestamp) {
+        let event = if state == LinkState::Absent { "absent" } else { "unknown" };
         let Some(number) = self.by_link.get(id).copied() else { return };
         let Some(case) = self.cases.get_mut(&number).filter(|case| case.is_down(id) == Some(true)) else {
             return;
         };
         // Once, and not for each of a thousand links.
-        if case.incident.timeline.last().is_none_or(|entry| entry.event != "unknown") {
-            case.note(since, "unknown", OURSELVES, id.as_str());
+        if case.incident.timeline.last().is_none_or(|entry| entry.event != event) {
+            case.note(since, event, OURSELVES, id.as_str());
             self.tell(number, EffectKind::Changed);
         }
     }

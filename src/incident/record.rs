@@ -247,7 +247,7 @@ pub struct TimelineEntry {
     pub at: Timestamp,
     /// A [`Step`] of the work, or one of ours: `occurred`, `detected`, `alarmed`, `grouped`, `merged`, `split`,
     /// `tier_raised`, `acknowledged`, `confirmed`, `relapsed`, `restored`, `left_over`, `closed`, `annulled`,
-    /// `resolved`, `unknown`, `promise_due`, or a clock's name with `_overdue`.
+    /// `resolved`, `unknown`, `absent`, `promise_due`, or a clock's name with `_overdue`.
     pub event: String,
     /// Person, or `linkpatrol`.
     pub actor: String,

@@ -31,6 +31,7 @@ pub(super) enum Column {
     Source,
     Interface,
     Dscp,
+    Absence,
     /// Known and accepted, but nothing here uses it. Contact names and numbers are personal data: they are not kept.
     Unused,
 }
@@ -64,6 +65,7 @@ const HEADINGS: &[(Column, &[&str])] = &[
     (Column::Source, &["source", "源地址"]),
     (Column::Interface, &["interface", "源接口"]),
     (Column::Dscp, &["dscp"]),
+    (Column::Absence, &["absence", "停机日历", "允许离线"]),
     (
         Column::Unused,
         &["contact", "联系人", "contact_phone", "联系电话", "局域网拓扑", "电脑数量", "mac地址", "mac_地址"],

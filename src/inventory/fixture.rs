@@ -23,6 +23,7 @@ pub(crate) fn inventory(links: usize) -> Inventory {
         points: [Role::Near, Role::Far].map(|role| point(role, &place)).into(),
         first_point: PointIndex(2 * nth as u32),
         overrides: Overrides::default(),
+        absence: None,
         place: place.clone(),
     };
     Inventory {
@@ -40,6 +41,7 @@ pub(crate) fn inventory(links: usize) -> Inventory {
             id: "U01".into(),
             name: "示例单位一".into(),
             overrides: Overrides::default(),
+            absence: None,
             place: place.clone(),
         }],
         segments: vec![Segment {

@@ -115,6 +115,7 @@ impl<'a> Ledger<'a> {
         let segments = self.segments(row);
         let points = self.points(row);
         let overrides = self.overrides(row);
+        let absence = self.parsed(row, Column::Absence, Expected::Text, |text| Some(text.to_owned()));
         let text = |column| row.cell(column).map_or_else(String::new, |cell| cell.text.to_owned());
         let (id, place) = id?;
         let link = Link {
@@ -134,6 +135,7 @@ impl<'a> Ledger<'a> {
             points: points?,
             first_point: PointIndex(0),
             overrides: overrides?,
+            absence: absence?,
             place,
         };
         Some(link)

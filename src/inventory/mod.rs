@@ -106,6 +106,13 @@ pub struct Inventory {
     pub fingerprint: u64,
 }
 
+impl Inventory {
+    /// Calendar in whose hours the link may be silent: its own, else that of its unit.
+    pub fn absence_of<'a>(&'a self, link: &'a Link) -> Option<&'a Set<String>> {
+        link.absence.as_ref().or(self.units[link.unit.at()].absence.as_ref())
+    }
+}
+
 /// What the contract's text claims, so that the ledger can be held against it. Never used to change anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Declared {
@@ -249,6 +256,8 @@ pub struct Unit {
     pub id: String,
     pub name: String,
     pub overrides: Overrides,
+    /// Calendar of the contract in whose hours its links may be silent, where their own rows name none.
+    pub absence: Option<Set<String>>,
     pub place: Place,
 }
 
@@ -296,6 +305,8 @@ pub struct Link {
     pub first_point: PointIndex,
     /// What its own ledger row says over the profiles of its points.
     pub overrides: Overrides,
+    /// Calendar of the contract in whose hours it may be silent: a mobile station, a planned switch-off.
+    pub absence: Option<Set<String>>,
     pub place: Place,
 }
 

@@ -56,13 +56,13 @@ impl Default for Files {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CarriersFile {
-    carriers: Vec<Named>,
+    carriers: Vec<CarrierEntry>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UnitsFile {
-    units: Vec<Named>,
+    units: Vec<UnitEntry>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -71,14 +71,24 @@ struct SegmentsFile {
     segments: Vec<SegmentEntry>,
 }
 
-/// A carrier or a unit.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Named {
+struct CarrierEntry {
     id: String,
     name: String,
     #[serde(default)]
     measuring: Measuring,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnitEntry {
+    id: String,
+    name: String,
+    #[serde(default)]
+    measuring: Measuring,
+    /// A calendar of the contract.
+    absence: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -168,29 +178,24 @@ impl Reader<'_> {
 }
 
 fn carriers(file: &Document<CarriersFile>, findings: &mut Findings) -> Vec<Carrier> {
-    let named = named(file, "carriers", &file.value.carriers, findings).into_iter();
-    named.map(|(id, name, overrides, place)| Carrier { id, name, overrides, place }).collect()
+    let kept = distinct(file, "carriers", file.value.carriers.iter().map(|carrier| carrier.id.as_str()), findings);
+    let carrier = |(at, place): (usize, Place)| {
+        let CarrierEntry { id, name, measuring } = &file.value.carriers[at];
+        let overrides = measuring.placed(file, &format!("carriers.{at}.measuring"), findings);
+        Carrier { id: id.clone(), name: name.clone(), overrides, place }
+    };
+    kept.into_iter().map(carrier).collect()
 }
 
 fn units(file: &Document<UnitsFile>, findings: &mut Findings) -> Vec<Unit> {
-    let named = named(file, "units", &file.value.units, findings).into_iter();
-    named.map(|(id, name, overrides, place)| Unit { id, name, overrides, place }).collect()
-}
-
-/// The entries of `list` with their own ids.
-fn named<T>(
-    file: &Document<T>,
-    list: &str,
-    entries: &[Named],
-    findings: &mut Findings,
-) -> Vec<(String, String, Overrides, Place)> {
-    let kept = distinct(file, list, entries.iter().map(|entry| entry.id.as_str()), findings);
-    let entry = |(at, place)| {
-        let Named { id, name, measuring } = &entries[at];
-        let overrides = measuring.placed(file, &format!("{list}.{at}.measuring"), findings);
-        (id.clone(), name.clone(), overrides, place)
+    let kept = distinct(file, "units", file.value.units.iter().map(|unit| unit.id.as_str()), findings);
+    let unit = |(at, place): (usize, Place)| {
+        let UnitEntry { id, name, measuring, absence } = &file.value.units[at];
+        let overrides = measuring.placed(file, &format!("units.{at}.measuring"), findings);
+        let absence = absence.clone().map(|value| Set { value, place: file.place(&format!("units.{at}.absence")) });
+        Unit { id: id.clone(), name: name.clone(), overrides, absence, place }
     };
-    kept.into_iter().map(entry).collect()
+    kept.into_iter().map(unit).collect()
 }
 
 fn segments(file: &Document<SegmentsFile>, findings: &mut Findings) -> Vec<Segment> {

@@ -115,6 +115,7 @@ mod tests {
             points: roles.iter().map(|role| point(*role)).collect(),
             first_point: PointIndex(0),
             overrides: Overrides::default(),
+            absence: None,
             place: Place::whole(Path::new("links.csv")),
         }
     }

@@ -28,6 +28,8 @@ pub enum LinkState {
     Unknown(Unknown),
     Maintenance,
     Suspended,
+    /// Silent in hours in which it may be. For people it is suspended meanwhile.
+    Absent,
 }
 
 /// Why a link's state is not known. Never counted as down.
@@ -56,7 +58,18 @@ impl LinkState {
             Self::Down => "down",
             Self::Unknown(_) => "unknown",
             Self::Maintenance => "maintenance",
-            Self::Suspended => "suspended",
+            Self::Suspended | Self::Absent => "suspended",
+        }
+    }
+
+    /// Why it is so, where its name does not say it.
+    pub fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Unknown(Unknown::NeverVerified) => Some("never_verified"),
+            Self::Unknown(Unknown::NotMeasured) => Some("not_measured"),
+            Self::Unknown(Unknown::NotMeasurable) => Some("not_measurable"),
+            Self::Absent => Some("expected_absence"),
+            Self::Up | Self::Degraded | Self::Down | Self::Maintenance | Self::Suspended => None,
         }
     }
 }

@@ -335,6 +335,7 @@ fn axes(state: LinkState) -> (Measured, Accounting) {
         LinkState::Unknown(_) => (Measured::Unknown, Accounting::Counted),
         LinkState::Maintenance => (Measured::Unknown, Accounting::Excluded(Exclusion::PlannedWork)),
         LinkState::Suspended => (Measured::Unknown, Accounting::Excluded(Exclusion::Suspended)),
+        LinkState::Absent => (Measured::Unknown, Accounting::Excluded(Exclusion::NotInService)),
     }
 }
 

@@ -9,8 +9,8 @@ use std::{
 
 use crate::{
     inventory::{LinkIndex, PointIndex},
-    judge::{self, LinkState, PointChange, PointJudge, PointReading, PointVerdict, PointWatch},
-    patrol::load::Loaded,
+    judge::{self, LinkState, PointChange, PointJudge, PointReading, PointVerdict, PointWatch, Unknown},
+    patrol::{absences::Absences, load::Loaded},
     sample::{Block, Event, LocalFault, Outcome, Run, Sample},
     schedule::Plan,
     snapshot::CHUNK,
@@ -45,6 +45,7 @@ pub struct Field {
     renumbered: Vec<Option<PointIndex>>,
     /// Changes of this turn, and since when.
     touched: Vec<(LinkIndex, Mono)>,
+    absences: Absences,
     /// Since when every witness is silent.
     isolated: Option<Mono>,
     /// When the last isolation ended.
@@ -64,6 +65,7 @@ impl Field {
         let links = loaded.inventory.links.len();
         let dirty = vec![true; links.div_ceil(CHUNK)];
         let mut field = Self {
+            absences: Absences::of(&loaded),
             loaded,
             plan,
             points,
@@ -160,6 +162,7 @@ impl Field {
     /// Judges every link that was touched; says what changed, in ledger order.
     pub fn judge(&mut self, now: Now) -> Vec<Change> {
         self.watch_witnesses(now.mono);
+        self.touched.extend(self.absences.pass(now.utc).into_iter().map(|link| (link, now.mono)));
         let mut touched = std::mem::take(&mut self.touched);
         touched.sort_unstable();
         touched.dedup_by_key(|(link, _)| *link);
@@ -288,14 +291,23 @@ impl Field {
             .collect();
         let before = self.states[index.at()];
         let role = contract.measuring_point(link.kind);
-        let after = judge::link_state(link, &readings, role, before, &contract.degraded);
+        let deciding = judge::deciding_point(&link.points, role).map(|place| &self.points_of(index)[place].judge);
+        let outage = deciding.and_then(PointJudge::outage);
+        let after = match judge::link_state(link, &readings, role, before, &contract.degraded) {
+            LinkState::Down | LinkState::Unknown(Unknown::NotMeasured)
+                if outage.is_some() && self.absences.expects(index) =>
+            {
+                LinkState::Absent
+            }
+            measured => measured,
+        };
         if after == before {
             return None;
         }
-        let outage = judge::deciding_point(&link.points, role)
-            .and_then(|place| self.points_of(index)[place].judge.outage())
-            .filter(|_| after == LinkState::Down);
-        let since = now.utc_of(outage.unwrap_or(since));
+        let since = match outage.filter(|_| matches!(after, LinkState::Down | LinkState::Absent)) {
+            Some(outage) => self.absences.counts_from(index, now.utc_of(outage), now.utc),
+            None => now.utc_of(since),
+        };
         (self.states[index.at()], self.since[index.at()]) = (after, since);
         self.dirty[index.at() / CHUNK] = true;
         Some(Change { link: index, state: after, since })
@@ -328,7 +340,7 @@ mod tests {
     use crate::{
         config::{Config, Witness},
         diagnostic::Findings,
-        judge::Unknown,
+        inventory::{Inventory, Set},
         patrol::load,
         sample::{Failure, Purpose, Reply, Stamps},
         units::Rtt,
@@ -336,6 +348,10 @@ mod tests {
 
     /// The shipped city with one witness, every point answered once at second 0.
     fn city() -> Field {
+        city_where(|_| {})
+    }
+
+    fn city_where(change: impl FnOnce(&mut Inventory)) -> Field {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let witness = Witness { name: "gateway".into(), address: [198, 19, 255, 1].into() };
         let config = Config {
@@ -345,7 +361,8 @@ mod tests {
             ..Config::default()
         };
         let (loaded, findings) = load::load(config, Findings::default());
-        let loaded = loaded.unwrap_or_else(|| panic!("{findings:?}"));
+        let mut loaded = loaded.unwrap_or_else(|| panic!("{findings:?}"));
+        change(Arc::get_mut(&mut loaded.inventory).unwrap());
         let plan = Arc::new(loaded.plan(None));
         let mut field = Field::new(Arc::new(loaded), plan, Now::default());
         for number in 0..field.points.len() {
@@ -391,6 +408,30 @@ mod tests {
         let changes = field.judge(at(7));
         let expected = Change { link: LinkIndex(7), state: LinkState::Down, since: Timestamp(5_000) };
         assert_eq!(changes, [expected]);
+    }
+
+    #[test]
+    fn silence_in_hours_of_expected_absence_is_no_outage_until_they_end() {
+        // From 2 to 6 o'clock in Shanghai.
+        let (begin, end) = (64_800, 79_200);
+        let mut field = city_where(|inventory| {
+            let place = inventory.links[7].place.clone();
+            inventory.links[7].absence = Some(Set { value: "backup-hours".into(), place });
+        });
+        let point = deciding(&field, 7);
+        let mut turn = |second: i64, answers: Option<bool>, judged: i64| {
+            if let Some(answered) = answers {
+                probe(&mut field, point, second, answered);
+            }
+            field.judge(at(judged)).into_iter().map(|change| (change.state, change.since.0 / 1_000)).collect::<Vec<_>>()
+        };
+        assert_eq!(turn(begin - 10, Some(false), begin - 8), [(LinkState::Down, begin - 10)], "it is early");
+        assert_eq!(turn(0, None, begin + 1), [(LinkState::Absent, begin)]);
+        let recovery: Vec<_> = (begin + 5..=begin + 10).flat_map(|second| turn(second, Some(true), second)).collect();
+        assert_eq!(recovery, [(LinkState::Up, begin + 5)], "it answers, although it need not");
+        assert_eq!(turn(begin + 20, Some(false), begin + 22), [(LinkState::Absent, begin + 20)]);
+        assert_eq!(turn(0, None, end - 1), []);
+        assert_eq!(turn(0, None, end + 1), [(LinkState::Down, end)], "and not from when it fell silent");
     }
 
     #[test]

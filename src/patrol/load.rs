@@ -76,6 +76,7 @@ pub fn load(config: Config, mut findings: Findings) -> (Option<Loaded>, Vec<Diag
     if let (Some(inventory), Some(contract)) = (&inventory, &contract) {
         not_measurable(inventory, contract, &mut findings);
         contract.check_carriers(inventory, &mut findings);
+        contract.check_absences(inventory, &mut findings);
     }
     let loaded = match (inventory, contract) {
         (Some(inventory), Some(contract)) if !findings.has_errors() => Some(Loaded {

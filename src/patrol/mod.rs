@@ -9,6 +9,7 @@
 //!                        └────────── tokio: API, channels, resolver, signals ◀┘
 //! ```
 
+mod absences;
 mod alarms;
 mod civil;
 mod exclude;

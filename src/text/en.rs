@@ -392,6 +392,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         StateMaintenance => write!(out, "maintenance"),
         StateName => write!(out, "state"),
         StateSuspended => write!(out, "suspended"),
+        StateAbsent => write!(out, "expectedly off"),
         StateUnknown => write!(out, "unknown"),
         StateUp => write!(out, "up"),
         TierName => write!(out, "tier"),

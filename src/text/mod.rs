@@ -519,6 +519,7 @@ pub enum Message {
     StateMaintenance,
     StateName,
     StateSuspended,
+    StateAbsent,
     StateUnknown,
     StateUp,
     TierName,

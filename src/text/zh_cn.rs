@@ -384,6 +384,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         StateMaintenance => write!(out, "维护"),
         StateName => write!(out, "状态"),
         StateSuspended => write!(out, "停用"),
+        StateAbsent => write!(out, "预期离线"),
         StateUnknown => write!(out, "未知"),
         StateUp => write!(out, "正常"),
         TierName => write!(out, "等级"),

@@ -83,6 +83,7 @@ impl Frame {
             LinkState::Unknown(Unknown::NotMeasurable) => Message::CannotBeMeasured,
             LinkState::Maintenance => Message::StateMaintenance,
             LinkState::Suspended => Message::StateSuspended,
+            LinkState::Absent => Message::StateAbsent,
         })
     }
 

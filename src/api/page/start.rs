@@ -139,7 +139,7 @@ fn trouble(state: LinkState) -> u8 {
         LinkState::Degraded => 1,
         LinkState::Unknown(_) => 2,
         LinkState::Maintenance => 3,
-        LinkState::Suspended => 4,
+        LinkState::Suspended | LinkState::Absent => 4,
         LinkState::Up => 5,
     }
 }
