@@ -69,6 +69,8 @@ fn snapshot(loaded: &Loaded) -> Snapshot {
         inventory,
         contract: loaded.contract.clone(),
         alarms: Arc::from([]),
+        rounds: Arc::default(),
+        register: Arc::default(),
         incidents: [].into(),
         coverage: Coverage::default(),
         engine: EngineView::default(),

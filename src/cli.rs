@@ -11,6 +11,7 @@ mod incident;
 mod journal;
 mod ledger;
 mod once;
+mod round;
 mod rule;
 mod serve;
 
@@ -72,6 +73,7 @@ pub enum Command {
     Explain(explain::Explain),
     Once(once::Once),
     Incident(incident::Incident),
+    Round(round::RoundCommand),
     Rule(rule::RuleCommand),
     Journal(journal::Journal),
     Ledger(ledger::Ledger),
@@ -91,6 +93,7 @@ pub fn run() -> ExitCode {
         Command::Explain(explain) => explain.run(&global),
         Command::Once(once) => once.run(&global),
         Command::Incident(incident) => incident.run(&global),
+        Command::Round(round) => round.run(&global),
         Command::Rule(rule) => rule.run(&global),
         Command::Journal(journal) => journal.run(&global),
         Command::Ledger(ledger) => ledger.run(&global),

@@ -1,5 +1,7 @@
 //! What outsiders may ask for: by API, CLI or page. Each command names who asks; `patrol` carries it out on its own thread.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::units::Timestamp;
@@ -77,6 +79,17 @@ pub enum Action {
     /// Takes a span of time of these links out of the availability objective, also after the fact; `second` is another
     /// person who agrees. What was measured stays.
     Exclude { links: Vec<String>, from: Timestamp, to: Timestamp, reason: Reason, second: String, note: String },
+    /// Signs the record of a round that was made. `due`: which turn, by when it is due; the oldest that is open when absent.
+    RoundDone {
+        round: String,
+        #[serde(default)]
+        due: Option<Timestamp>,
+        #[serde(default)]
+        notes: String,
+        /// What the form asks for.
+        #[serde(default)]
+        fields: BTreeMap<String, String>,
+    },
     /// Reads configuration, inventory, profiles and contract again: all or nothing.
     Reload,
 }
@@ -219,6 +232,19 @@ pub enum Refusal {
     NotExcluded {
         link: String,
         why: String,
+    },
+    NoSuchRound {
+        known: Vec<String>,
+    },
+    /// No turn of the round can be made now, or not the one that was named.
+    RoundNotOpen,
+    /// Its record is signed already.
+    AlreadyDone {
+        by: String,
+    },
+    /// The form has no field of this name.
+    NoSuchField {
+        known: Vec<String>,
     },
     /// The reload was refused; findings as printed by `check`.
     Findings {

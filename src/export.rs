@@ -16,6 +16,7 @@ use self::{
     text::{Value, escape, family, sample},
 };
 use crate::{
+    duty,
     incident::IncidentPhase,
     inventory::{Inventory, Link},
     judge::rule::PhaseName,
@@ -104,6 +105,7 @@ impl Iterator for Scrape {
             Ordering::Equal => {
                 write_incidents(snapshot, &mut out);
                 write_rules(snapshot, &mut out);
+                write_rounds(snapshot, &mut out);
                 write_coverage(snapshot, &mut out);
                 write_ourselves(snapshot, &mut out);
             }
@@ -155,6 +157,14 @@ fn write_rules(snapshot: &Snapshot, out: &mut String) {
         sample(out, &RULE_FIRING, "", "rule", &pieces, Value::Whole(1));
     }
     alone(out, &RULE_EVALUATIONS, Value::Whole(snapshot.engine.rule_evaluations));
+}
+
+fn write_rounds(snapshot: &Snapshot, out: &mut String) {
+    let open = [duty::Status::Planned, duty::Status::Due, duty::Status::Late];
+    let count = |status: duty::Status| (status.as_str(), Value::Whole(snapshot.register.count(status) as u64));
+    labelled(out, &ROUNDS, "status", open.map(count));
+    let ended = snapshot.register.ended().map(|(outcome, count)| (outcome, Value::Whole(count)));
+    labelled(out, &ROUNDS_ENDED, "outcome", ended);
 }
 
 fn write_coverage(snapshot: &Snapshot, out: &mut String) {

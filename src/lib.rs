@@ -19,6 +19,7 @@ pub mod config;
 pub mod contract;
 pub mod demo;
 pub mod diagnostic;
+pub mod duty;
 pub mod export;
 pub mod incident;
 pub mod inventory;

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::{
     contract::Contract,
+    duty::{Register, Rounds},
     incident::{Incident, IncidentPhase},
     inventory::{Inventory, Role},
     judge::{LinkState, rule::Alarm},
@@ -53,6 +54,9 @@ pub struct Snapshot {
     pub incidents: Arc<[Arc<Incident>]>,
     /// Of operators' rules: firing, then pending, then those that ended.
     pub alarms: Arc<[Arc<Alarm>]>,
+    pub rounds: Arc<Rounds>,
+    /// What became of the rounds. Empty: `--exporter-only`.
+    pub register: Arc<Register>,
     pub coverage: Coverage,
     pub engine: EngineView,
     /// `None`: `--exporter-only`.

@@ -13,7 +13,7 @@ use std::{
 const OPEN_TO_ALL: [&str; 4] = ["clock", "diagnostic", "text", "units"];
 
 /// What each module may name besides those: nothing points back along the pipeline. `*`: all of them.
-const MAY_NAME: [(&str, &str); 25] = [
+const MAY_NAME: [(&str, &str); 26] = [
     ("units", ""),
     ("clock", ""),
     ("diagnostic", ""),
@@ -30,23 +30,24 @@ const MAY_NAME: [(&str, &str); 25] = [
     ("command", "inventory contract"),
     ("incident", "command judge contract inventory"),
     ("ledger", "incident judge contract inventory"),
+    ("duty", "ledger command contract inventory"),
     ("journal", "incident command judge contract inventory"),
     ("notify", "ledger incident judge contract inventory"),
-    ("snapshot", "notify ledger incident judge window contract inventory"),
-    ("export", "snapshot ledger incident judge window contract inventory"),
-    ("store", "journal notify ledger incident window sample command inventory"),
-    ("api", "export snapshot notify ledger incident judge window contract inventory command config"),
+    ("snapshot", "notify ledger incident judge window contract inventory duty"),
+    ("export", "snapshot ledger incident judge window contract inventory duty"),
+    ("store", "journal notify ledger incident window sample command inventory duty"),
+    ("api", "export snapshot notify ledger incident judge window contract inventory command config duty"),
     (
         "patrol",
-        "config inventory contract profile schedule sample probe window judge command incident ledger journal notify \
-         snapshot export store api",
+        "config inventory contract profile schedule sample probe window judge command incident ledger duty journal \
+         notify snapshot export store api",
     ),
     ("demo", "*"),
     ("cli", "*"),
 ];
 
 /// Stages that are plain functions of their arguments: no clock, socket, disk, process or randomness.
-const PURE: [&str; 15] = [
+const PURE: [&str; 16] = [
     "units",
     "diagnostic",
     "text",
@@ -60,6 +61,7 @@ const PURE: [&str; 15] = [
     "command",
     "incident",
     "ledger",
+    "duty",
     "journal",
     "snapshot",
 ];

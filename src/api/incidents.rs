@@ -81,6 +81,16 @@ pub(super) async fn act(
     if !ACTIONS.contains(&action.as_str()) {
         return Err(Problem::NotFound);
     }
+    let (actor, way, mut body) = signed(body)?;
+    body.extend([("action".to_owned(), action.into()), ("incident".to_owned(), incident.into())]);
+    let action = serde_json::from_value(body.into()).map_err(|error| Problem::BadBody(error.to_string()))?;
+    carry_out(&api, actor, way, &headers, action).await
+}
+
+/// Who says it, by which way, and what else the body holds.
+pub(super) fn signed(
+    body: Result<Json<Map<String, Value>>, JsonRejection>,
+) -> Result<(String, String, Map<String, Value>), Problem> {
     let Json(mut body) = body.map_err(|rejection| Problem::BadBody(rejection.body_text()))?;
     for (key, value) in &mut body {
         readable(key, value)?;
@@ -95,15 +105,13 @@ pub(super) async fn act(
         return Err(Problem::Refused(Refusal::NoActor));
     }
     let way = text("way")?.unwrap_or_else(|| "api".to_owned());
-    body.extend([("action".to_owned(), action.into()), ("incident".to_owned(), incident.into())]);
-    let action = serde_json::from_value(body.into()).map_err(|error| Problem::BadBody(error.to_string()))?;
-    carry_out(&api, actor, way, &headers, action).await
+    Ok((actor, way, body))
 }
 
 /// Times are written as everywhere else in this API, and texts have a bound.
 fn readable(key: &str, value: &mut Value) -> Result<(), Problem> {
     let Value::String(text) = &*value else { return Ok(()) };
-    if matches!(key, "at" | "eta") {
+    if matches!(key, "at" | "due" | "eta") {
         let time = chrono::DateTime::parse_from_rfc3339(text);
         let time = time.map_err(|_| Problem::BadBody(format!("{key} is a time such as 2026-11-20T03:00:00+08:00")))?;
         *value = time.timestamp_millis().into();

@@ -13,6 +13,7 @@ mod own;
 mod page;
 mod paging;
 mod problem;
+mod rounds;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -138,6 +139,8 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Api>>)> {
         ("get", "/api/v1/links/{id}", get(links::show)),
         ("get", "/api/v1/alarms", get(alarms::list)),
         ("post", "/api/v1/ledger/exclude", post(ledger::exclude)),
+        ("get", "/api/v1/rounds", get(rounds::list)),
+        ("post", "/api/v1/rounds/{id}/done", post(rounds::sign)),
         ("get", "/api/v1/incidents", get(incidents::list)),
         ("get", "/api/v1/incidents/{id}", get(incidents::show)),
         ("post", "/api/v1/incidents/{id}/{action}", post(incidents::act)),

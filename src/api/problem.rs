@@ -30,7 +30,9 @@ pub(super) enum Problem {
 impl Problem {
     fn status(&self) -> StatusCode {
         match self {
-            Self::NotFound | Self::NoSuchLink | Self::Refused(Refusal::NoSuchIncident) => StatusCode::NOT_FOUND,
+            Self::NotFound
+            | Self::NoSuchLink
+            | Self::Refused(Refusal::NoSuchIncident | Refusal::NoSuchRound { .. }) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadQuery(_) | Self::BadBody(_) | Self::Refused(Refusal::NoActor) => StatusCode::BAD_REQUEST,
             Self::CursorGone => StatusCode::GONE,
@@ -45,6 +47,7 @@ impl Problem {
                 | Refusal::NoSuchCondition { .. }
                 | Refusal::NoSuchLink { .. }
                 | Refusal::NotExcluded { .. }
+                | Refusal::NoSuchField { .. }
                 | Refusal::NeedsTwo,
             ) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Refused(_) => StatusCode::CONFLICT,
@@ -94,6 +97,10 @@ impl Problem {
                 Refusal::NothingToResolve => {
                     ("nothing_to_resolve", "Only a possible whole-network outage that nobody has resolved can be")
                 }
+                Refusal::NoSuchRound { .. } => ("no_such_round", "No round of the contract has this id"),
+                Refusal::RoundNotOpen => ("round_not_open", "No such turn of the round can be made now"),
+                Refusal::AlreadyDone { .. } => ("already_done", "The record of this round is signed already"),
+                Refusal::NoSuchField { .. } => ("no_such_field", "The form of the round has no such field"),
                 Refusal::NoActor => ("no_actor", "A command needs an actor of 1 to 64 characters"),
                 Refusal::Findings { .. } => ("findings", "The files have errors; the old ones stay in force"),
                 Refusal::NotKept => ("not_kept", "This process keeps no incidents (--exporter-only)"),
@@ -104,13 +111,21 @@ impl Problem {
     fn detail(&self) -> Option<String> {
         match self {
             Self::BadQuery(detail) | Self::BadBody(detail) => Some(detail.clone()),
-            Self::Refused(Refusal::AlreadyAcknowledged { by }) => Some(format!("by {by}")),
-            Self::Refused(Refusal::NoSuchParty { known } | Refusal::NoSuchCondition { known }) if known.is_empty() => {
-                Some("it has none".to_owned())
+            Self::Refused(Refusal::AlreadyAcknowledged { by } | Refusal::AlreadyDone { by }) => {
+                Some(format!("by {by}"))
             }
-            Self::Refused(Refusal::NoSuchParty { known } | Refusal::NoSuchCondition { known }) => {
-                Some(format!("known are {}", known.join(", ")))
-            }
+            Self::Refused(
+                Refusal::NoSuchParty { known }
+                | Refusal::NoSuchCondition { known }
+                | Refusal::NoSuchRound { known }
+                | Refusal::NoSuchField { known },
+            ) if known.is_empty() => Some("it has none".to_owned()),
+            Self::Refused(
+                Refusal::NoSuchParty { known }
+                | Refusal::NoSuchCondition { known }
+                | Refusal::NoSuchRound { known }
+                | Refusal::NoSuchField { known },
+            ) => Some(format!("known are {}", known.join(", "))),
             Self::Refused(Refusal::Unconfirmed { missing }) => Some(format!("missing are {}", missing.join(", "))),
             Self::Refused(Refusal::NoSuchLink { link }) => Some(link.clone()),
             Self::Refused(Refusal::NotExcluded { link, why }) => Some(format!("{link}: {why}")),

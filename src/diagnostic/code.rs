@@ -94,4 +94,8 @@ codes! {
     DUPLICATE_RULE = 1907;
     BAD_RULE_NAME = 1908;
     BAD_SERIES = 1909;
+    // ---- 20: rounds and other duties
+    ROUND_WITHOUT_PERIOD = 2001;
+    ROUND_DATES = 2002;
+    ROUND_FORM = 2003;
 }

@@ -61,6 +61,9 @@ families! {
     // ---- rules
     RULE_FIRING = Gauge "linkpatrol_rule_firing" "1 while the alarm of an operator's rule fires on the link; no sample otherwise.";
     RULE_EVALUATIONS = Counter "linkpatrol_rule_evaluations_total" "How often the conditions of a rule were asked for a link: only when what it is about had changed.";
+    // ---- rounds
+    ROUNDS = Gauge "linkpatrol_rounds" "Turns of rounds that are planned, due or late (due, not made, and still to be made).";
+    ROUNDS_ENDED = Counter "linkpatrol_rounds_ended_total" "Turns of rounds that came to an end: done in time, late (done late) or missed. Counted since the state folder was begun.";
     // ---- coverage
     COVERAGE = Gauge "linkpatrol_coverage_links" "Links by how they are measured. Sums to all links.";
     VANTAGE_UP = Gauge "linkpatrol_vantage_up" "1 while this vantage sees its witnesses, 0 when it is isolated.";

@@ -41,6 +41,8 @@ pub(crate) fn snapshot(links: usize) -> Snapshot {
         inventory,
         incidents: incidents.into(),
         alarms: alarms.into(),
+        rounds: Arc::default(),
+        register: Arc::default(),
         coverage: Coverage { measured: links as u32, ..Coverage::default() },
         engine: EngineView {
             mode: "raw".into(),

@@ -90,7 +90,7 @@ impl Incidents {
             Action::Annul { incident, second, reason } => self.annul(incident, second, acted(reason), now)?,
             Action::Resolve { incident, verdict, note } => self.resolve(incident, *verdict, acted(note), now, world)?,
             // Not about incidents: the shell's own work.
-            Action::Exclude { .. } | Action::Reload => return Err(Refusal::NoSuchIncident),
+            Action::Exclude { .. } | Action::RoundDone { .. } | Action::Reload => return Err(Refusal::NoSuchIncident),
         }
         Ok(())
     }

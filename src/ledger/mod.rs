@@ -103,3 +103,14 @@ pub struct Accounted {
     /// Milliseconds of the whole period (the civil month), past and to come.
     pub period: u64,
 }
+
+impl std::ops::AddAssign for Accounted {
+    fn add_assign(&mut self, other: Self) {
+        self.up += other.up;
+        self.degraded += other.degraded;
+        self.down += other.down;
+        self.unknown += other.unknown;
+        self.excluded += other.excluded;
+        self.period += other.period;
+    }
+}

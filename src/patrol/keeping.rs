@@ -9,6 +9,7 @@ use std::{
 
 use super::{load::Loaded, recorder::Recorder};
 use crate::{
+    duty::Register,
     incident::{EffectKind, Incident, IncidentKind, IncidentPhase, Incidents, OwnFault},
     notify::{
         self, Channel, Notice, NoticeKind,
@@ -35,6 +36,8 @@ pub(super) struct Keeping {
     /// Own faults told of and not mended yet.
     pub broken: Vec<OwnFault>,
     pub recorder: Recorder,
+    /// What became of the rounds.
+    pub register: Arc<Register>,
 }
 
 impl Keeping {
@@ -61,7 +64,10 @@ impl Keeping {
         };
         batch.deliveries = orphans.into_iter().map(gone).collect();
         let (waiting, broken) = (waiting.into(), vec![]);
-        Self { incidents, store, outbox, channels, batch, waiting, overflow: 0, broken, recorder }
+        let mut register = recovered.duty;
+        register.adopt(&loaded.rounds);
+        let register = Arc::new(register);
+        Self { incidents, store, outbox, channels, batch, waiting, overflow: 0, broken, recorder, register }
     }
 
     /// An isolation is open.

@@ -17,6 +17,7 @@ use crate::{
     config::{Config, Limits},
     contract::{Contract, Terms},
     diagnostic::{Code, Diagnostic, Findings, Place, Source},
+    duty::Rounds,
     inventory::{Inventory, LinkId, PointIndex, Role, Status, Target},
     judge::rule::{self, Rules},
     profile::{self, Measure, Profiles},
@@ -31,6 +32,7 @@ pub struct Loaded {
     pub inventory: Arc<Inventory>,
     pub contract: Arc<Contract>,
     pub rules: Arc<Rules>,
+    pub rounds: Arc<Rounds>,
     pub profiles: Arc<Profiles>,
     /// By dense point number; the same for witnesses and whatever no file speaks of.
     pub measures: Vec<Arc<Measure>>,
@@ -57,6 +59,9 @@ pub fn contract_only(file: Option<&Path>) -> Option<(Arc<Config>, Option<Terms>,
         return None;
     }
     let terms = Terms::load(folder, &mut findings);
+    if let Some(terms) = &terms {
+        Rounds::load(folder, terms, None, &mut findings);
+    }
     Some((Arc::new(config), terms, findings.into_sorted()))
 }
 
@@ -73,7 +78,9 @@ pub fn load(config: Config, mut findings: Findings) -> (Option<Loaded>, Vec<Diag
         inventory.reconcile(&mut findings);
         over_limits(inventory, &measures, config.limits, &config, &mut findings);
     }
+    let mut rounds = Rounds::default();
     if let (Some(inventory), Some(contract)) = (&inventory, &contract) {
+        rounds = Rounds::load(&inventory.folder, &contract.terms, Some(inventory), &mut findings);
         not_measurable(inventory, contract, &mut findings);
         contract.check_carriers(inventory, &mut findings);
         contract.check_absences(inventory, &mut findings);
@@ -84,6 +91,7 @@ pub fn load(config: Config, mut findings: Findings) -> (Option<Loaded>, Vec<Diag
             inventory: Arc::new(inventory),
             contract: Arc::new(contract),
             rules: Arc::new(rules),
+            rounds: Arc::new(rounds),
             profiles: Arc::new(profiles),
             measures,
             machine: Arc::new(machine),

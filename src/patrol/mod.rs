@@ -12,6 +12,7 @@
 mod absences;
 mod alarms;
 mod civil;
+mod duty;
 mod exclude;
 pub mod field;
 mod keeping;

@@ -40,6 +40,8 @@ impl Loop {
             links,
             incidents: self.incidents(),
             alarms: self.alarms.shown(),
+            rounds: Arc::clone(&self.field.loaded.rounds),
+            register: self.keeping.as_ref().map(|keeping| Arc::clone(&keeping.register)).unwrap_or_default(),
             engine: self.engine_view(),
             journal: self.keeping.as_ref().map(Keeping::journal_view),
             reload: self.reload,

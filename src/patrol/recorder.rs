@@ -105,21 +105,24 @@ impl Keeping {
 
     /// Both with opaque ids for people, whose names are kept beside the chain.
     pub fn opaque(&mut self, command: &Command, reply: &Reply) -> (Command, Reply) {
-        let people = &mut self.batch.people;
-        let recorder = &self.recorder;
-        let mut opaque = |name: &str| {
+        // Cannot fail: a command and a reply are plain data, and only names in them change.
+        let mut written = serde_json::json!({ "command": command, "reply": reply });
+        self.hide_people(&mut written);
+        let command = serde_json::from_value(written["command"].take()).unwrap_or_else(|_| command.clone());
+        let reply = serde_json::from_value(written["reply"].take()).unwrap_or_else(|_| reply.clone());
+        (command, reply)
+    }
+
+    /// Puts opaque ids in the place of names, and remembers beside the chain whose they are.
+    pub fn hide_people(&mut self, written: &mut Value) {
+        let (people, recorder) = (&mut self.batch.people, &self.recorder);
+        anonymous(written, &mut |name| {
             let (id, name) = (recorder.id(name), name.trim());
             if id != name {
                 people.push(Person { id: id.clone(), name: name.to_owned() });
             }
             id
-        };
-        // Cannot fail: a command and a reply are plain data, and only names in them change.
-        let mut written = serde_json::json!({ "command": command, "reply": reply });
-        anonymous(&mut written, &mut opaque);
-        let command = serde_json::from_value(written["command"].take()).unwrap_or_else(|_| command.clone());
-        let reply = serde_json::from_value(written["reply"].take()).unwrap_or_else(|_| reply.clone());
-        (command, reply)
+        });
     }
 
     fn outcome(&self, effects: &[Effect]) -> Outcome {

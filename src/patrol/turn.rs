@@ -64,7 +64,7 @@ const ACCOUNTS_EVERY_SECONDS: usize = 60;
 const STALLED: Duration = Duration::from_secs(5);
 
 /// JSON text of what is stored whole. Our own types always have one: no maps with keys that are not text.
-fn text(stored: &impl Serialize) -> String {
+pub(super) fn text(stored: &impl Serialize) -> String {
     serde_json::to_string(stored).unwrap_or_default()
 }
 
@@ -293,6 +293,9 @@ impl Loop {
             let answer = self.exclude(&command, now);
             return self.answer(reply, answer, feed, now);
         }
+        if let Some(answer) = self.obey_duty(&command, now) {
+            return self.answer(reply, answer, feed, now);
+        }
         let answer = match &mut self.keeping {
             None => Reply::Refused(Refusal::NotKept),
             Some(keeping) => {
@@ -375,6 +378,7 @@ impl Loop {
         self.field.replan(Arc::clone(&loaded), plan, now);
         self.counted = Counted::from(&self.field, now);
         self.adopt_rules(&before, now);
+        self.adopt_rounds(now);
         self.keep(|keeping| keeping.record_reload(&loaded, now));
         self.judge(now);
         self.tell(Input::Reloaded, now);
@@ -405,6 +409,7 @@ impl Loop {
             self.store_account(number);
         }
         self.look_for_alarms(now);
+        self.look_at_rounds(now);
         self.look_at_ourselves(now);
         self.keep(|keeping| keeping.batch.heartbeat = Some(now.utc));
         self.publish(feed, now);

@@ -26,6 +26,8 @@ pub struct Batch {
     /// What entries refer to, with them or before them.
     pub contents: Vec<Content>,
     pub people: Vec<Person>,
+    /// The register of rounds as it stands now, whole, as JSON text.
+    pub duty: Option<String>,
     /// Sign where the chain stands after the entries: for this civil day.
     pub anchor: Option<(String, Timestamp)>,
     /// Time of this turn: "we were alive then".
@@ -43,6 +45,7 @@ impl Batch {
             && self.entries.is_empty()
             && self.contents.is_empty()
             && self.people.is_empty()
+            && self.duty.is_none()
             && self.anchor.is_none()
             && self.heartbeat.is_none()
     }

@@ -19,16 +19,19 @@ pub fn forget(folder: &Path, name: &str) -> Result<u64, StoreError> {
     let mut records = 0;
     let written = file.write(|file| {
         records += file.execute("DELETE FROM person WHERE name = ?1", [name])?;
-        for table in [("incident", "id"), ("outbox", "key")] {
-            let (table, key) = table;
-            let mut select = file.prepare(&format!("SELECT {key}, json FROM {table} WHERE instr(json, ?1) > 0"))?;
+        for (table, key, column) in [("incident", "id", "json"), ("outbox", "key", "json"), ("meta", "key", "value")] {
+            let mut select =
+                file.prepare(&format!("SELECT {key}, {column} FROM {table} WHERE instr({column}, ?1) > 0"))?;
             let rows = select.query_map([name], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
             let found = rows.collect::<rusqlite::Result<Vec<_>>>()?;
             for (row, json) in found {
                 // What this version cannot read, it does not touch.
                 let Ok(mut record) = serde_json::from_str::<Value>(&json) else { continue };
+                if !record.is_object() {
+                    continue;
+                }
                 anonymous(&mut record, &mut |found| if found == name { names.of(name) } else { found.to_owned() });
-                let update = format!("UPDATE {table} SET json = ?2 WHERE {key} = ?1");
+                let update = format!("UPDATE {table} SET {column} = ?2 WHERE {key} = ?1");
                 records += file.execute(&update, params![row, record.to_string()])?;
             }
         }

@@ -6,6 +6,7 @@ use rusqlite::{Connection, Transaction, params};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::{
+    duty::Register,
     incident::Incident,
     inventory::{LinkId, Role},
     journal::SigningKey,
@@ -52,6 +53,9 @@ const LOG_KEPT: Duration = Duration::from_hours(184 * 24);
 /// Rows that one pruning may delete from a table, so that it never holds up commits for long.
 const PRUNE_MOST: u32 = 10_000;
 
+/// Key in `meta`: the register of rounds as JSON.
+const DUTY: &str = "duty";
+
 pub(super) fn open(folder: &Path) -> Result<Database, StoreError> {
     Database::open(folder, &FORMAT)
 }
@@ -83,6 +87,12 @@ pub(super) fn write(transaction: &Transaction, rows: &JournalRows) -> rusqlite::
     )?;
     for (key, notice) in &rows.notices {
         statement.execute(params![key, notice.channel, notice.created.0, json(notice)?])?;
+    }
+    if let Some(register) = &rows.duty {
+        transaction.execute(
+            "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            params![DUTY, register],
+        )?;
     }
     write_deliveries(transaction, rows)?;
     chain::append(transaction, rows)
@@ -140,6 +150,11 @@ pub(super) fn incidents(connection: &Connection, closed_since: Timestamp) -> rus
         params![closed_since.0],
         "incident",
     )
+}
+
+/// The register of rounds; an empty one before the first was planned.
+pub(super) fn duty(connection: &Connection) -> rusqlite::Result<Readable<Register>> {
+    decoded(connection, "SELECT key, value FROM meta WHERE key = ?1", params![DUTY], "meta")
 }
 
 /// Notices that wait, oldest first.

@@ -47,6 +47,8 @@ pub(super) struct JournalRows {
     pub(super) contents: BTreeMap<Digest, Vec<u8>>,
     /// Name by opaque id.
     pub(super) people: BTreeMap<String, String>,
+    /// JSON of the register of rounds.
+    pub(super) duty: Option<String>,
     pub(super) anchor: Option<(String, Timestamp)>,
 }
 
@@ -60,8 +62,19 @@ impl Pending {
     /// Adds the facts of one turn under the next ticket.
     pub(super) fn add(&mut self, batch: Batch, boot_id: &str) -> Ticket {
         let ticket = Ticket(self.ticket.0 + 1);
-        let Batch { incidents, points, accounts, notices, deliveries, entries, contents, people, anchor, heartbeat } =
-            batch;
+        let Batch {
+            incidents,
+            points,
+            accounts,
+            notices,
+            deliveries,
+            entries,
+            contents,
+            people,
+            duty,
+            anchor,
+            heartbeat,
+        } = batch;
         let beat = |utc| Heartbeat { utc, boottime: clock::boottime_millis(), boot_id: boot_id.to_owned() };
         let handed = self.handed + i64::try_from(entries.len()).unwrap_or(0);
         self.absorb(Pending {
@@ -76,6 +89,7 @@ impl Pending {
                 entries: (self.handed + 1..).zip(entries).collect(),
                 contents: contents.into_iter().map(|content| (content.hash, content.bytes)).collect(),
                 people: people.into_iter().map(|person| (person.id, person.name)).collect(),
+                duty,
                 anchor,
             },
             series: SeriesRows {
@@ -101,6 +115,7 @@ impl Pending {
         self.lost += insert(&mut self.journal.deliveries, journal.deliveries, MOST_NOTICES);
         self.lost += insert(&mut self.journal.contents, journal.contents, MOST_CONTENTS);
         self.lost += insert(&mut self.journal.people, journal.people, MOST_STATES);
+        self.journal.duty = journal.duty.or(self.journal.duty.take());
         self.journal.anchor = journal.anchor.or(self.journal.anchor.take());
         self.journal.entries.extend(journal.entries);
         self.journal.entry_bytes += journal.entry_bytes;
@@ -118,7 +133,7 @@ impl JournalRows {
     pub(super) fn rows(&self) -> usize {
         let states = self.incidents.len() + self.points.len() + self.notices.len() + self.deliveries.len();
         let chained = self.entries.len() + self.contents.len() + self.people.len();
-        states + chained + usize::from(self.anchor.is_some())
+        states + chained + usize::from(self.duty.is_some()) + usize::from(self.anchor.is_some())
     }
 
     /// Keeps what fits; returns how many entries did not.

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     clock,
+    duty::Register,
     incident::Incident,
     journal::Pseudonyms,
     notify::Notice,
@@ -25,6 +26,8 @@ pub struct Recovered {
     pub accounts: Vec<StoredAccount>,
     /// Notices that wait, oldest first.
     pub outbox: Vec<Notice>,
+    /// What became of the rounds so far.
+    pub duty: Register,
     /// How names of people become opaque ids; `None` only where nothing was opened.
     pub pseudonyms: Option<Pseudonyms>,
     /// The last sign of life; `None` on the first run.
@@ -46,6 +49,7 @@ pub(super) fn recover(
     recovered.incidents = keep(journal.read(|file| journal::incidents(file, options.closed_since))?, unreadable);
     recovered.points = keep(journal.read(journal::points)?, unreadable);
     recovered.outbox = keep(journal.read(journal::outbox)?, unreadable);
+    recovered.duty = keep(journal.read(journal::duty)?, unreadable).pop().unwrap_or_default();
     recovered.accounts = keep(series.read(|file| series::accounts(file, series::MONTHS))?, unreadable);
     recovered.heartbeat = series.read(series::heartbeat)?;
     recovered.away = recovered.heartbeat.as_ref().filter(|beat| beat.boot_id == boot_id).map(|beat| {

@@ -40,6 +40,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             write!(out, "compare both with the contract; {smaller} comes before {larger}")
         }
         Contract(text) => text.write(super::Language::En, out),
+        Duty(text) => text.write(super::Language::En, out),
         // ---- demo
         Simulated => write!(out, "【模拟】"),
         DemoNoSuchPlace { scope, id } => write!(out, "the inventory has no {scope} `{id}`"),

@@ -5,6 +5,7 @@
 
 mod argument;
 mod contract;
+mod duty;
 mod en;
 mod journal;
 mod ledger;
@@ -20,6 +21,7 @@ use std::{
 pub use self::{
     argument::{AddressFault, Clocks, Expected, HostFault},
     contract::ContractText,
+    duty::DutyText,
     journal::JournalMessage,
     ledger::{LedgerMessage, LedgerRow},
     rule::RuleMessage,
@@ -237,6 +239,9 @@ pub enum Message {
     Write(Expected),
     MoreFindings(u32),
     MoreFindingsHelp,
+    // ---- duty
+    /// In a file of its own.
+    Duty(DutyText),
     // ---- explain
     NoSuchLink {
         link: String,

@@ -41,6 +41,7 @@ pub const WINDOWS: [(&str, Duration); 4] = [
 /// Places in [`WINDOWS`] and in [`PointWindow::summaries`].
 pub const ONE_MINUTE: usize = 1;
 pub const FIVE_MINUTES: usize = 2;
+pub const HOUR: usize = 3;
 
 /// Upper edges of the RTT histogram: metro dark fibre (0.05-2 ms) to the time-out, with one edge at the 50 ms objective.
 pub const RTT_EDGES_NANOS: [u64; 11] = [

@@ -13,4 +13,5 @@ mod s31_incidents;
 mod s32_journal;
 mod s33_rules;
 mod s34_ledger;
+mod s36_duty;
 mod site;

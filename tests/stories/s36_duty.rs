@@ -1,0 +1,115 @@
+//! Rounds on a running daemon: planned by the calendar, signed by hand with what was measured beside it, missed by nobody
+//! unnoticed, and the same after a kill -9.
+
+#![expect(clippy::unwrap_used, reason = "a story may stop at what should not happen")]
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::{
+    harness::{linkpatrol, wait_for, words},
+    site::{Site, name},
+};
+
+/// `short` falls into parts of 37.5 s, so that the story sees one go by.
+const ROUNDS: &str = r#"forms:
+  record:
+    - {id: result, name: {zh: 结果, en: result}}
+    - {id: hardware, name: {zh: 设备硬件, en: hardware}}
+rounds:
+  - {id: links, name: {zh: 链路巡检, en: link patrol}, every: daily, links: {}, form: record, clause: 001 L139}
+  - {id: short, name: 短周期检查, every: half_hourly, times: 48, within: 1s, late_for: 1s}
+"#;
+
+#[test]
+fn a_round_is_signed_with_what_was_measured_and_one_that_nobody_made_is_missed() {
+    let Some(mut site) = Site::make(3) else { return };
+    site.write("site/rounds.yaml", ROUNDS);
+    site.start(&[]);
+    site.all_up(3);
+    site.cut(2);
+    site.wait("the cut is seen", |site| (site.state(2) == "down").then_some(()));
+
+    // Windows are summed up every ten seconds.
+    let hour = "linkpatrol_link_loss_ratio{link=\"LL-0001\",window=\"1h\"}";
+    site.wait("the first slice of the windows is over", |site| site.metric(hour));
+
+    let due = turns(&site, "links", "due");
+    assert_eq!(due.len(), 1, "{due:?}");
+    assert_eq!(site.metric("linkpatrol_rounds{status=\"due\"}"), Some(1.0));
+
+    // Nobody signs without a name, for a round that is not there, or in a field that the form has not.
+    let refused = [
+        ("links", json!({"actor": " "}), 400, "no_actor"),
+        ("lines", json!({"actor": "示例甲"}), 404, "no_such_round"),
+        ("links", json!({"actor": "示例甲", "fields": {"disk": "x"}}), 422, "no_such_field"),
+        ("links", json!({"actor": "示例甲", "due": "2020-01-01T00:00:00+08:00"}), 409, "round_not_open"),
+    ];
+    for (round, body, status, code) in refused {
+        let answer = site.post(&format!("/api/v1/rounds/{round}/done"), &body);
+        assert_eq!((answer.status, answer.json()["code"].as_str().unwrap()), (status, code), "{}", answer.body);
+    }
+
+    let output =
+        round(&site, &["done", "links", "--actor", "示例甲", "--field", "result=二号链路中断", "--notes", "已报障"]);
+    assert!(output.starts_with("recorded "), "{output}");
+    let done = turns(&site, "links", "done").remove(0)["done"].clone();
+    assert_eq!(done["actor"], "示例甲");
+    assert_eq!((&done["late"], &done["way"], &done["notes"]), (&json!(false), &json!("cli"), &json!("已报障")));
+    assert_eq!((&done["fields"], &done["blank"]), (&json!({"result": "二号链路中断"}), &json!(["hardware"])));
+    let measured = &done["measured"];
+    assert_eq!((&measured["links"], &measured["states"]), (&json!(3), &json!({"down": 1, "up": 2})));
+    assert_eq!(measured["not_up"], json!([name(2)]));
+    assert!(measured["probes"]["answered"].as_u64().unwrap() > 0 && measured["month"]["down"].as_u64().unwrap() > 0);
+    assert!(measured["slowest"][1].as_u64().unwrap() > 0, "{measured}");
+
+    let again = site.post("/api/v1/rounds/links/done", &json!({"actor": "示例乙", "due": due[0]["due"]}));
+    assert_eq!((again.status, again.json()["detail"].as_str()), (409, Some("by 示例甲")), "{}", again.body);
+    let listed = round(&site, &["list", "--round", "links", "--status", "done"]);
+    assert!(
+        listed.contains("done") && listed.contains("signed by 示例甲") && listed.contains("by hand: hardware"),
+        "{listed}"
+    );
+
+    wait_for("the short round is missed", Duration::from_secs(90), || {
+        (site.metric("linkpatrol_rounds_ended_total{outcome=\"missed\"}")? >= 1.0).then_some(())
+    });
+    assert_eq!(site.metric("linkpatrol_rounds_ended_total{outcome=\"done\"}"), Some(1.0));
+
+    site.daemon().signal(libc::SIGKILL);
+    site.daemon().wait(Duration::from_secs(10));
+    site.start(&[]);
+    let kept = turns(&site, "links", "done");
+    assert_eq!(kept[0]["done"], done, "a signature outlives the process");
+    assert!(site.metric("linkpatrol_rounds_ended_total{outcome=\"missed\"}") >= Some(1.0));
+    site.daemon().signal(libc::SIGTERM);
+    site.daemon().wait(Duration::from_secs(20));
+
+    let entries = journal(&site, "export");
+    let told = |word: &str| entries.lines().filter(|line| line.contains("short") && line.contains(word)).count();
+    assert!(["planned", "due", "late", "missed"].iter().all(|word| told(word) > 0), "{entries}");
+    assert!(entries.contains("round_signed") && !entries.contains("示例甲"), "no name stands in the chain: {entries}");
+    journal(&site, "verify");
+    journal(&site, "replay");
+}
+
+fn turns(site: &Site, round: &str, status: &str) -> Vec<Value> {
+    let page = site.get(&format!("/api/v1/rounds?round={round}&status={status}")).json();
+    page["turns"].as_array().cloned().unwrap_or_default()
+}
+
+/// `linkpatrol round` beside the daemon.
+fn round(site: &Site, arguments: &[&str]) -> String {
+    let program = linkpatrol();
+    let mut command = site.namespace.command(&[&program.get_program().to_string_lossy()]);
+    let output = command.args(["--lang", "en", "round"]).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", words(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn journal(site: &Site, action: &str) -> String {
+    let output = linkpatrol().args(["journal", action, "--data-dir"]).arg(site.path("state")).output().unwrap();
+    assert!(output.status.success(), "{}", words(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
