@@ -68,6 +68,7 @@ fn snapshot(loaded: &Loaded) -> Snapshot {
         links: views.chunks(CHUNK).map(Arc::from).collect(),
         inventory,
         contract: loaded.contract.clone(),
+        windows: Arc::default(),
         alarms: Arc::from([]),
         rounds: Arc::default(),
         register: Arc::default(),

@@ -14,6 +14,7 @@ mod once;
 mod round;
 mod rule;
 mod serve;
+mod window;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -77,6 +78,7 @@ pub enum Command {
     Rule(rule::RuleCommand),
     Journal(journal::Journal),
     Ledger(ledger::Ledger),
+    Window(window::Window),
     /// Prints the completion script of a shell.
     Completions {
         shell: clap_complete::Shell,
@@ -97,6 +99,7 @@ pub fn run() -> ExitCode {
         Command::Rule(rule) => rule.run(&global),
         Command::Journal(journal) => journal.run(&global),
         Command::Ledger(ledger) => ledger.run(&global),
+        Command::Window(window) => window.run(&global),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "linkpatrol", &mut std::io::stdout());
             ExitCode::SUCCESS

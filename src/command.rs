@@ -1,9 +1,12 @@
 //! What outsiders may ask for: by API, CLI or page. Each command names who asks; `patrol` carries it out on its own thread.
 
+mod window;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::window::{Every, Overlap, Planned, Standing};
 use crate::units::Timestamp;
 
 /// Something a person asked for.
@@ -89,6 +92,20 @@ pub enum Action {
         /// What the form asks for.
         #[serde(default)]
         fields: BTreeMap<String, String>,
+    },
+    /// Announces planned work.
+    Window(Planned),
+    /// Agrees to planned work: another person than who asked for it.
+    ApproveWindow {
+        window: String,
+        #[serde(default)]
+        note: String,
+    },
+    /// Takes planned work back or, once it has begun, ends it.
+    CancelWindow {
+        window: String,
+        #[serde(default)]
+        note: String,
     },
     /// Reads configuration, inventory, profiles and contract again: all or nothing.
     Reload,
@@ -187,7 +204,17 @@ pub enum Resolution {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum Reply {
-    Done { at: Timestamp },
+    Done {
+        at: Timestamp,
+    },
+    /// The planned work is written down; whether it counts as such, and what it leaves without a reserve.
+    Planned {
+        at: Timestamp,
+        window: String,
+        #[serde(flatten)]
+        standing: Standing,
+        overlaps: Vec<Overlap>,
+    },
     Refused(Refusal),
 }
 
@@ -246,6 +273,19 @@ pub enum Refusal {
     NoSuchField {
         known: Vec<String>,
     },
+    /// Planned work on nothing that we know.
+    NoSuchScope {
+        scope: String,
+    },
+    /// What planned work lacks, or has wrong.
+    WrongWindow {
+        reason: String,
+    },
+    NoSuchWindow,
+    /// It is over, or was cancelled.
+    WindowOver,
+    /// As much work is planned as is held at a time.
+    TooManyWindows,
     /// The reload was refused; findings as printed by `check`.
     Findings {
         findings: Vec<String>,

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::{
     contract::Contract,
     duty::{Register, Rounds},
-    incident::{Incident, IncidentPhase},
+    incident::{Incident, IncidentPhase, Windows},
     inventory::{Inventory, Role},
     judge::{LinkState, rule::Alarm},
     ledger::{Accounted, Month, Quality},
@@ -52,6 +52,8 @@ pub struct Snapshot {
     pub links: Vec<Arc<[LinkView]>>,
     /// Open ones first, then restored, then closed ones that have not left yet; newest first.
     pub incidents: Arc<[Arc<Incident>]>,
+    /// Planned work.
+    pub windows: Arc<Windows>,
     /// Of operators' rules: firing, then pending, then those that ended.
     pub alarms: Arc<[Arc<Alarm>]>,
     pub rounds: Arc<Rounds>,

@@ -167,6 +167,7 @@ fn the_chain_goes_on_over_a_restart_and_anchors_are_laid_for_others() {
         leave_after: 0,
         world: files.hash,
         incidents: found.hash,
+        windows: None,
         alive: None,
     };
     let started = Record::Start(start).into_entry(Timestamp(5));

@@ -19,6 +19,7 @@ use super::{
     Api,
     paging::{Size, cut},
     problem::Problem,
+    windows::{OverlapView, StandingView},
 };
 use crate::{
     command::{Action, Command, Refusal, Reply},
@@ -111,7 +112,7 @@ pub(super) fn signed(
 /// Times are written as everywhere else in this API, and texts have a bound.
 fn readable(key: &str, value: &mut Value) -> Result<(), Problem> {
     let Value::String(text) = &*value else { return Ok(()) };
-    if matches!(key, "at" | "due" | "eta") {
+    if matches!(key, "at" | "due" | "eta" | "from" | "to" | "until" | "announced") {
         let time = chrono::DateTime::parse_from_rfc3339(text);
         let time = time.map_err(|_| Problem::BadBody(format!("{key} is a time such as 2026-11-20T03:00:00+08:00")))?;
         *value = time.timestamp_millis().into();
@@ -137,9 +138,14 @@ pub(super) async fn carry_out(
             key.ok_or_else(|| Problem::BadBody(format!("Idempotency-Key is 1 to {KEY} ASCII characters")))?.to_owned()
         }
     };
-    match api.commands.ask(Command { actor, key, way, action }).await? {
-        Reply::Done { at } => {
-            Ok(Json(Done { result: "done", at: At(at, api.feed.load().contract.time_zone) }).into_response())
+    let reply = api.commands.ask(Command { actor, key, way, action }).await?;
+    let zone = api.feed.load().contract.time_zone;
+    match reply {
+        Reply::Done { at } => Ok(Json(Done { result: "done", at: At(at, zone) }).into_response()),
+        Reply::Planned { at, window, standing, overlaps } => {
+            let overlaps = overlaps.iter().map(|overlap| OverlapView::new(overlap, zone)).collect();
+            let (at, standing) = (At(at, zone), StandingView::new(standing, zone));
+            Ok(Json(Planned { result: "done", at, window: &window, standing, overlaps }).into_response())
         }
         Reply::Refused(refusal) => Err(Problem::Refused(refusal)),
     }
@@ -149,4 +155,15 @@ pub(super) async fn carry_out(
 struct Done {
     result: &'static str,
     at: At,
+}
+
+/// Planned work is written down.
+#[derive(Serialize)]
+struct Planned<'a> {
+    result: &'static str,
+    at: At,
+    window: &'a str,
+    #[serde(flatten)]
+    standing: StandingView,
+    overlaps: Vec<OverlapView<'a>>,
 }

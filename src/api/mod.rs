@@ -18,6 +18,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 mod view;
+mod windows;
 
 use std::sync::Arc;
 
@@ -144,6 +145,9 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Api>>)> {
         ("get", "/api/v1/incidents", get(incidents::list)),
         ("get", "/api/v1/incidents/{id}", get(incidents::show)),
         ("post", "/api/v1/incidents/{id}/{action}", post(incidents::act)),
+        ("get", "/api/v1/windows", get(windows::list)),
+        ("post", "/api/v1/windows", post(windows::add)),
+        ("post", "/api/v1/windows/{id}/{action}", post(windows::act)),
     ]
 }
 

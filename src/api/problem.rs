@@ -48,7 +48,9 @@ impl Problem {
                 | Refusal::NoSuchLink { .. }
                 | Refusal::NotExcluded { .. }
                 | Refusal::NoSuchField { .. }
-                | Refusal::NeedsTwo,
+                | Refusal::NeedsTwo
+                | Refusal::NoSuchScope { .. }
+                | Refusal::WrongWindow { .. },
             ) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Refused(_) => StatusCode::CONFLICT,
         }
@@ -101,6 +103,11 @@ impl Problem {
                 Refusal::RoundNotOpen => ("round_not_open", "No such turn of the round can be made now"),
                 Refusal::AlreadyDone { .. } => ("already_done", "The record of this round is signed already"),
                 Refusal::NoSuchField { .. } => ("no_such_field", "The form of the round has no such field"),
+                Refusal::NoSuchScope { .. } => ("no_such_scope", "Nothing in service has this name"),
+                Refusal::WrongWindow { .. } => ("wrong_window", "The planned work lacks something, or has it wrong"),
+                Refusal::NoSuchWindow => ("no_such_window", "No planned work has this id"),
+                Refusal::WindowOver => ("window_over", "The planned work is over or cancelled"),
+                Refusal::TooManyWindows => ("too_many_windows", "As much work is planned as is held at a time"),
                 Refusal::NoActor => ("no_actor", "A command needs an actor of 1 to 64 characters"),
                 Refusal::Findings { .. } => ("findings", "The files have errors; the old ones stay in force"),
                 Refusal::NotKept => ("not_kept", "This process keeps no incidents (--exporter-only)"),
@@ -126,6 +133,10 @@ impl Problem {
                 | Refusal::NoSuchRound { known }
                 | Refusal::NoSuchField { known },
             ) => Some(format!("known are {}", known.join(", "))),
+            Self::Refused(Refusal::NoSuchScope { scope }) => {
+                Some(format!("`{scope}`; write link/ID, group/ID, segment/ID, unit/ID or carrier/ID"))
+            }
+            Self::Refused(Refusal::WrongWindow { reason }) => Some(reason.clone()),
             Self::Refused(Refusal::Unconfirmed { missing }) => Some(format!("missing are {}", missing.join(", "))),
             Self::Refused(Refusal::NoSuchLink { link }) => Some(link.clone()),
             Self::Refused(Refusal::NotExcluded { link, why }) => Some(format!("{link}: {why}")),

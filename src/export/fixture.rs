@@ -40,6 +40,7 @@ pub(crate) fn snapshot(links: usize) -> Snapshot {
         contract: Arc::new(contract()),
         inventory,
         incidents: incidents.into(),
+        windows: Arc::default(),
         alarms: alarms.into(),
         rounds: Arc::default(),
         register: Arc::default(),

@@ -16,7 +16,7 @@ use ulid::Ulid;
 
 use super::{
     ActedBy, Effect, EffectKind, Incident, IncidentKind, IncidentPhase, Input, LinkChange, OwnFault, Scope, ScopeKind,
-    TimelineEntry, World,
+    TimelineEntry, Window, Windows, World,
     case::{Case, OURSELVES},
     closing::{confirm_measured, unconfirmed},
     isolation::Isolation,
@@ -48,10 +48,12 @@ pub struct Incidents {
     pub(super) effects: Vec<Effect>,
     /// Answers to the last commands, by key.
     pub(super) keys: VecDeque<(String, Reply)>,
+    /// Planned work. Shared with whoever looks.
+    pub(super) windows: Arc<Windows>,
     opened: u64,
     /// A link's state changed since scopes were last held against it.
     moved: bool,
-    seed: u64,
+    pub(super) seed: u64,
     closed_leave_after: Duration,
     /// Nothing happens by itself before.
     pub(super) due: Mono,
@@ -69,6 +71,7 @@ impl Incidents {
             isolation: None,
             effects: vec![],
             keys: VecDeque::new(),
+            windows: Arc::default(),
             opened: 0,
             moved: false,
             seed,
@@ -98,6 +101,16 @@ impl Incidents {
         storm.hold(incidents.cases.iter().filter(|(_, case)| case.waits_for_announcement()).map(|(number, _)| *number));
         incidents.storm = Some(storm);
         incidents
+    }
+
+    /// With the planned work that was stored.
+    pub fn with_windows(mut self, stored: Vec<Window>) -> Self {
+        self.windows = Arc::new(Windows::restore(stored));
+        self
+    }
+
+    pub fn windows(&self) -> &Arc<Windows> {
+        &self.windows
     }
 
     /// Takes one input, lets time pass until `now`, and returns what to store and tell.
@@ -212,14 +225,17 @@ impl Incidents {
     }
 
     fn link(&mut self, change: LinkChange, now: Now, world: &World<'_>) {
-        let id = change.link;
-        match change.state {
-            LinkState::Down => self.link_down(id, change.since, now, world),
-            LinkState::Up | LinkState::Degraded => self.link_up(&id, change.since, now),
+        let LinkChange { link: id, state, since } = change;
+        match state {
+            LinkState::Down => self.link_down(id, since, now, world),
+            LinkState::Up | LinkState::Degraded => self.link_up(&id, since, now),
             // Out of service: its outage ends with its service.
-            LinkState::Suspended | LinkState::Maintenance => self.link_up(&id, change.since, now),
+            LinkState::Suspended | LinkState::Maintenance => {
+                self.out_of_service(&id, state, since);
+                self.link_up(&id, since, now);
+            }
             // What failed before may have lasted: an outage ends with an answer.
-            LinkState::Unknown(_) | LinkState::Absent => self.link_unseen(&id, change.state, change.since),
+            LinkState::Unknown(_) | LinkState::Absent => self.link_unseen(&id, state, since),
         }
     }
 
@@ -260,6 +276,15 @@ impl Incidents {
     fn fails(&mut self, id: LinkId, since: Timestamp, now: Now, world: &World<'_>) {
         let storm = self.storm.get_or_insert_with(|| Storm::new(now.mono));
         storm.fails(id, since, now.mono, world);
+    }
+
+    /// What ends the outage of a link is no recovery, and the record says so.
+    fn out_of_service(&mut self, id: &LinkId, state: LinkState, since: Timestamp) {
+        if let Some(case) = self.by_link.get(id).and_then(|number| self.cases.get_mut(number))
+            && case.is_down(id) == Some(true)
+        {
+            case.note(since, state.name(), OURSELVES, id.as_str());
+        }
     }
 
     fn link_up(&mut self, id: &LinkId, since: Timestamp, now: Now) {
@@ -362,6 +387,7 @@ impl Incidents {
 
     /// Links that are gone or out of service leave their incidents.
     fn reloaded(&mut self, now: Now, world: &World<'_>) {
+        Arc::make_mut(&mut self.windows).compare(now.utc, world);
         let mut gone: Vec<LinkId> =
             self.by_link.keys().filter(|link| world.scopes.link(link).is_none()).cloned().collect();
         gone.sort_unstable();

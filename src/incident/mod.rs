@@ -33,6 +33,8 @@ mod reliability;
 mod scopes;
 mod storm;
 mod view;
+mod window;
+mod windows;
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +47,8 @@ pub use self::{
     reliability::{Reliability, Spell},
     scopes::{ScopeKind, Scopes},
     view::IncidentView,
+    window::{Approval, Repeat, Turn, Window},
+    windows::{MOST_WINDOWS, Windows, Work},
 };
 use crate::{
     command::Resolution,

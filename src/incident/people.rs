@@ -1,5 +1,7 @@
 //! What people ask of incidents. Each command has an answer, and a repeat has the same one.
 
+use std::sync::Arc;
+
 use super::{
     ActedBy, Effect, EffectKind, IncidentPhase, Incidents, TimelineEntry, World,
     case::{Case, OURSELVES},
@@ -7,7 +9,7 @@ use super::{
     record::OPERATOR,
 };
 use crate::{
-    command::{Action, Command, Refusal, Reply, Step},
+    command::{Action, Command, Overlap, Planned, Refusal, Reply, Standing, Step},
     units::{Now, Timestamp},
 };
 
@@ -24,10 +26,7 @@ impl Incidents {
         if let Some((_, reply)) = self.keys.iter().find(|(key, _)| *key == command.key) {
             return (reply.clone(), vec![]);
         }
-        let reply = match self.act(command, now, world) {
-            Ok(()) => Reply::Done { at: now.utc },
-            Err(refusal) => Reply::Refused(refusal),
-        };
+        let reply = self.act(command, now, world).unwrap_or_else(Reply::Refused);
         if self.keys.len() == MOST_KEYS {
             self.keys.pop_front();
         }
@@ -37,7 +36,7 @@ impl Incidents {
         (reply, std::mem::take(&mut self.effects))
     }
 
-    fn act(&mut self, command: &Command, now: Now, world: &World<'_>) -> Result<(), Refusal> {
+    fn act(&mut self, command: &Command, now: Now, world: &World<'_>) -> Result<Reply, Refusal> {
         let actor = name(&command.actor).ok_or(Refusal::NoActor)?;
         let way: String = command.way.chars().take(WAY).collect();
         let acted = |note: &str| ActedBy { actor: actor.clone(), at: now.utc, note: text(note), way: way.clone() };
@@ -89,10 +88,36 @@ impl Incidents {
             Action::Close { incident, note } => self.close_by(incident, acted(note), now, world)?,
             Action::Annul { incident, second, reason } => self.annul(incident, second, acted(reason), now)?,
             Action::Resolve { incident, verdict, note } => self.resolve(incident, *verdict, acted(note), now, world)?,
+            Action::Window(planned) => return self.plan(planned, acted(""), now, world),
+            Action::ApproveWindow { window, note } => {
+                Arc::make_mut(&mut self.windows).approve(window, &acted(note), now, world)?;
+                return Ok(self.planned(window, now, world));
+            }
+            Action::CancelWindow { window, note } => {
+                Arc::make_mut(&mut self.windows).cancel(window, acted(note), now, world)?;
+                return Ok(self.planned(window, now, world));
+            }
             // Not about incidents: the shell's own work.
             Action::Exclude { .. } | Action::RoundDone { .. } | Action::Reload => return Err(Refusal::NoSuchIncident),
         }
-        Ok(())
+        Ok(Reply::Done { at: now.utc })
+    }
+
+    fn plan(&mut self, planned: &Planned, by: ActedBy, now: Now, world: &World<'_>) -> Result<Reply, Refusal> {
+        let seed = self.seed;
+        let id = Arc::make_mut(&mut self.windows).add(planned, by, seed, now, world)?;
+        Ok(self.planned(&id, now, world))
+    }
+
+    /// What became of planned work, and what it leaves without a reserve.
+    fn planned(&mut self, window: &str, now: Now, world: &World<'_>) -> Reply {
+        let windows = Arc::make_mut(&mut self.windows);
+        windows.compare(now.utc, world);
+        let next = windows.get(window).and_then(|own| Some((own, own.turn(now.utc, world.contract.time_zone)?)));
+        let standing = next.map_or(Standing::Cancelled, |(own, turn)| own.standing(turn.from, world.contract));
+        let concerns = |overlap: &&Overlap| overlap.windows.iter().any(|id| id == window);
+        let overlaps = windows.overlaps().iter().filter(concerns).cloned().collect();
+        Reply::Planned { at: now.utc, window: window.to_owned(), standing, overlaps }
     }
 
     /// The incident with this id, or the one it was merged into, and room for what is said of it.

@@ -138,6 +138,9 @@ pub struct Start {
     pub world: Digest,
     /// Hash of the stored incidents that it went on with.
     pub incidents: Digest,
+    /// Hash of the planned work that was known.
+    #[serde(default)]
+    pub windows: Option<Digest>,
     /// The last sign of life before: from then to now nobody looked.
     pub alive: Option<Timestamp>,
 }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     contract::Contract,
-    incident::{Effect, Incident, Incidents, Input, LinkChange, Scopes, World},
+    incident::{Effect, Incident, Incidents, Input, LinkChange, Scopes, Window, World},
     inventory::{Inventory, LinkId},
     judge::LinkState,
 };
@@ -152,7 +152,15 @@ impl Replay {
             }
         }
         let leave_after = Duration::from_millis(start.leave_after);
-        self.incidents = Some(Incidents::restore(stored, start.seed, leave_after, start.now));
+        let windows: Vec<Window> = match start.windows {
+            None => vec![],
+            Some(hash) => {
+                let bytes = contents.bytes(hash).ok_or_else(|| format!("content {hash} is missing"))?;
+                serde_json::from_slice(&bytes).map_err(|error| error.to_string())?
+            }
+        };
+        let incidents = Incidents::restore(stored, start.seed, leave_after, start.now);
+        self.incidents = Some(incidents.with_windows(windows));
         self.verdicts.clear();
         self.version = Some(start.version);
         Ok(())

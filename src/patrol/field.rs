@@ -3,11 +3,12 @@
 //! No clock, no I/O: the loop hands in blocks and the time, and carries out what comes back.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, atomic::Ordering},
 };
 
 use crate::{
+    incident::Work,
     inventory::{LinkIndex, PointIndex},
     judge::{self, LinkState, PointChange, PointJudge, PointReading, PointVerdict, PointWatch, Unknown},
     patrol::{absences::Absences, load::Loaded},
@@ -46,6 +47,9 @@ pub struct Field {
     /// Changes of this turn, and since when.
     touched: Vec<(LinkIndex, Mono)>,
     absences: Absences,
+    /// Links under planned work, and states that its beginning or end has changed.
+    work: BTreeMap<LinkIndex, Work>,
+    worked: Vec<Change>,
     /// Since when every witness is silent.
     isolated: Option<Mono>,
     /// When the last isolation ended.
@@ -74,6 +78,8 @@ impl Field {
             owners,
             renumbered: vec![],
             touched: vec![],
+            work: BTreeMap::new(),
+            worked: vec![],
             isolated: None,
             reconnected: Mono(i64::MIN),
             doubted: 0,
@@ -159,14 +165,35 @@ impl Field {
         }
     }
 
-    /// Judges every link that was touched; says what changed, in ledger order.
+    /// Takes over which links are under planned work now.
+    pub fn set_work(&mut self, work: BTreeMap<LinkIndex, Work>, now: Now) {
+        let before = std::mem::replace(&mut self.work, work);
+        let begun: Vec<_> = self.work.iter().filter(|(link, _)| !before.contains_key(link)).collect();
+        let begun: Vec<_> = begun.into_iter().map(|(link, work)| (*link, work.turn.from)).collect();
+        let over: Vec<_> = before.iter().filter(|(link, _)| !self.work.contains_key(link)).collect();
+        let over = over.into_iter().map(|(link, work)| (*link, work.turn.to.min(now.utc)));
+        for (link, since) in over.chain(begun) {
+            let since = Mono(now.mono.0.saturating_add(since.0.saturating_sub(now.utc.0)));
+            let change = self.judge_link(link, since, now);
+            self.worked.extend(change);
+        }
+    }
+
+    /// The planned work that a link is under.
+    pub fn work_on(&self, link: LinkIndex) -> Option<Work> {
+        self.work.get(&link).copied()
+    }
+
+    /// Judges every link that was touched; says what changed: by planned work, then in ledger order.
     pub fn judge(&mut self, now: Now) -> Vec<Change> {
         self.watch_witnesses(now.mono);
         self.touched.extend(self.absences.pass(now.utc).into_iter().map(|link| (link, now.mono)));
         let mut touched = std::mem::take(&mut self.touched);
         touched.sort_unstable();
         touched.dedup_by_key(|(link, _)| *link);
-        touched.into_iter().filter_map(|(link, since)| self.judge_link(link, since, now)).collect()
+        let mut changes = std::mem::take(&mut self.worked);
+        changes.extend(touched.into_iter().filter_map(|(link, since)| self.judge_link(link, since, now)));
+        changes
     }
 
     /// Since when every witness is silent; `None` also without witnesses.
@@ -294,6 +321,8 @@ impl Field {
         let deciding = judge::deciding_point(&link.points, role).map(|place| &self.points_of(index)[place].judge);
         let outage = deciding.and_then(PointJudge::outage);
         let after = match judge::link_state(link, &readings, role, before, &contract.degraded) {
+            LinkState::Suspended => LinkState::Suspended,
+            _ if self.work.contains_key(&index) => LinkState::Maintenance,
             LinkState::Down | LinkState::Unknown(Unknown::NotMeasured)
                 if outage.is_some() && self.absences.expects(index) =>
             {
@@ -304,7 +333,9 @@ impl Field {
         if after == before {
             return None;
         }
-        let since = match outage.filter(|_| matches!(after, LinkState::Down | LinkState::Absent)) {
+        // What failed under planned work is an outage from its end on.
+        let fails = matches!(after, LinkState::Down | LinkState::Absent) && before != LinkState::Maintenance;
+        let since = match outage.filter(|_| fails) {
             Some(outage) => self.absences.counts_from(index, now.utc_of(outage), now.utc),
             None => now.utc_of(since),
         };

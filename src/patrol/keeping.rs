@@ -53,7 +53,7 @@ impl Keeping {
         let (leave_after, seed) = (loaded.config.closed_incidents_leave_after, rand::random());
         let mut batch = Batch::default();
         let recorder = Recorder::start(&mut batch, &recovered, loaded, seed, now);
-        let incidents = Incidents::restore(recovered.incidents, seed, leave_after, now);
+        let incidents = Incidents::restore(recovered.incidents, seed, leave_after, now).with_windows(recovered.windows);
         let configured = |notice: &Notice| channels.iter().any(|channel| channel.name == notice.channel);
         let (waiting, orphans): (Vec<_>, Vec<_>) = recovered.outbox.into_iter().partition(configured);
         let gone = |notice: Notice| Delivery {

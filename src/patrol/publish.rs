@@ -39,6 +39,7 @@ impl Loop {
             coverage: coverage(&links),
             links,
             incidents: self.incidents(),
+            windows: self.keeping.as_ref().map(|keeping| Arc::clone(keeping.incidents.windows())).unwrap_or_default(),
             alarms: self.alarms.shown(),
             rounds: Arc::clone(&self.field.loaded.rounds),
             register: self.keeping.as_ref().map(|keeping| Arc::clone(&keeping.register)).unwrap_or_default(),

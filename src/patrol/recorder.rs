@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, path::absolute, time::Duration};
 
 use chrono::{Days, NaiveDate};
 use chrono_tz::Tz;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{
     command::{Command, Reply},
-    incident::{Effect, Incident},
+    incident::Effect,
     journal::{
         Commanded, Content, Digest, Outcome, Person, Pseudonyms, Record, Start, Step, Verdict, World, WorldFile,
         anonymous,
@@ -46,6 +47,8 @@ impl Recorder {
         let recorder = Self { pseudonyms: recovered.pseudonyms.clone(), due: None, missed: BTreeSet::new() };
         let incidents: Vec<Value> = recovered.incidents.iter().map(|incident| recorder.stored_form(incident)).collect();
         let incidents = content(batch, Value::from(incidents).to_string().into_bytes());
+        let windows: Vec<Value> = recovered.windows.iter().map(|window| recorder.stored_form(window)).collect();
+        let windows = Some(content(batch, Value::from(windows).to_string().into_bytes()));
         let world = world(batch, loaded);
         let leave_after = loaded.config.closed_incidents_leave_after.as_millis();
         let start = Start {
@@ -55,6 +58,7 @@ impl Recorder {
             leave_after: u64::try_from(leave_after).unwrap_or(u64::MAX),
             world,
             incidents,
+            windows,
             alive: recovered.heartbeat.as_ref().map(|beat| beat.utc),
         };
         batch.entries.push(Record::Start(start).into_entry(now.utc));
@@ -65,10 +69,10 @@ impl Recorder {
         self.pseudonyms.as_ref().map_or_else(String::new, |pseudonyms| pseudonyms.of(name))
     }
 
-    /// The incident as it is stored, with opaque ids for people.
-    fn stored_form(&self, incident: &Incident) -> Value {
-        // Cannot fail: an incident is plain data.
-        let mut value = serde_json::to_value(incident).unwrap_or_default();
+    /// A record as it is stored, with opaque ids for people.
+    fn stored_form(&self, record: &impl Serialize) -> Value {
+        // Cannot fail: records are plain data.
+        let mut value = serde_json::to_value(record).unwrap_or_default();
         anonymous(&mut value, &mut |name| self.id(name));
         value
     }
@@ -126,7 +130,7 @@ impl Keeping {
     }
 
     fn outcome(&self, effects: &[Effect]) -> Outcome {
-        Outcome::of(effects, |id| self.incidents.get(id).map(|incident| self.recorder.stored_form(incident)))
+        Outcome::of(effects, |id| self.incidents.get(id).map(|incident| self.recorder.stored_form(&**incident)))
     }
 
     /// Asks for the anchor of the civil day once it has begun. `true`: it is missed.

@@ -38,8 +38,8 @@ use crate::{
     incident::{Effect, EffectKind, Incident, Input, LinkChange, OwnFault, Scopes, World},
     inventory::{LinkId, PointIndex},
     journal::{Record, taken_in},
-    judge::rule::Alarms,
-    ledger::{Account, ClosedMonth, Measured},
+    judge::{LinkState, rule::Alarms},
+    ledger::{Account, Accounting, ClosedMonth, Exclusion, Measured},
     notify::{
         self,
         channels::{Delivery, Outcome},
@@ -110,6 +110,7 @@ impl Loop {
         let now = self.read_clock();
         self.was_isolated = self.keeping.as_ref().is_some_and(|keeping| keeping.has_isolation());
         self.tell(Input::Reloaded, now);
+        self.look_at_work(now);
         loop {
             let first = blocks.recv_timeout(IDLE);
             if matches!(first, Err(RecvTimeoutError::Disconnected)) {
@@ -191,7 +192,12 @@ impl Loop {
         }
         let mut told = Vec::with_capacity(changes.len());
         for change in &changes {
-            self.accounts[change.link.at()].book(change.state, change.since, now.utc);
+            let account = &mut self.accounts[change.link.at()];
+            account.book(change.state, change.since, now.utc);
+            if change.state == LinkState::Maintenance && self.field.work_on(change.link).is_some_and(|work| work.drill)
+            {
+                account.exclude(Accounting::Excluded(Exclusion::Drill), change.since, now.utc);
+            }
             self.store_link(change, now);
             let Change { link, state, since } = *change;
             let link = self.field.loaded.inventory.links[link.at()].id.clone();
@@ -307,6 +313,9 @@ impl Loop {
                 };
                 let (answer, effects) = keeping.incidents.obey(&command, now, &world);
                 keeping.record_command(&command, &answer, &effects, now);
+                if let Reply::Planned { window, .. } = &answer {
+                    keeping.batch.windows.extend(keeping.incidents.windows().get(window).cloned());
+                }
                 self.carry_out(effects, now);
                 answer
             }
@@ -377,6 +386,7 @@ impl Loop {
         }
         self.field.replan(Arc::clone(&loaded), plan, now);
         self.counted = Counted::from(&self.field, now);
+        self.look_at_work(now);
         self.adopt_rules(&before, now);
         self.adopt_rounds(now);
         self.keep(|keeping| keeping.record_reload(&loaded, now));
@@ -408,11 +418,25 @@ impl Loop {
             }
             self.store_account(number);
         }
+        self.look_at_work(now);
         self.look_for_alarms(now);
         self.look_at_rounds(now);
         self.look_at_ourselves(now);
         self.keep(|keeping| keeping.batch.heartbeat = Some(now.utc));
         self.publish(feed, now);
+    }
+
+    /// Planned work begins and ends by itself.
+    fn look_at_work(&mut self, now: Now) {
+        let Some(keeping) = &self.keeping else { return };
+        let world = World {
+            inventory: &self.field.loaded.inventory,
+            contract: &self.field.loaded.contract,
+            scopes: &self.scopes,
+            states: &self.field.states,
+        };
+        let work = keeping.incidents.windows().at_work(now.utc, &world);
+        self.field.set_work(work, now);
     }
 
     /// Opens an incident about ourselves when the store or the engine fails, and ends it when they work again.

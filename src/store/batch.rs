@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    incident::Incident,
+    incident::{Incident, Window},
     inventory::{LinkId, Role},
     journal::{Content, Entry, Person},
     notify::Notice,
@@ -15,6 +15,8 @@ use crate::{
 pub struct Batch {
     /// As they stand now, whole.
     pub incidents: Vec<Incident>,
+    /// Planned work that is new or changed, whole.
+    pub windows: Vec<Window>,
     /// States that changed.
     pub points: Vec<StoredPoint>,
     pub accounts: Vec<StoredAccount>,
@@ -38,6 +40,7 @@ impl Batch {
     /// Nothing to write.
     pub fn is_empty(&self) -> bool {
         self.incidents.is_empty()
+            && self.windows.is_empty()
             && self.points.is_empty()
             && self.accounts.is_empty()
             && self.notices.is_empty()

@@ -19,7 +19,12 @@ pub fn forget(folder: &Path, name: &str) -> Result<u64, StoreError> {
     let mut records = 0;
     let written = file.write(|file| {
         records += file.execute("DELETE FROM person WHERE name = ?1", [name])?;
-        for (table, key, column) in [("incident", "id", "json"), ("outbox", "key", "json"), ("meta", "key", "value")] {
+        for (table, key, column) in [
+            ("incident", "id", "json"),
+            ("maintenance", "id", "json"),
+            ("outbox", "key", "json"),
+            ("meta", "key", "value"),
+        ] {
             let mut select =
                 file.prepare(&format!("SELECT {key}, {column} FROM {table} WHERE instr({column}, ?1) > 0"))?;
             let rows = select.query_map([name], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;

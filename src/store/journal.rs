@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::{
     duty::Register,
-    incident::Incident,
+    incident::{Incident, Window},
     inventory::{LinkId, Role},
     journal::SigningKey,
     notify::Notice,
@@ -41,6 +41,7 @@ static FORMAT: Format = Format {
         CREATE INDEX log_at ON log (at);
     ",
         chain::TABLES,
+        "CREATE TABLE maintenance (id TEXT PRIMARY KEY, ends INTEGER NOT NULL, json TEXT NOT NULL) WITHOUT ROWID;",
     ],
     synchronous: "FULL",
 };
@@ -74,6 +75,13 @@ pub(super) fn write(transaction: &Transaction, rows: &JournalRows) -> rusqlite::
     for (id, incident) in &rows.incidents {
         let closed = incident.closed.map(|closed| closed.0);
         statement.execute(params![id, incident.phase.as_str(), incident.began.0, closed, json(incident)?])?;
+    }
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO maintenance (id, ends, json) VALUES (?1, ?2, ?3) \
+         ON CONFLICT (id) DO UPDATE SET json = excluded.json",
+    )?;
+    for (id, window) in &rows.windows {
+        statement.execute(params![id, window.ends().0, json(window)?])?;
     }
     let mut statement = transaction.prepare_cached(
         "INSERT INTO point (link, role, json) VALUES (?1, ?2, ?3) \
@@ -131,6 +139,7 @@ pub(super) fn prune(transaction: &Transaction, key: &SigningKey, now: Timestamp)
     let (incidents, log) = (before(INCIDENTS_KEPT).min(oldest), before(LOG_KEPT));
     for (sql, limit) in [
         ("DELETE FROM incident WHERE id IN (SELECT id FROM incident WHERE closed < ?1 LIMIT ?2)", incidents),
+        ("DELETE FROM maintenance WHERE id IN (SELECT id FROM maintenance WHERE ends < ?1 LIMIT ?2)", incidents),
         ("DELETE FROM outbox WHERE key IN (SELECT key FROM outbox WHERE done < ?1 LIMIT ?2)", incidents),
         ("DELETE FROM log WHERE number IN (SELECT number FROM log WHERE at < ?1 LIMIT ?2)", log),
     ] {
@@ -150,6 +159,12 @@ pub(super) fn incidents(connection: &Connection, closed_since: Timestamp) -> rus
         params![closed_since.0],
         "incident",
     )
+}
+
+/// Planned work, that which ends last first.
+pub(super) fn windows(connection: &Connection, most: usize) -> rusqlite::Result<Readable<Window>> {
+    let last = "SELECT id, json FROM maintenance ORDER BY ends DESC, id LIMIT ?1";
+    decoded(connection, last, params![i64::try_from(most).unwrap_or(i64::MAX)], "window")
 }
 
 /// The register of rounds; an empty one before the first was planned.

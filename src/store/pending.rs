@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     clock,
-    incident::Incident,
+    incident::{Incident, Window},
     inventory::{LinkId, Role},
     journal::{Digest, Entry},
     notify::Notice,
@@ -38,6 +38,7 @@ pub(super) struct Pending {
 #[derive(Default)]
 pub(super) struct JournalRows {
     pub(super) incidents: BTreeMap<String, Incident>,
+    pub(super) windows: BTreeMap<String, Window>,
     pub(super) points: BTreeMap<(LinkId, Role), String>,
     pub(super) notices: BTreeMap<String, Notice>,
     pub(super) deliveries: BTreeMap<String, Delivery>,
@@ -64,6 +65,7 @@ impl Pending {
         let ticket = Ticket(self.ticket.0 + 1);
         let Batch {
             incidents,
+            windows,
             points,
             accounts,
             notices,
@@ -82,6 +84,7 @@ impl Pending {
             handed,
             journal: JournalRows {
                 incidents: incidents.into_iter().map(|incident| (incident.id.clone(), incident)).collect(),
+                windows: windows.into_iter().map(|window| (window.id.clone(), window)).collect(),
                 points: points.into_iter().map(|point| ((point.link, point.role), point.state)).collect(),
                 notices: notices.into_iter().map(|notice| (notice.key.clone(), notice)).collect(),
                 deliveries: deliveries.into_iter().map(|delivery| (delivery.key.clone(), delivery)).collect(),
@@ -107,6 +110,7 @@ impl Pending {
         (self.ticket, self.handed) = (ticket, handed);
         self.lost += lost;
         self.lost += insert(&mut self.journal.incidents, journal.incidents, MOST_INCIDENTS);
+        self.lost += insert(&mut self.journal.windows, journal.windows, MOST_INCIDENTS);
         self.lost += insert(&mut self.journal.points, journal.points, MOST_STATES);
         self.lost += insert(&mut self.series.accounts, series.accounts, MOST_STATES);
         // The first notice under a key stands, as it does in the outbox.
@@ -131,7 +135,8 @@ impl Pending {
 
 impl JournalRows {
     pub(super) fn rows(&self) -> usize {
-        let states = self.incidents.len() + self.points.len() + self.notices.len() + self.deliveries.len();
+        let states =
+            self.incidents.len() + self.windows.len() + self.points.len() + self.notices.len() + self.deliveries.len();
         let chained = self.entries.len() + self.contents.len() + self.people.len();
         states + chained + usize::from(self.duty.is_some()) + usize::from(self.anchor.is_some())
     }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     clock,
     duty::Register,
-    incident::Incident,
+    incident::{Incident, MOST_WINDOWS, Window},
     journal::Pseudonyms,
     notify::Notice,
     store::{
@@ -21,6 +21,8 @@ use crate::{
 pub struct Recovered {
     /// Open ones, and closed ones that are still shown; oldest first.
     pub incidents: Vec<Incident>,
+    /// Planned work.
+    pub windows: Vec<Window>,
     pub points: Vec<StoredPoint>,
     /// Of the two newest months.
     pub accounts: Vec<StoredAccount>,
@@ -47,6 +49,7 @@ pub(super) fn recover(
     let mut recovered = Recovered::default();
     let unreadable = &mut recovered.unreadable;
     recovered.incidents = keep(journal.read(|file| journal::incidents(file, options.closed_since))?, unreadable);
+    recovered.windows = keep(journal.read(|file| journal::windows(file, MOST_WINDOWS))?, unreadable);
     recovered.points = keep(journal.read(journal::points)?, unreadable);
     recovered.outbox = keep(journal.read(journal::outbox)?, unreadable);
     recovered.duty = keep(journal.read(journal::duty)?, unreadable).pop().unwrap_or_default();

@@ -473,6 +473,8 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             "{folder} is invented (synthetic: true) and serve does not measure it; show it with linkpatrol demo, or put \
              your own ledger in its place and take that line out"
         ),
+        // ---- window
+        Window(message) => message.en(out),
     }
 }
 

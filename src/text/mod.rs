@@ -10,6 +10,7 @@ mod en;
 mod journal;
 mod ledger;
 mod rule;
+mod window;
 mod zh_cn;
 
 use std::{
@@ -25,6 +26,7 @@ pub use self::{
     journal::JournalMessage,
     ledger::{LedgerMessage, LedgerRow},
     rule::RuleMessage,
+    window::{WindowLine, WindowMessage},
 };
 use crate::{
     diagnostic::Place,
@@ -620,6 +622,8 @@ pub enum Message {
     SyntheticRefused {
         folder: String,
     },
+    // ---- window
+    Window(WindowMessage),
 }
 
 impl Message {

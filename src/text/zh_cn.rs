@@ -166,6 +166,11 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             "no_such_link" => write!(out, "台账中没有这条链路"),
             "not_excluded" => write!(out, "该时段不能在每条链路上扣除，均未扣除"),
             "nothing_to_resolve" => write!(out, "只有尚未定性的疑似全网中断可以定性"),
+            "no_such_scope" => write!(out, "没有这个在用的对象"),
+            "wrong_window" => write!(out, "计划作业的内容不全或有误"),
+            "no_such_window" => write!(out, "没有这个计划作业编号"),
+            "window_over" => write!(out, "计划作业已结束或已取消"),
+            "too_many_windows" => write!(out, "计划作业的数量已达上限"),
             "not_kept" => write!(out, "该进程不记故障（--exporter-only）"),
             code => write!(out, "{title}（{code}）"),
         },
@@ -452,6 +457,8 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             out,
             "{folder} 是虚构台账（synthetic: true），serve 不对其拨测；请用 linkpatrol demo 演示，或换成真实台账并去掉该行"
         ),
+        // ---- window
+        Window(message) => message.zh_cn(out),
     }
 }
 

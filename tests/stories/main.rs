@@ -13,5 +13,6 @@ mod s31_incidents;
 mod s32_journal;
 mod s33_rules;
 mod s34_ledger;
+mod s35_outside;
 mod s36_duty;
 mod site;

@@ -1,0 +1,156 @@
+//! What comes from outside: planned work, at a daemon that measures real lines.
+
+use std::{process::Output, time::Duration};
+
+use linkpatrol::{
+    clock::{Clock, SystemClock},
+    units::Timestamp,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    harness::{linkpatrol, words},
+    site::Site,
+};
+
+/// A site whose contract asks for five seconds of notice, around the clock.
+fn site(links: u8) -> Option<Site> {
+    let site = Site::make(links)?;
+    let contract = site.read("site/contract.yaml");
+    let short =
+        contract.replace("notice of planned work}, default: 2 working days}", "notice of planned work}, default: 5s}");
+    let short = short.replace(
+        "  notice: {switch: maintenance-notice}\n  calendar: working-hours\n",
+        "  notice: {switch: maintenance-notice}\n  calendar: 7x24\n",
+    );
+    assert_ne!(contract, short);
+    site.write("site/contract.yaml", &short);
+    Some(site)
+}
+
+/// `linkpatrol` with these arguments, inside the site's network.
+fn run(site: &Site, arguments: &[&str]) -> Output {
+    let program = linkpatrol();
+    let mut command = site.namespace.command(&[&program.get_program().to_string_lossy()]);
+    command.args(arguments).args(["--lang", "en", "--config.file"]).arg(site.path("linkpatrol.yaml"));
+    command.output().expect("the program")
+}
+
+fn json_of(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", words(output)))
+}
+
+fn now() -> Timestamp {
+    SystemClock::start().now().utc
+}
+
+fn at(seconds: u64) -> String {
+    now().plus(Duration::from_secs(seconds)).rfc3339(chrono_tz::Asia::Shanghai)
+}
+
+/// Announces work on a link that begins and ends so many seconds from now.
+fn plan(site: &Site, link: &str, from: u64, to: u64, more: &[&str]) -> Value {
+    let (from, to) = (at(from), at(to));
+    let on = format!("link/{link}");
+    let arguments = ["window", "add", "--on", &on, "--from", &from, "--to", &to, "--output", "json"];
+    let who = ["--requester", "甲施工", "--actor", "值班", "--reason", "割接"];
+    let output = run(site, &[&arguments[..], &who, more].concat());
+    assert!(output.status.success(), "{}", words(&output));
+    json_of(&output)
+}
+
+fn incident_of(site: &Site, link: &str) -> Option<Value> {
+    let holds =
+        |incident: &Value| incident["links"].as_array().is_some_and(|all| all.iter().any(|one| one["link"] == link));
+    site.incidents().into_iter().find(holds)
+}
+
+#[test]
+fn a_cut_in_a_valid_window_is_planned_work_and_the_same_cut_in_a_late_one_is_an_outage() {
+    let Some(mut site) = site(6) else { return };
+    let rows = site.read("site/links.csv").replace("far_address\n", "far_address,group\n");
+    let rows = rows.lines().map(|row| match row {
+        _ if row.starts_with("LL-0005") || row.starts_with("LL-0006") => format!("{row},G1\n"),
+        _ if row.starts_with("id,") => format!("{row}\n"),
+        _ => format!("{row},\n"),
+    });
+    site.write("site/links.csv", &rows.collect::<String>());
+    site.start(&[]);
+    site.all_up(6);
+
+    // Announced in time and approved; announced in time and not approved; announced too late.
+    let valid = plan(&site, "LL-0002", 7, 19, &["--approver", "王处"]);
+    assert_eq!(valid["standing"], "valid", "{valid}");
+    let unapproved = plan(&site, "LL-0003", 7, 60, &[]);
+    assert_eq!(unapproved["standing"], "unapproved", "{unapproved}");
+    let late = plan(&site, "LL-0004", 4, 60, &["--approver", "王处", "--drill"]);
+    assert!(late["standing"] == "late" && late["earliest"].is_string(), "{late}");
+    // Work on one leg, then on the other at the same time: whoever plans is told.
+    let leg = plan(&site, "LL-0005", 600, 900, &["--approver", "王处"]);
+    assert_eq!(leg["overlaps"], json!([]));
+    let other = plan(&site, "LL-0006", 700, 1_000, &["--approver", "王处"]);
+    assert_eq!(other["overlaps"][0]["group"], "G1", "{other}");
+    assert_eq!(other["overlaps"][0]["windows"], json!([leg["window"], other["window"]]));
+    let listed = run(&site, &["window", "list"]);
+    let listed = words(&listed);
+    assert!(
+        listed.contains("announced too late: stops no clock") && listed.contains("redundancy group G1"),
+        "{listed}"
+    );
+    // The requester cannot agree to his own work, and nonsense is told where it is wrong.
+    let id = unapproved["window"].as_str().expect("an id").to_owned();
+    let own = run(&site, &["window", "approve", &id, "--actor", "甲施工"]);
+    assert_eq!(own.status.code(), Some(1), "{}", words(&own));
+    let nobody = site.post("/api/v1/windows", &json!({
+        "scopes": ["link/LL-9999"], "from": at(10), "to": at(20), "requester": "甲", "reason": "割接", "actor": "值班"
+    }));
+    assert_eq!(nobody.json()["code"], "no_such_scope", "{nobody:?}");
+
+    site.wait("the window runs", |site| (site.state(2) == "maintenance").then_some(()));
+    [2, 3, 4].into_iter().for_each(|number| site.cut(number));
+    for number in [3, 4] {
+        site.wait("what is no planned work is an outage", |site| (site.state(number) == "down").then_some(()));
+        let incident = site.wait("with an incident", |site| {
+            incident_of(site, &format!("LL-000{number}")).filter(|incident| !incident["announced"].is_null())
+        });
+        let clocks = incident["clocks"].as_array().expect("clocks");
+        assert!(clocks.iter().any(|clock| clock["stopped"].is_null()), "{incident}");
+    }
+    assert_eq!(site.state(2), "maintenance");
+    assert_eq!(incident_of(&site, "LL-0002"), None);
+    let windows = site.get("/api/v1/windows").json();
+    let shown =
+        |id: &Value| windows["windows"].as_array().expect("windows").iter().find(|window| window["id"] == *id).cloned();
+    let (valid_row, late_row) = (shown(&valid["window"]).expect("a row"), shown(&late["window"]).expect("a row"));
+    assert_eq!((&valid_row["phase"], &valid_row["standing"]), (&json!("running"), &json!("valid")));
+    assert!(late_row["standing"] == "late" && late_row["drill"] == true && late_row["announced"].is_string());
+
+    // It lasts longer than was planned: an outage from the end of the window on.
+    let ends = valid_row["to"].as_str().expect("a time").to_owned();
+    let overrun = site.wait("the window is over", |site| incident_of(site, "LL-0002"));
+    assert_eq!(overrun["began"], json!(ends), "{overrun}");
+    // A restart finds its windows again.
+    site.daemon().signal(libc::SIGTERM);
+    assert_eq!(site.daemon().wait(Duration::from_secs(10)), 0, "{}", site.printed());
+    let row = |site: &Site, link: &str| {
+        json_of(&run(site, &["ledger", "show", link, "--output", "json"]))["links"][0].clone()
+    };
+    let (planned, outage) = (row(&site, "LL-0002"), row(&site, "LL-0004"));
+    assert_eq!(planned["states"]["maintenance"], 12_000, "{planned}");
+    assert_eq!(outage["states"]["maintenance"], 0, "{outage}");
+    assert!(outage["states"]["down"].as_u64() > Some(0), "{outage}");
+    site.start(&[]);
+    let kept = site.get("/api/v1/windows?all=true").json();
+    assert_eq!(kept["total"], 5, "{kept}");
+    let cancelled = run(&site, &["window", "cancel", leg["window"].as_str().expect("an id"), "--actor", "值班"]);
+    assert!(cancelled.status.success(), "{}", words(&cancelled));
+    assert_eq!(site.get("/api/v1/windows").json()["overlaps"], json!([]));
+    site.daemon().signal(libc::SIGTERM);
+    assert_eq!(site.daemon().wait(Duration::from_secs(10)), 0, "{}", site.printed());
+    for what in ["verify", "replay"] {
+        let proved = run(&site, &["journal", what]);
+        assert!(proved.status.success(), "{}", words(&proved));
+    }
+    let exported = words(&run(&site, &["journal", "export"]));
+    assert!(exported.contains("割接") && !exported.contains("王处") && !exported.contains("甲施工"));
+}
