@@ -23,8 +23,8 @@ use linkpatrol::{
     diagnostic::{Findings, Place},
     incident::{Clock, EffectKind, Incident, IncidentPhase, Incidents, Input, LinkChange, OwnFault, Scopes, World},
     inventory::{
-        Carrier, CarrierIndex, Declared, Inventory, Kind, Link, LinkId, LinkIndex, Overrides, PointIndex, Priority,
-        Segment, SegmentIndex, SegmentKind, Set, Status, Unit, UnitIndex,
+        Carrier, CarrierIndex, Declared, Dependency, Inventory, Kind, Link, LinkId, LinkIndex, Overrides, PointIndex,
+        Priority, Segment, SegmentIndex, SegmentKind, Set, Status, Unit, UnitIndex,
     },
     judge::{LinkState, Unknown},
     text::Language,
@@ -83,6 +83,9 @@ struct LinkRow {
     /// Calendar in whose hours the links' units may be silent.
     #[serde(default)]
     absence: Option<String>,
+    /// Links without which these do not work.
+    #[serde(default)]
+    depends_on: Vec<String>,
 }
 
 /// One line of the timeline: a time and one thing.
@@ -351,6 +354,9 @@ impl Night {
                 return;
             }
             EffectKind::Merged { .. } if incident.announced.is_none() => return,
+            // As in `notify::route`: the cause is told.
+            EffectKind::Restored | EffectKind::Closed if incident.is_covered(true) => return,
+            _ if !matches!(kind, EffectKind::Restored | EffectKind::Closed) && incident.is_covered(false) => return,
             EffectKind::Announced => format!("announced {}", headline(incident)),
             EffectKind::TierRaised => format!("tier raised {}", headline(incident)),
             EffectKind::Merged { into } => format!("merged into #{}", self.numbers[into]),
@@ -584,6 +590,9 @@ fn city(rows: &[LinkRow]) -> Inventory {
     let units = names(rows.iter().map(|row| &row.unit).collect());
     let segments = names(rows.iter().flat_map(|row| &row.segments).collect());
     let index = |all: &[String], name: &String| all.binary_search(name).unwrap() as u32;
+    let depends_on = |names: &[String]| {
+        names.iter().map(|name| Dependency { on: LinkId::parse(name).unwrap(), place: place() }).collect()
+    };
     let mut links = vec![];
     for row in rows {
         for id in range(&row.ids) {
@@ -605,6 +614,7 @@ fn city(rows: &[LinkRow]) -> Inventory {
                 first_point: PointIndex(0),
                 overrides: Overrides::default(),
                 absence: None,
+                depends_on: depends_on(&row.depends_on),
                 place: place(),
             });
         }
@@ -613,7 +623,7 @@ fn city(rows: &[LinkRow]) -> Inventory {
     let unit = |id: String| {
         let row = rows.iter().filter(|row| row.unit == id).find_map(|row| row.absence.clone());
         let absence = row.map(|value| Set { value, place: place() });
-        Unit { name: id.clone(), id, overrides: Overrides::default(), absence, place: place() }
+        Unit { name: id.clone(), id, overrides: Overrides::default(), absence, depends_on: vec![], place: place() }
     };
     let segment = |id: String| Segment { name: id.clone(), id, kind: SegmentKind::Duct, place: place() };
     Inventory {

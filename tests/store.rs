@@ -45,6 +45,7 @@ fn incident(id: &str, closed: Option<i64>) -> Incident {
         redundancy: vec![],
         relapses: 0,
         flapping: None,
+        parent: None,
         acknowledgements: vec![],
         promises: vec![],
         confirmations: vec![],

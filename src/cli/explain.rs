@@ -107,6 +107,8 @@ fn of_link(loaded: &Loaded, link: &Link) -> Vec<Value> {
     ];
     values.extend(link.installed.iter().map(|date| Value::at("install_date", date, &link.place)));
     values.extend(link.group.iter().map(|group| Value::at("group", group, &link.place)));
+    let depends_on = loaded.inventory.dependencies_of(link);
+    values.extend(depends_on.map(|parent| Value::at("depends_on", &parent.on, &parent.place)));
     values.extend(loaded.inventory.absence_of(link).map(|absence| {
         let calendar = loaded.contract.absence(&loaded.inventory, link);
         let clause = calendar.map(|calendar| calendar.clause.clone());

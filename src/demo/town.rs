@@ -26,6 +26,7 @@ pub fn town(links: u32) -> Inventory {
         name: format!("U{id}"),
         overrides: overrides.clone(),
         absence: None,
+        depends_on: vec![],
         place: place.clone(),
     };
     let duct =
@@ -77,6 +78,7 @@ fn link(number: u32, place: &Place) -> Link {
         first_point: PointIndex(number * 3),
         overrides: Overrides::default(),
         absence: None,
+        depends_on: vec![],
         place: place.clone(),
     }
 }

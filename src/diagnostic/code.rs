@@ -52,6 +52,7 @@ codes! {
     LONE_GROUP = 1315;
     NO_LINKS = 1316;
     CONFLICTING_FIELDS = 1317;
+    DEPENDS_ON_ITSELF = 1318;
     // ---- 14: the contract
     FIGURE_OF_NOTHING = 1401;
     ORDER_OF_FIGURES = 1402;

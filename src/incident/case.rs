@@ -83,6 +83,7 @@ impl Case {
             redundancy: vec![],
             relapses: 0,
             flapping: None,
+            parent: None,
             links: vec![],
             timeline: vec![entry(1, began, "occurred"), entry(2, now.utc, "detected")],
             timeline_dropped: 0,

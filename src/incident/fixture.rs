@@ -53,6 +53,7 @@ pub(crate) fn incident() -> Incident {
         redundancy: vec![],
         relapses: 0,
         flapping: None,
+        parent: None,
         links: vec![(id(2), true)],
         timeline: vec![TimelineEntry {
             at: began,

@@ -414,6 +414,7 @@ impl Incidents {
             self.split(now, world);
             self.redundancy(world, now.utc);
         }
+        self.look_for_parents(now, world);
         self.calm_down(now, world);
         self.leftovers(now, world);
         self.wind(now, world);
@@ -486,7 +487,7 @@ impl Incidents {
             let steady = case.steady(world.contract.terms.flaps.gap.value);
             // While its end is being proved, what ran out meanwhile waits.
             let overdue = case.next_overdue().filter(|_| self.calm.is_none_or(|calm| calm.case != *number));
-            [leaves, closes, overdue, steady].into_iter().flatten().min()
+            [leaves, closes, overdue, steady, self.uncovered(case, world)].into_iter().flatten().min()
         };
         let isolation = self.isolation.as_ref().and_then(Isolation::due);
         let storm = self.storm.as_ref().map(Storm::due);

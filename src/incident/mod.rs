@@ -24,6 +24,7 @@ mod flaps;
 mod incidents;
 mod isolation;
 mod leftovers;
+mod parents;
 mod people;
 mod promises;
 mod record;
@@ -41,7 +42,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     incidents::Incidents,
     record::{
-        Acknowledgement, ActedBy, Annulment, Clock, Confirmation, Incident, IncidentKind, IncidentPhase, Level,
+        Acknowledgement, ActedBy, Annulment, Clock, Confirmation, Incident, IncidentKind, IncidentPhase, Level, Parent,
         Promise, Redundancy, Scope, TimelineEntry,
     },
     reliability::{Reliability, Spell},

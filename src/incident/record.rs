@@ -62,6 +62,9 @@ pub struct Incident {
     pub relapses: u32,
     #[serde(default)]
     pub flapping: Option<Timestamp>,
+    /// The incident that explains it: what its links depend on is down.
+    #[serde(default)]
+    pub parent: Option<Parent>,
     /// Links of the incident: id, and whether still down. Sorted by id.
     pub links: Vec<(LinkId, bool)>,
     pub timeline: Vec<TimelineEntry>,
@@ -71,6 +74,12 @@ pub struct Incident {
 }
 
 impl Incident {
+    /// Whether this is kept from people: an incident that explains it is told instead. Whoever was told of it before
+    /// is told of its end.
+    pub fn is_covered(&self, is_end: bool) -> bool {
+        self.parent.as_ref().is_some_and(|parent| !(parent.told && is_end))
+    }
+
     /// How often it has changed: rises with every entry of the timeline, kept or not.
     pub fn steps(&self) -> usize {
         self.timeline.len() + self.timeline_dropped as usize
@@ -120,6 +129,14 @@ pub enum IncidentKind {
     Isolation,
     /// Something is wrong with ourselves, such as the store.
     Own,
+}
+
+/// An open incident that explains another: people are told of the cause alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    pub incident: String,
+    /// People had been told of the other one before this was known.
+    pub told: bool,
 }
 
 /// A redundancy group that has lost links.
@@ -247,7 +264,7 @@ pub struct TimelineEntry {
     pub at: Timestamp,
     /// A [`Step`] of the work, or one of ours: `occurred`, `detected`, `alarmed`, `grouped`, `merged`, `split`,
     /// `tier_raised`, `acknowledged`, `confirmed`, `relapsed`, `restored`, `left_over`, `closed`, `annulled`,
-    /// `resolved`, `unknown`, `absent`, `promise_due`, or a clock's name with `_overdue`.
+    /// `resolved`, `unknown`, `absent`, `explained`, `unexplained`, `promise_due`, or a clock's name with `_overdue`.
     pub event: String,
     /// Person, or `linkpatrol`.
     pub actor: String,

@@ -122,7 +122,7 @@ impl Storm {
         self.regroup.map_or(self.ends, |regroup| regroup.min(self.ends))
     }
 
-    /// Whom to probe at once: the failing links, whose other points tell where they fail, and their neighbours in what
+    /// Whom to probe at once: the failing links, whose other points tell where they fail, what they depend on, and their neighbours in what
     /// may fail together. A carrier or the network is too much to ask; each link is asked once.
     fn ask(&mut self, failing: &BTreeMap<LinkIndex, Timestamp>, world: &World<'_>) -> Vec<LinkId> {
         let mut links = vec![];
@@ -130,7 +130,9 @@ impl Storm {
             let narrow = |place: &&u32| world.scopes.at(**place).kind < ScopeKind::Carrier;
             let scopes = world.scopes.of_link(*link).iter().filter(narrow);
             let beside = scopes.flat_map(|place| &world.scopes.at(*place).links).copied();
-            for link in std::iter::once(*link).chain(beside) {
+            let own = &world.inventory.links[link.at()];
+            let parents = world.inventory.dependencies_of(own).filter_map(|parent| world.scopes.link(&parent.on));
+            for link in std::iter::once(*link).chain(parents).chain(beside) {
                 if self.asked.len() >= MOST_ASKED {
                     return links;
                 }
@@ -208,6 +210,7 @@ impl Incidents {
             }
             storm.case = None;
         }
+        told.iter().for_each(|number| self.look_for_parent(*number, now, world));
         for number in told {
             self.announce(number, now);
             if self.cases.get(&number).is_some_and(|case| case.is_open_outage() && !case.has_down()) {

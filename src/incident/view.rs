@@ -37,6 +37,8 @@ pub struct IncidentView<'a> {
     redundancy: &'a [Redundancy],
     relapses: u32,
     flapping: Option<At>,
+    /// Id of the incident that explains it.
+    parent: Option<&'a str>,
     links: Vec<Member<'a>>,
     timeline: Vec<Entry<'a>>,
 }
@@ -175,6 +177,7 @@ impl<'a> IncidentView<'a> {
             redundancy: &incident.redundancy,
             relapses: incident.relapses,
             flapping: incident.flapping.map(at),
+            parent: incident.parent.as_ref().map(|parent| parent.incident.as_str()),
             links: incident.links.iter().map(|(link, down)| Member { link: link.as_str(), down: *down }).collect(),
             timeline: incident
                 .timeline

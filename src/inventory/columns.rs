@@ -32,6 +32,7 @@ pub(super) enum Column {
     Interface,
     Dscp,
     Absence,
+    DependsOn,
     /// Known and accepted, but nothing here uses it. Contact names and numbers are personal data: they are not kept.
     Unused,
 }
@@ -66,6 +67,7 @@ const HEADINGS: &[(Column, &[&str])] = &[
     (Column::Interface, &["interface", "源接口"]),
     (Column::Dscp, &["dscp"]),
     (Column::Absence, &["absence", "停机日历", "允许离线"]),
+    (Column::DependsOn, &["depends_on", "依赖链路"]),
     (
         Column::Unused,
         &["contact", "联系人", "contact_phone", "联系电话", "局域网拓扑", "电脑数量", "mac地址", "mac_地址"],

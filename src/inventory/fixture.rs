@@ -24,6 +24,7 @@ pub(crate) fn inventory(links: usize) -> Inventory {
         first_point: PointIndex(2 * nth as u32),
         overrides: Overrides::default(),
         absence: None,
+        depends_on: vec![],
         place: place.clone(),
     };
     Inventory {
@@ -42,6 +43,7 @@ pub(crate) fn inventory(links: usize) -> Inventory {
             name: "示例单位一".into(),
             overrides: Overrides::default(),
             absence: None,
+            depends_on: vec![],
             place: place.clone(),
         }],
         segments: vec![Segment {

@@ -9,6 +9,7 @@ use super::{
     CarrierIndex, Inventory, Link, LinkId, Overrides, Point, PointIndex, Priority, Responder, Role, SegmentIndex, Set,
     Status, Target, UnitIndex,
     columns::{Column, Word},
+    depends,
     sheet::{Cell, Row, Sheet},
 };
 use crate::{
@@ -116,6 +117,7 @@ impl<'a> Ledger<'a> {
         let points = self.points(row);
         let overrides = self.overrides(row);
         let absence = self.parsed(row, Column::Absence, Expected::Text, |text| Some(text.to_owned()));
+        let depends_on = depends::of_cell(row.cell(Column::DependsOn), self.findings);
         let text = |column| row.cell(column).map_or_else(String::new, |cell| cell.text.to_owned());
         let (id, place) = id?;
         let link = Link {
@@ -136,6 +138,7 @@ impl<'a> Ledger<'a> {
             first_point: PointIndex(0),
             overrides: overrides?,
             absence: absence?,
+            depends_on: depends_on?,
             place,
         };
         Some(link)

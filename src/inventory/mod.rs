@@ -8,6 +8,7 @@
 
 mod address;
 mod columns;
+mod depends;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod ledger;
@@ -110,6 +111,12 @@ impl Inventory {
     /// Calendar in whose hours the link may be silent: its own, else that of its unit.
     pub fn absence_of<'a>(&'a self, link: &'a Link) -> Option<&'a Set<String>> {
         link.absence.as_ref().or(self.units[link.unit.at()].absence.as_ref())
+    }
+
+    /// What the link does not work without: by its own row, then by its unit.
+    pub fn dependencies_of<'a>(&'a self, link: &'a Link) -> impl Iterator<Item = &'a Dependency> {
+        let of_unit = &self.units[link.unit.at()].depends_on;
+        link.depends_on.iter().chain(of_unit).filter(|dependency| dependency.on != link.id)
     }
 }
 
@@ -258,6 +265,15 @@ pub struct Unit {
     pub overrides: Overrides,
     /// Calendar of the contract in whose hours its links may be silent, where their own rows name none.
     pub absence: Option<Set<String>>,
+    /// Links without which none of its links works; those among them do not depend on themselves.
+    pub depends_on: Vec<Dependency>,
+    pub place: Place,
+}
+
+/// Something that does not work while a link is down.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dependency {
+    pub on: LinkId,
     pub place: Place,
 }
 
@@ -307,6 +323,8 @@ pub struct Link {
     pub overrides: Overrides,
     /// Calendar of the contract in whose hours it may be silent: a mobile station, a planned switch-off.
     pub absence: Option<Set<String>>,
+    /// Links without which it does not work, besides those of its unit.
+    pub depends_on: Vec<Dependency>,
     pub place: Place,
 }
 

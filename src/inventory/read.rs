@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, collections::HashMap, hash::Hasher, net::IpAddr
 use serde::{Deserialize, de::DeserializeOwned};
 use siphasher::sip::SipHasher13;
 
-use super::{Carrier, Declared, Inventory, Kind, Overrides, Segment, SegmentKind, Set, Unit, ledger};
+use super::{Carrier, Declared, Inventory, Kind, Overrides, Segment, SegmentKind, Set, Unit, depends, ledger};
 use crate::{
     diagnostic::{
         Code, Findings, Place, Source,
@@ -89,6 +89,8 @@ struct UnitEntry {
     measuring: Measuring,
     /// A calendar of the contract.
     absence: Option<String>,
+    #[serde(default)]
+    depends_on: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -147,7 +149,12 @@ impl Inventory {
             links: vec![],
             fingerprint,
         };
+        let before = findings.errors();
         ledger::read(&ledgers, &mut inventory, names_whole, findings);
+        // A row with an error gives no link, and what depends on it is not wrong.
+        if findings.errors() == before {
+            depends::check(&inventory, findings);
+        }
         if inventory.links.is_empty() && !findings.has_errors() {
             findings.error(head.place("files.links"), Code::NO_LINKS, Message::NoLinks, Message::NoLinksHelp);
         }
@@ -190,10 +197,13 @@ fn carriers(file: &Document<CarriersFile>, findings: &mut Findings) -> Vec<Carri
 fn units(file: &Document<UnitsFile>, findings: &mut Findings) -> Vec<Unit> {
     let kept = distinct(file, "units", file.value.units.iter().map(|unit| unit.id.as_str()), findings);
     let unit = |(at, place): (usize, Place)| {
-        let UnitEntry { id, name, measuring, absence } = &file.value.units[at];
+        let UnitEntry { id, name, measuring, absence, depends_on } = &file.value.units[at];
         let overrides = measuring.placed(file, &format!("units.{at}.measuring"), findings);
         let absence = absence.clone().map(|value| Set { value, place: file.place(&format!("units.{at}.absence")) });
-        Unit { id: id.clone(), name: name.clone(), overrides, absence, place }
+        let placed = |(nth, name)| (file.place(&format!("units.{at}.depends_on.{nth}")), name);
+        let names = depends_on.iter().map(String::as_str).enumerate().map(placed);
+        let depends_on = depends::parsed(names, findings).unwrap_or_default();
+        Unit { id: id.clone(), name: name.clone(), overrides, absence, depends_on, place }
     };
     kept.into_iter().map(unit).collect()
 }

@@ -116,6 +116,7 @@ mod tests {
             first_point: PointIndex(0),
             overrides: Overrides::default(),
             absence: None,
+            depends_on: vec![],
             place: Place::whole(Path::new("links.csv")),
         }
     }

@@ -115,7 +115,8 @@ impl ChannelKind {
 
 /// The notices that tell all `channels` what happened to `incident`.
 ///
-/// None before its failures are grouped: until then it is only shown. The step in the key is the length of its timeline:
+/// None before its failures are grouped: until then it is only shown. None while another incident explains it: the cause
+/// is told, and the timeline says why this is not. The step in the key is the length of its timeline:
 /// an incident that restores, relapses and restores again tells so twice, and a repeat of the same change after a crash
 /// does not.
 pub fn route(incident: &Incident, kind: NoticeKind, channels: &[Channel], now: Timestamp) -> Vec<Notice> {
@@ -126,7 +127,9 @@ pub fn route(incident: &Incident, kind: NoticeKind, channels: &[Channel], now: T
         incident: incident.clone(),
         created: now,
     };
-    let told = channels.iter().filter(|channel| incident.announced.is_some() && channel.kind.takes(kind));
+    let is_end = matches!(kind, NoticeKind::Restored | NoticeKind::Closed | NoticeKind::Annulled);
+    let is_told = incident.announced.is_some() && !incident.is_covered(is_end);
+    let told = channels.iter().filter(|channel| is_told && channel.kind.takes(kind));
     told.map(notice).collect()
 }
 
@@ -189,7 +192,7 @@ fn is_critical(incident: &Incident) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::incident::fixture;
+    use crate::incident::{Parent, fixture};
 
     fn channel(name: &str, kind: ChannelKind) -> Channel {
         Channel { name: name.into(), kind }
@@ -213,5 +216,17 @@ mod tests {
         assert_ne!(keys(&incident, NoticeKind::Restored), restored, "a second restoration is told again");
         incident.announced = None;
         assert_eq!(keys(&incident, NoticeKind::Opened), [""; 0], "failures are still being grouped");
+    }
+
+    #[test]
+    fn what_another_incident_explains_is_not_told_but_whoever_knew_of_it_hears_of_its_end() {
+        let channels = [channel("desk", ChannelKind::Webhook)];
+        let mut incident = fixture::incident();
+        let mut told = |told, kind| {
+            incident.parent = Some(Parent { incident: "01J".into(), told });
+            route(&incident, kind, &channels, fixture::AT.utc).len()
+        };
+        assert_eq!([told(false, NoticeKind::Opened), told(false, NoticeKind::Restored)], [0, 0]);
+        assert_eq!([told(true, NoticeKind::Overdue), told(true, NoticeKind::Restored)], [0, 1]);
     }
 }

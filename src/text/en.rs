@@ -211,6 +211,14 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         }
         LoneGroup { group } => write!(out, "the redundancy group `{group}` has only this link"),
         LoneGroupHelp => write!(out, "check its spelling, or leave the cell empty"),
+        DependsOnHelp { closest: Some(closest) } => {
+            write!(out, "did you mean `{closest}`? Links are named by their `id`")
+        }
+        DependsOnHelp { closest: None } => write!(out, "name links by their `id` in the ledger"),
+        DependsOnItself { links } => write!(out, "these depend on themselves: {}", links.join(" on ")),
+        DependsOnItselfHelp => {
+            write!(out, "of two that stand in for each other neither depends on the other: use `group`")
+        }
         // ---- journal
         Journal(message) => message.en(out),
         // ---- ledger

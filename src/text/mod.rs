@@ -364,6 +364,13 @@ pub enum Message {
         group: String,
     },
     LoneGroupHelp,
+    DependsOnHelp {
+        closest: Option<String>,
+    },
+    DependsOnItself {
+        links: Vec<String>,
+    },
+    DependsOnItselfHelp,
     // ---- journal
     Journal(JournalMessage),
     // ---- ledger

@@ -228,6 +228,10 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         }
         LoneGroup { group } => write!(out, "冗余组 `{group}` 只有这一条链路"),
         LoneGroupHelp => write!(out, "检查组名是否写错，或留空"),
+        DependsOnHelp { closest: Some(closest) } => write!(out, "是否想写 `{closest}`？请按链路编号 `id` 填写"),
+        DependsOnHelp { closest: None } => write!(out, "请按台账中的链路编号 `id` 填写"),
+        DependsOnItself { links } => write!(out, "依赖关系成环：{}", links.join(" 依赖 ")),
+        DependsOnItselfHelp => write!(out, "互为备份的链路之间没有依赖关系，请改用 `group`"),
         // ---- journal
         Journal(message) => message.zh_cn(out),
         // ---- ledger
