@@ -72,6 +72,7 @@ fn snapshot(loaded: &Loaded) -> Snapshot {
         alarms: Arc::from([]),
         rounds: Arc::default(),
         register: Arc::default(),
+        handover: Arc::default(),
         incidents: [].into(),
         coverage: Coverage::default(),
         engine: EngineView::default(),

@@ -7,6 +7,7 @@ mod client;
 mod contract;
 mod demo;
 mod explain;
+mod handover;
 mod incident;
 mod journal;
 mod ledger;
@@ -74,6 +75,7 @@ pub enum Command {
     Explain(explain::Explain),
     Once(once::Once),
     Incident(incident::Incident),
+    Handover(handover::Handover),
     Round(round::RoundCommand),
     Rule(rule::RuleCommand),
     Journal(journal::Journal),
@@ -95,6 +97,7 @@ pub fn run() -> ExitCode {
         Command::Explain(explain) => explain.run(&global),
         Command::Once(once) => once.run(&global),
         Command::Incident(incident) => incident.run(&global),
+        Command::Handover(handover) => handover.run(&global),
         Command::Round(round) => round.run(&global),
         Command::Rule(rule) => rule.run(&global),
         Command::Journal(journal) => journal.run(&global),

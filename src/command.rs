@@ -82,6 +82,12 @@ pub enum Action {
     /// Takes a span of time of these links out of the availability objective, also after the fact; `second` is another
     /// person who agrees. What was measured stays.
     Exclude { links: Vec<String>, from: Timestamp, to: Timestamp, reason: Reason, second: String, note: String },
+    /// Hands the watch over: `actor` leaves, `second` takes over, and both have seen what is open.
+    HandoverSigned {
+        second: String,
+        #[serde(default)]
+        note: String,
+    },
     /// Signs the record of a round that was made. `due`: which turn, by when it is due; the oldest that is open when absent.
     RoundDone {
         round: String,

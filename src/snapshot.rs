@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     contract::Contract,
-    duty::{Register, Rounds},
+    duty::{Handover, Register, Rounds},
     incident::{Incident, IncidentPhase, Windows},
     inventory::{Inventory, Role},
     judge::{LinkState, rule::Alarm},
@@ -59,6 +59,8 @@ pub struct Snapshot {
     pub rounds: Arc<Rounds>,
     /// What became of the rounds. Empty: `--exporter-only`.
     pub register: Arc<Register>,
+    /// What is open, for those who take over the watch.
+    pub handover: Arc<Handover>,
     pub coverage: Coverage,
     pub engine: EngineView,
     /// `None`: `--exporter-only`.

@@ -30,7 +30,7 @@ const MAY_NAME: [(&str, &str); 26] = [
     ("command", "inventory contract"),
     ("incident", "command judge contract inventory"),
     ("ledger", "incident judge contract inventory"),
-    ("duty", "ledger command contract inventory"),
+    ("duty", "ledger incident command contract inventory"),
     ("journal", "incident command judge contract inventory"),
     ("notify", "ledger incident judge contract inventory"),
     ("snapshot", "notify ledger incident judge window contract inventory duty"),

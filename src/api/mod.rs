@@ -6,6 +6,7 @@
 
 mod alarms;
 mod guard;
+mod handover;
 mod incidents;
 mod ledger;
 mod links;
@@ -140,6 +141,8 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Api>>)> {
         ("get", "/api/v1/links/{id}", get(links::show)),
         ("get", "/api/v1/alarms", get(alarms::list)),
         ("post", "/api/v1/ledger/exclude", post(ledger::exclude)),
+        ("get", "/api/v1/handover", get(handover::show)),
+        ("post", "/api/v1/handover/sign", post(handover::sign)),
         ("get", "/api/v1/rounds", get(rounds::list)),
         ("post", "/api/v1/rounds/{id}/done", post(rounds::sign)),
         ("get", "/api/v1/incidents", get(incidents::list)),

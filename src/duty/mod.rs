@@ -4,6 +4,7 @@
 //! missed, each change a [`Fact`] for the journal. Pure: what was measured is handed in, and nothing that a prober cannot
 //! see is ever filled in for a person.
 
+mod handover;
 mod plan;
 mod read;
 mod register;
@@ -15,8 +16,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    handover::{Handover, Unsent},
     plan::Due,
-    register::{Done, Entry, Fact, Register, Signed, Status},
+    register::{Done, Entry, Fact, HandedOver, Register, Signed, Status},
 };
 use crate::{
     contract::{Cadence, Calendar, Holidays, Span, Words},

@@ -98,6 +98,18 @@ pub struct Signed<'a> {
     pub fields: &'a BTreeMap<String, String>,
 }
 
+/// A handover of the watch, signed by both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandedOver {
+    pub at: Timestamp,
+    /// Who leaves.
+    pub actor: String,
+    /// Who takes over.
+    pub second: String,
+    pub note: String,
+    pub key: String,
+}
+
 /// All turns that are planned, open or not long over.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Register {
@@ -107,12 +119,34 @@ pub struct Register {
     planned_to: BTreeMap<String, Timestamp>,
     /// Turns that came to an end, by outcome: `done`, `late` (done late) and `missed`.
     ended: BTreeMap<String, u64>,
+    /// The handover that was signed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    handed_over: Option<HandedOver>,
     /// When something happens next without anybody doing anything.
     #[serde(skip)]
     wake: Timestamp,
 }
 
 impl Register {
+    pub fn handed_over(&self) -> Option<&HandedOver> {
+        self.handed_over.as_ref()
+    }
+
+    /// Writes down that the watch was handed over. `false`: it was under this key, and nothing changes.
+    ///
+    /// # Errors
+    /// One person cannot hand over to themselves.
+    pub fn hand_over(&mut self, signed: HandedOver) -> Result<bool, Refusal> {
+        if self.handed_over.as_ref().is_some_and(|last| last.key == signed.key) {
+            return Ok(false);
+        }
+        if signed.second.is_empty() || signed.actor == signed.second {
+            return Err(Refusal::NeedsTwo);
+        }
+        self.handed_over = Some(signed);
+        Ok(true)
+    }
+
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }

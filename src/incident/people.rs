@@ -98,7 +98,9 @@ impl Incidents {
                 return Ok(self.planned(window, now, world));
             }
             // Not about incidents: the shell's own work.
-            Action::Exclude { .. } | Action::RoundDone { .. } | Action::Reload => return Err(Refusal::NoSuchIncident),
+            Action::Exclude { .. } | Action::HandoverSigned { .. } | Action::RoundDone { .. } | Action::Reload => {
+                return Err(Refusal::NoSuchIncident);
+            }
         }
         Ok(Reply::Done { at: now.utc })
     }

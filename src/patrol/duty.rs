@@ -1,22 +1,28 @@
 //! Rounds in the loop: time passes over them, people sign them, and what was measured stands beside the signature.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use serde_json::json;
 
-use super::turn::{Loop, text};
+use super::{
+    keeping::Keeping,
+    turn::{Loop, text},
+};
 use crate::{
     command::{Action, Command, Refusal, Reply},
-    duty::{Fact, LinksOf, Measured, Signed},
+    duty::{Fact, HandedOver, Handover, LinksOf, Measured, Signed, Unsent},
     inventory::{LinkIndex, Status},
     journal::Record,
     judge::{self, LinkState},
+    notify::channels::{Delivery, Outcome},
     units::{Now, billionths},
     window::HOUR,
 };
 
 /// Links that are not up and are named in a record: the first page of a work list.
 const MOST_NOT_UP: usize = 20;
+/// Notices given up that a handover still names.
+const MOST_GIVEN_UP: usize = 50;
 /// Longest name of a person, as for every command.
 const ACTOR: usize = 64;
 /// Longest text of a record, in characters.
@@ -52,6 +58,44 @@ impl Loop {
 
     /// Carries out what is about duty. `None`: the command is about something else.
     pub(super) fn obey_duty(&mut self, command: &Command, now: Now) -> Option<Reply> {
+        match &command.action {
+            Action::HandoverSigned { second, note } => Some(self.hand_over(command, second, note, now)),
+            Action::RoundDone { .. } => self.sign_round(command, now),
+            _ => None,
+        }
+    }
+
+    /// What both saw stands in the journal with their signatures.
+    fn hand_over(&mut self, command: &Command, second: &str, note: &str, now: Now) -> Reply {
+        let Some(keeping) = &mut self.keeping else { return Reply::Refused(Refusal::NotKept) };
+        let (actor, second) = (command.actor.trim(), second.trim());
+        let is_name = |name: &str| !name.is_empty() && name.chars().count() <= ACTOR;
+        let signed = HandedOver {
+            at: now.utc,
+            actor: actor.to_owned(),
+            second: second.to_owned(),
+            note: note.chars().take(NOTE).collect(),
+            key: command.key.clone(),
+        };
+        let result = if is_name(actor) && second.chars().count() <= ACTOR {
+            Arc::make_mut(&mut keeping.register).hand_over(signed)
+        } else {
+            Err(Refusal::NoActor)
+        };
+        let reply = match result {
+            Ok(false) => return Reply::Done { at: now.utc },
+            Ok(true) => Reply::Done { at: now.utc },
+            Err(refusal) => Reply::Refused(refusal),
+        };
+        let mut detail = json!({ "command": command, "reply": reply, "open": keeping.handover(now) });
+        keeping.hide_people(&mut detail);
+        keeping.batch.duty = Some(text(&keeping.register));
+        let event = "handover_signed".to_owned();
+        keeping.record(Record::Note { now, event, subject: String::new(), detail }, now);
+        reply
+    }
+
+    fn sign_round(&mut self, command: &Command, now: Now) -> Option<Reply> {
         let Action::RoundDone { round, due, notes, fields } = &command.action else { return None };
         if self.keeping.is_none() {
             return Some(Reply::Refused(Refusal::NotKept));
@@ -115,6 +159,34 @@ impl Loop {
         }
         measured
     }
+}
+
+impl Keeping {
+    /// Everything that is open.
+    pub(super) fn handover(&self, now: Now) -> Handover {
+        let held = self.outbox.waiting().into_iter();
+        let given_back = self.waiting.iter().map(|one| (one.key.clone(), one.channel.clone(), one.created));
+        let waiting = held.chain(given_back);
+        let unsent = |(notice, channel, at)| Unsent { notice, channel, at, given_up: false };
+        let notices = self.given_up.iter().cloned().chain(waiting.map(unsent)).collect();
+        Handover::of(&self.incidents.list(), &self.register, notices, now.utc)
+    }
+
+    /// A notice that nobody took stays in the handovers of this process.
+    pub(super) fn remember_failure(&mut self, outcome: &Outcome, now: Now) {
+        if matches!(outcome.result, Delivery::Delivered) {
+            return;
+        }
+        let (notice, channel) = (outcome.key.clone(), outcome.channel.clone());
+        remember(&mut self.given_up, Unsent { notice, channel, at: now.utc, given_up: true });
+    }
+}
+
+fn remember(given_up: &mut VecDeque<Unsent>, one: Unsent) {
+    if given_up.len() == MOST_GIVEN_UP {
+        given_up.pop_front();
+    }
+    given_up.push_back(one);
 }
 
 /// As the API writes it.

@@ -9,7 +9,7 @@ use std::{
 
 use super::{load::Loaded, recorder::Recorder};
 use crate::{
-    duty::Register,
+    duty::{Register, Unsent},
     incident::{EffectKind, Incident, IncidentKind, IncidentPhase, Incidents, OwnFault},
     notify::{
         self, Channel, Notice, NoticeKind,
@@ -38,6 +38,8 @@ pub(super) struct Keeping {
     pub recorder: Recorder,
     /// What became of the rounds.
     pub register: Arc<Register>,
+    /// Notices that were given up, the newest last.
+    pub given_up: VecDeque<Unsent>,
 }
 
 impl Keeping {
@@ -67,7 +69,19 @@ impl Keeping {
         let mut register = recovered.duty;
         register.adopt(&loaded.rounds);
         let register = Arc::new(register);
-        Self { incidents, store, outbox, channels, batch, waiting, overflow: 0, broken, recorder, register }
+        Self {
+            incidents,
+            store,
+            outbox,
+            channels,
+            batch,
+            waiting,
+            overflow: 0,
+            broken,
+            recorder,
+            register,
+            given_up: VecDeque::new(),
+        }
     }
 
     /// An isolation is open.

@@ -151,7 +151,10 @@ impl Loop {
             let (incident, channel) = (incident.to_owned(), outcome.channel.clone());
             self.tell(Input::Notified { incident, party: "operator".to_owned(), channel, at: now.utc }, now);
         }
-        self.keep(|keeping| keeping.batch.deliveries.push(delivery(outcome, now)));
+        self.keep(|keeping| {
+            keeping.remember_failure(&outcome, now);
+            keeping.batch.deliveries.push(delivery(outcome, now));
+        });
     }
 
     fn read_clock(&mut self) -> Now {

@@ -94,6 +94,71 @@ fn a_round_is_signed_with_what_was_measured_and_one_that_nobody_made_is_missed()
     journal(&site, "replay");
 }
 
+#[test]
+fn who_takes_over_the_watch_sees_what_is_open_and_both_sign_it() {
+    let Some(mut site) = Site::make(3) else { return };
+    site.write("site/rounds.yaml", ROUNDS);
+    // Nobody takes notices here.
+    let webhook = "webhooks: [{name: nobody, url: \"http://127.0.0.1:9/\"}]\n";
+    site.write("linkpatrol.yaml", &(site.read("linkpatrol.yaml") + webhook));
+    site.start(&[]);
+    site.all_up(3);
+    site.cut(2);
+    let incident = site.wait("the cut is announced", |site| {
+        let incident = site.incidents().pop()?;
+        let waits = !site.get("/api/v1/handover").json()["notices"].as_array()?.is_empty();
+        waits.then(|| incident["id"].as_str().unwrap().to_owned())
+    });
+    let promise =
+        json!({"actor": "示例丙", "party": "carrier/two", "step": "promised", "eta": "2099-01-01T00:00:00+08:00"});
+    let answer = site.post(&format!("/api/v1/incidents/{incident}/record"), &promise);
+    assert!(answer.is_ok(), "{}", answer.body);
+
+    let note = site.get("/api/v1/handover").json();
+    assert_eq!(note["incidents"][0]["incident"], *incident);
+    assert_eq!(
+        (&note["incidents"][0]["links_down"], &note["incidents"][0]["acknowledged"]),
+        (&json!(1), &json!(false))
+    );
+    let clocks = note["clocks"].as_array().unwrap();
+    let restores = |clock: &&Value| clock["clock"] == "restore" && clock["party"] == "operator";
+    let restore = clocks.iter().find(restores).unwrap();
+    assert!(restore["overdue"] == false && restore["deadline"].as_str().unwrap().ends_with("+08:00"), "{restore}");
+    assert!(clocks.is_sorted_by_key(|clock| clock["deadline"].as_str().unwrap().to_owned()));
+    assert_eq!(note["promises"][0]["eta"], "2099-01-01T00:00:00.000+08:00");
+    let is_open = |turn: &Value| turn["round"] == "links" && turn["status"] == "due";
+    assert!(note["rounds"].as_array().unwrap().iter().any(is_open), "{note}");
+    assert_eq!((&note["notices"][0]["channel"], &note["last"]), (&json!("nobody"), &Value::Null));
+
+    let alone = site.post("/api/v1/handover/sign", &json!({"actor": "示例甲", "second": "示例甲"}));
+    assert_eq!((alone.status, alone.json()["code"].as_str()), (422, Some("needs_two")), "{}", alone.body);
+    let program = linkpatrol();
+    let handover = |arguments: &[&str]| {
+        let mut command = site.namespace.command(&[&program.get_program().to_string_lossy()]);
+        let output = command.args(["--lang", "en", "handover"]).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", words(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    handover(&["--actor", "示例甲", "--second", "示例乙", "--note", "二号链路待复测"]);
+    let text = handover(&[]);
+    for part in
+        [&*incident, "restore operator", "2099-01-01", "links", "handed over by 示例甲 to 示例乙", "二号链路待复测"]
+    {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+
+    site.daemon().signal(libc::SIGKILL);
+    site.daemon().wait(Duration::from_secs(10));
+    site.start(&[]);
+    assert_eq!(site.get("/api/v1/handover").json()["last"]["second"], "示例乙");
+    site.daemon().signal(libc::SIGTERM);
+    site.daemon().wait(Duration::from_secs(20));
+    let entries = journal(&site, "export");
+    let signed = entries.lines().find(|line| line.contains("handover_signed")).unwrap();
+    assert!(signed.contains(&incident) && signed.contains("restore") && !signed.contains("示例"), "{signed}");
+    journal(&site, "replay");
+}
+
 fn turns(site: &Site, round: &str, status: &str) -> Vec<Value> {
     let page = site.get(&format!("/api/v1/rounds?round={round}&status={status}")).json();
     page["turns"].as_array().cloned().unwrap_or_default()

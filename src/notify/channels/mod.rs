@@ -185,6 +185,11 @@ impl Outbox {
         }
     }
 
+    /// Notices that channels hold and their receivers do not have yet: key, channel, and when it was made.
+    pub fn waiting(&self) -> Vec<(String, String, Timestamp)> {
+        self.waiting.list()
+    }
+
     /// Shows the channels the newest incidents.
     pub fn publish(&self, world: World, now: Timestamp) {
         self.world.send_replace(world);

@@ -49,6 +49,12 @@ impl Waiting {
         self.oldest.set(oldest.as_secs_f64());
     }
 
+    /// Key, channel and when it was made, by key.
+    pub(super) fn list(&self) -> Vec<(String, String, Timestamp)> {
+        let row = |(key, (channel, created)): (&String, &(String, Timestamp))| (key.clone(), channel.clone(), *created);
+        self.notices().iter().map(row).collect()
+    }
+
     fn notices(&self) -> MutexGuard<'_, BTreeMap<String, (String, Timestamp)>> {
         self.notices.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,0 +1,61 @@
+//! `/api/v1/handover`: what is open, for those who take over the watch, and their signatures.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{State, rejection::JsonRejection},
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
+use chrono_tz::Tz;
+use serde_json::{Map, Value, json};
+
+use super::{
+    Api,
+    incidents::{carry_out, signed},
+    problem::Problem,
+};
+use crate::units::Timestamp;
+
+/// Keys of times, which leave the house with an offset.
+const TIMES: [&str; 5] = ["at", "began", "deadline", "due", "eta"];
+
+pub(super) async fn show(State(api): State<Arc<Api>>) -> Response {
+    let snapshot = api.feed.load();
+    // Cannot fail: both are plain data.
+    let mut note = serde_json::to_value(&*snapshot.handover).unwrap_or_default();
+    note["last"] = snapshot.register.handed_over().map_or(
+        Value::Null,
+        |last| json!({ "at": last.at, "actor": last.actor, "second": last.second, "note": last.note }),
+    );
+    readable(&mut note, snapshot.contract.time_zone);
+    Json(note).into_response()
+}
+
+/// Signs: `actor` leaves, `second` takes over.
+pub(super) async fn sign(
+    State(api): State<Arc<Api>>,
+    headers: HeaderMap,
+    body: Result<Json<Map<String, Value>>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let (actor, way, mut body) = signed(body)?;
+    body.insert("action".to_owned(), "handover_signed".into());
+    let action = serde_json::from_value(body.into()).map_err(|error| Problem::BadBody(error.to_string()))?;
+    carry_out(&api, actor, way, &headers, action).await
+}
+
+fn readable(value: &mut Value, zone: Tz) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                match value.as_i64().filter(|_| TIMES.contains(&key.as_str())) {
+                    Some(at) => *value = Timestamp(at).rfc3339(zone).into(),
+                    None => readable(value, zone),
+                }
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| readable(value, zone)),
+        _ => {}
+    }
+}

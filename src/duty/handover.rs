@@ -1,0 +1,147 @@
+//! The note of a shift's handover: everything that is open, so that nothing depends on memory.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Register, Status};
+use crate::{
+    incident::{Incident, IncidentKind, IncidentPhase},
+    units::Timestamp,
+};
+
+/// Rows of each kind in a note: more is a disaster, and its incident says so.
+const MOST: usize = 200;
+
+/// What is open at a moment. Whoever signs it has seen it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Handover {
+    pub at: Timestamp,
+    /// Not closed yet, the oldest last, as the API lists them.
+    pub incidents: Vec<Open>,
+    /// Clocks that run, by deadline.
+    pub clocks: Vec<Running>,
+    /// Promises that are not kept yet, by when they are due.
+    pub promises: Vec<Promised>,
+    /// Turns that are due, late, or were missed within the last day.
+    pub rounds: Vec<Turn>,
+    /// Notices that wait for their receiver or were given up since the daemon started, the newest last.
+    pub notices: Vec<Unsent>,
+    /// Rows that did not fit.
+    pub left_out: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Open {
+    pub incident: String,
+    pub kind: IncidentKind,
+    pub phase: IncidentPhase,
+    pub tier: u8,
+    /// Kind and id.
+    pub scope: (String, String),
+    pub began: Timestamp,
+    pub links_down: usize,
+    pub acknowledged: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Running {
+    pub incident: String,
+    pub clock: String,
+    pub party: String,
+    pub deadline: Timestamp,
+    pub overdue: bool,
+    pub clause: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Promised {
+    pub incident: String,
+    pub party: String,
+    pub eta: Timestamp,
+    pub overdue: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Turn {
+    pub round: String,
+    pub status: Status,
+    pub due: Timestamp,
+}
+
+/// A notice that its receiver does not have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Unsent {
+    pub notice: String,
+    pub channel: String,
+    /// When it was made, or when it was given up.
+    pub at: Timestamp,
+    pub given_up: bool,
+}
+
+/// A missed turn stands in the notes of a day.
+const DAY: i64 = 86_400_000;
+
+impl Handover {
+    pub fn of(incidents: &[Arc<Incident>], register: &Register, notices: Vec<Unsent>, now: Timestamp) -> Self {
+        let mut note = Self { at: now, notices, ..Self::default() };
+        for incident in incidents.iter().filter(|incident| incident.phase != IncidentPhase::Closed) {
+            note.take(incident, now);
+        }
+        let stands = |status, due: Timestamp| match status {
+            Status::Due | Status::Late => true,
+            Status::Missed => now.0 - due.0 <= DAY,
+            Status::Planned | Status::Done => false,
+        };
+        let open = register.entries().iter().filter(|entry| stands(entry.status, entry.due));
+        note.rounds =
+            open.map(|entry| Turn { round: entry.round.clone(), status: entry.status, due: entry.due }).collect();
+        note.clocks.sort_by_key(|clock| clock.deadline);
+        note.promises.sort_by_key(|promise| promise.eta);
+        note.rounds.sort_by_key(|turn| turn.due);
+        note.left_out = cut(&mut note.incidents)
+            + cut(&mut note.clocks)
+            + cut(&mut note.promises)
+            + cut(&mut note.rounds)
+            + cut(&mut note.notices);
+        note
+    }
+
+    fn take(&mut self, incident: &Incident, now: Timestamp) {
+        let id = || incident.id.clone();
+        self.incidents.push(Open {
+            incident: id(),
+            kind: incident.kind,
+            phase: incident.phase,
+            tier: incident.tier,
+            scope: (incident.scope.kind.clone(), incident.scope.id.clone()),
+            began: incident.began,
+            links_down: incident.links.iter().filter(|(_, down)| *down).count(),
+            acknowledged: !incident.acknowledgements.is_empty(),
+        });
+        let running = incident.clocks.iter().filter(|clock| clock.stopped.is_none());
+        self.clocks.extend(running.map(|clock| Running {
+            incident: id(),
+            clock: clock.clock.clone(),
+            party: clock.party.clone(),
+            deadline: clock.deadline,
+            overdue: now > clock.deadline,
+            clause: clock.clause.clone(),
+        }));
+        if incident.phase == IncidentPhase::Open {
+            self.promises.extend(incident.promises.iter().map(|promise| Promised {
+                incident: id(),
+                party: promise.party.clone(),
+                eta: promise.eta,
+                overdue: now > promise.eta,
+            }));
+        }
+    }
+}
+
+/// Returns how many rows did not fit.
+fn cut<T>(rows: &mut Vec<T>) -> usize {
+    let surplus = rows.len().saturating_sub(MOST);
+    rows.truncate(MOST);
+    surplus
+}
