@@ -8,6 +8,7 @@ mod contract;
 mod demo;
 mod explain;
 mod handover;
+mod history;
 mod incident;
 mod journal;
 mod ledger;

@@ -29,7 +29,7 @@ const MAY_NAME: [(&str, &str); 26] = [
     ("judge", "window sample contract profile inventory"),
     ("command", "inventory contract"),
     ("incident", "command judge contract inventory"),
-    ("ledger", "incident judge contract inventory"),
+    ("ledger", "incident judge window contract inventory"),
     ("duty", "ledger incident command contract inventory"),
     ("journal", "incident command judge contract inventory"),
     ("notify", "ledger incident judge contract inventory"),

@@ -7,6 +7,7 @@
 mod alarms;
 mod guard;
 mod handover;
+mod history;
 mod incidents;
 mod ledger;
 mod links;
@@ -37,7 +38,7 @@ use tokio::{
 };
 
 use self::problem::Problem;
-pub use self::server::serve;
+pub use self::{history::Archive, server::serve};
 use crate::{
     clock::{Clock, monotonic_nanos},
     command::{Command, Reply},
@@ -62,6 +63,8 @@ pub struct Api {
     pub registry: Registry,
     /// Of pages, where neither address nor browser asks for one.
     pub language: Language,
+    /// `None`: nothing is kept.
+    archive: Option<Archive>,
     requests: HistogramVec,
     connections: IntGauge,
     refused: IntCounter,
@@ -91,11 +94,18 @@ impl Api {
             )?,
             registry,
             language,
+            archive: None,
         };
         api.registry.register(Box::new(api.requests.clone()))?;
         api.registry.register(Box::new(api.connections.clone()))?;
         api.registry.register(Box::new(api.refused.clone()))?;
         Ok(api)
+    }
+
+    /// Answers questions about the past from here.
+    pub fn with_archive(mut self, archive: Archive) -> Self {
+        self.archive = Some(archive);
+        self
     }
 }
 
@@ -139,6 +149,7 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Api>>)> {
         ("get", "/api/v1/openapi.json", get(own::openapi)),
         ("get", "/api/v1/links", get(links::list)),
         ("get", "/api/v1/links/{id}", get(links::show)),
+        ("get", "/api/v1/links/{id}/history", get(history::show)),
         ("get", "/api/v1/alarms", get(alarms::list)),
         ("post", "/api/v1/ledger/exclude", post(ledger::exclude)),
         ("get", "/api/v1/handover", get(handover::show)),

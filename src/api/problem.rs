@@ -24,6 +24,8 @@ pub(super) enum Problem {
     QueueFull,
     NoAnswer,
     Timeout,
+    /// What is stored cannot be read now.
+    Unreadable(String),
     Refused(Refusal),
 }
 
@@ -37,7 +39,7 @@ impl Problem {
             Self::BadQuery(_) | Self::BadBody(_) | Self::Refused(Refusal::NoActor) => StatusCode::BAD_REQUEST,
             Self::CursorGone => StatusCode::GONE,
             Self::NotLoopback | Self::ForeignOrigin | Self::BadHost => StatusCode::FORBIDDEN,
-            Self::QueueFull | Self::Timeout => StatusCode::SERVICE_UNAVAILABLE,
+            Self::QueueFull | Self::Timeout | Self::Unreadable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoAnswer => StatusCode::GATEWAY_TIMEOUT,
             Self::Refused(
                 Refusal::Findings { .. }
@@ -74,6 +76,7 @@ impl Problem {
             Self::NoAnswer => {
                 ("no_answer", "The command was handed over, but nobody has answered: look before repeating")
             }
+            Self::Unreadable(_) => ("unreadable", "What is stored cannot be read now"),
             Self::Timeout => ("timeout", "The request took too long"),
             Self::Refused(refusal) => match refusal {
                 Refusal::NoSuchIncident => ("no_such_incident", "No incident has this id"),
@@ -117,7 +120,7 @@ impl Problem {
 
     fn detail(&self) -> Option<String> {
         match self {
-            Self::BadQuery(detail) | Self::BadBody(detail) => Some(detail.clone()),
+            Self::BadQuery(detail) | Self::BadBody(detail) | Self::Unreadable(detail) => Some(detail.clone()),
             Self::Refused(Refusal::AlreadyAcknowledged { by } | Refusal::AlreadyDone { by }) => {
                 Some(format!("by {by}"))
             }

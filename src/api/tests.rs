@@ -23,7 +23,13 @@ use crate::{
     command::{Action, Refusal, Step},
     export::fixture,
     incident::fixture::AT,
-    units::{Mono, Now, Timestamp},
+    inventory::Role,
+    judge::Tally,
+    ledger::{
+        PointDay,
+        rollup::{Evidence, HEADER, Record, Rollup},
+    },
+    units::{Counts, Mono, Now, Timestamp},
 };
 
 /// A server over the fixture world. It stops when this value goes.
@@ -46,6 +52,7 @@ impl Server {
         let feed = Feed::new(fixture::snapshot(links));
         let (commands, asked) = Commands::channel();
         let api = Api::new(feed.clone(), commands.clone(), clock.clone(), Registry::new(), Language::ZhCn).unwrap();
+        let api = api.with_archive(Arc::new(archive));
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(serve(vec![listener], Arc::new(api), async { _ = stopped.await }));
         let client = Client::builder(TokioExecutor::new()).build_http();
@@ -81,6 +88,41 @@ impl Server {
     }
 }
 
+/// One slice of the last day that is asked for.
+fn archive(link: &str, [_, last]: [&str; 2]) -> Result<Vec<PointDay>, String> {
+    if link != "LL-0002" {
+        return Ok(vec![]);
+    }
+    let mut cells = HEADER.to_vec();
+    let up = Counts { answered: 298, lost: 2, unmeasured: 0 };
+    let mut evidence = Evidence { tally: Tally { up, ..Tally::default() }, covered: 300_000, ..Evidence::default() };
+    evidence.rtts.add(4_000_000, 298);
+    Record::Evidence(evidence).put(0, &mut cells);
+    Record::Time([300_000, 0, 0, 0]).put(0, &mut cells);
+    Record::Profile(7).put(0, &mut cells);
+    let cells = Rollup::read(&cells).map_err(|error| error.to_string())?;
+    Ok(vec![PointDay { role: Role::Far, vantage: "local".into(), date: last.into(), cells }])
+}
+
+#[tokio::test]
+async fn the_past_of_a_link_comes_in_steps() {
+    let server = Server::start(3).await;
+    let past = server.json("/api/v1/links/LL-0002/history?step=1h").await;
+    let row = &past["rows"][0];
+    assert_eq!(row["probes"]["up"], json!({"answered": 298, "lost": 2, "unmeasured": 0}));
+    assert_eq!((&row["millis"]["up"], &row["profile"]), (&json!(300_000), &json!("0000000000000007")));
+    assert_eq!(server.json("/api/v1/links/LL-0001/history").await["rows"], json!([]));
+    for (path, code) in [
+        ("LL-9999/history", "no_such_link"),
+        ("LL-0002/history?step=2h", "bad_query"),
+        ("LL-0002/history?from=yesterday", "bad_query"),
+        ("LL-0002/history?from=2020-01-01T00:00:00Z", "bad_query"),
+    ] {
+        let (_, body) = server.get(&format!("/api/v1/links/{path}")).await;
+        assert!(body.contains(code), "{path}: {body}");
+    }
+}
+
 #[test]
 fn openapi_lists_exactly_the_routes() {
     let document: Value = serde_json::from_str(include_str!("openapi.json")).unwrap();
@@ -113,6 +155,9 @@ async fn answers_have_exactly_the_documented_keys() {
     let alarms = server.json("/api/v1/alarms?phase=firing&rule=loss").await;
     assert_eq!(keys(&alarms), schema("Alarms"));
     assert_eq!(keys(&alarms["alarms"][0]), schema("Alarm"));
+    let past = server.json("/api/v1/links/LL-0002/history").await;
+    assert_eq!(keys(&past), schema("History"));
+    assert_eq!(keys(&past["rows"][0]), schema("HistoryRow"));
     assert_eq!(keys(&server.json("/api/v1/status").await), schema("Status"));
     let mut row = keys(&links["links"][0]);
     row.insert("reason".into());

@@ -42,6 +42,8 @@ enum Action {
         #[arg(long, value_name = "FOLDER")]
         data_dir: Option<PathBuf>,
     },
+    /// What was counted of a link's points, step by step.
+    History(super::history::History),
     /// Takes a span of time of links out of the availability objective, also after the fact. Takes two people.
     Exclude(Exclude),
 }
@@ -100,6 +102,7 @@ impl Ledger {
     pub fn run(self, global: &Global) -> ExitCode {
         match self.action {
             Action::Show { link, month, data_dir } => show(link.as_deref(), month, data_dir, global),
+            Action::History(history) => history.run(global),
             Action::Exclude(exclude) => exclude.run(global),
         }
     }

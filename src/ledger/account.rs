@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Accounted, Accounting, Exclusion, Fact, Measured, Month, NotBooked, Quality, Terms, Timed,
     exclusion::{History, Segment, book, same, split},
+    rollup::{Measures, SLICE_MILLIS, slice_of},
 };
 use crate::{
     judge::{LinkState, Tally},
@@ -24,6 +25,8 @@ use crate::{
 const HORIZON_MILLIS: i64 = 300_000;
 /// Most segments kept open to change; the oldest becomes final when there are more.
 const MOST_SEGMENTS: usize = 64;
+/// How far back a change of what was measured is told: a night and a day of an isolation that was an outage.
+const TOLD_MILLIS: i64 = 26 * 3_600_000;
 /// Most exclusions that reach into the future.
 const MOST_AHEAD: usize = 16;
 
@@ -52,6 +55,9 @@ pub struct Account {
     /// The month before, with its counts.
     #[serde(default)]
     last: Option<(Month, Quality)>,
+    /// From when on time was measured or painted over since it was last told.
+    #[serde(skip)]
+    untold: Option<Timestamp>,
 }
 
 /// A month that is over.
@@ -93,6 +99,7 @@ impl Account {
             quality: Quality::default(),
             next: Default::default(),
             last: None,
+            untold: None,
         };
         account.paint(now, None, |segment| segment.accounting = Accounting::Counted);
         account
@@ -216,6 +223,44 @@ impl Account {
         closed
     }
 
+    /// What was measured in each slice of five minutes up to `now` that is new or other than when it was last told, by
+    /// when the slice begins. Of the past at most [`TOLD_MILLIS`].
+    pub fn tell_time(&mut self, now: Timestamp) -> Vec<(Timestamp, Measures)> {
+        let untold = self.untold.replace(now).unwrap_or(now);
+        let known = self.history.begins().unwrap_or(self.segments[0].from);
+        let mut slice = slice_of(untold.max(known).max(Timestamp(now.0 - TOLD_MILLIS)));
+        let mut told = vec![];
+        while slice < now {
+            let next = Timestamp(slice.0 + SLICE_MILLIS);
+            told.push((slice, self.measured_in(slice, next.min(now))));
+            slice = next;
+        }
+        told
+    }
+
+    /// Everything from `from` on is told once more.
+    pub fn tell_again(&mut self, from: Timestamp) {
+        self.untold = Some(self.untold.map_or(from, |untold| untold.min(from)));
+    }
+
+    /// Milliseconds by measured state, as far as the stretches are known.
+    fn measured_in(&self, from: Timestamp, to: Timestamp) -> Measures {
+        let mut millis = Measures::default();
+        let stretches = || self.history.segments().iter().chain(&self.segments);
+        let ends = stretches().skip(1).map(|segment| segment.from).chain([to]);
+        for (segment, end) in stretches().zip(ends) {
+            let place = match segment.measured {
+                Measured::Up => 0,
+                Measured::Degraded => 1,
+                Measured::Down => 2,
+                Measured::Unknown => 3,
+            };
+            let length = end.0.min(to.0) - segment.from.0.max(from.0);
+            millis[place] += u64::try_from(length).unwrap_or(0);
+        }
+        millis
+    }
+
     /// Milliseconds of the running month by both axes, sorted, up to `now`.
     pub fn cells(&self, now: Timestamp) -> Vec<Cell> {
         let (mut cells, now) = (self.cells.clone(), now.max(self.seen).min(self.month.ends));
@@ -278,6 +323,7 @@ impl Account {
 
     /// Changes every segment from `from` to `to`, or to the end.
     fn paint(&mut self, from: Timestamp, to: Option<Timestamp>, change: impl Fn(&mut Segment)) {
+        self.tell_again(from);
         let begin = split(&mut self.segments, from);
         let end = to.map_or(self.segments.len(), |to| split(&mut self.segments, to));
         self.segments[begin..end].iter_mut().for_each(change);

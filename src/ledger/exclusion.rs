@@ -69,6 +69,10 @@ impl History {
         self.0.first().map(|first| first.from)
     }
 
+    pub fn segments(&self) -> &[Segment] {
+        &self.0
+    }
+
     /// Excludes what counts of it, up to `ends` where the last stretch ends, and books that in `cells`. Returns the
     /// milliseconds that were excluded.
     pub fn exclude(&mut self, fact: Fact, ends: Timestamp, cells: &mut Vec<Cell>) -> u64 {

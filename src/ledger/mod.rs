@@ -4,13 +4,16 @@
 //! up). Pure.
 //!
 //! [`Account`] books one link; [`Accounted`] is its month in sums, and answers for the objective ([`Verdict`]);
-//! [`Quality`] are the counts that the objectives of loss and RTT are judged by.
+//! [`Quality`] are the counts that the objectives of loss and RTT are judged by. [`rollup`] keeps days of
+//! points in cells.
 
 mod account;
 mod availability;
 mod exclusion;
+mod history;
 mod month;
 mod quality;
+pub mod rollup;
 mod tiers;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +22,7 @@ pub use self::{
     account::{Account, Cell, ClosedMonth},
     availability::Verdict,
     exclusion::{Fact, NotBooked},
+    history::{HistoryRow, Millis, PointDay, Span, Step},
     month::Month,
     quality::{Course, Quality, Terms, Timed, closed},
     tiers::tier_verdict,

@@ -22,6 +22,7 @@ mod publish;
 mod quality;
 mod recorder;
 mod recover;
+mod rollups;
 mod turn;
 mod watch;
 
@@ -49,7 +50,8 @@ use crate::{
     judge::{LinkState, rule::Alarms},
     notify::channels::{self, ChannelError},
     patrol::{
-        civil::CivilClock, field::Field, keeping::Keeping, load::Loaded, naming::Naming, quality::Counted, turn::Loop,
+        civil::CivilClock, field::Field, keeping::Keeping, load::Loaded, naming::Naming, quality::Counted,
+        rollups::Rollups, turn::Loop,
     },
     probe::{Prober, resolve::Resolver},
     sample::Block,
@@ -224,6 +226,7 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         recover::books(&loaded.inventory, loaded.contract.time_zone, recovered, now.utc);
     let (itself, controls) = sync_channel(CONTROLS);
     let counted = Counted::from(&field, now);
+    let rollups = Rollups::from(&field, now.utc);
     let mut state = Loop {
         clock: Arc::clone(&clock),
         civil,
@@ -244,6 +247,7 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         seconds: 0,
         was_isolated: false,
         counted,
+        rollups,
         alarms: Alarms::new(Arc::clone(&loaded.rules), loaded.inventory.links.len()),
         naming: None,
     };
@@ -261,7 +265,16 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
     let feed = Feed::new(state.picture(&[], now));
     state.naming = naming(&loaded, runtime.handle(), &itself);
     let (commands, asked) = Commands::channel();
-    let api = Arc::new(Api::new(feed.clone(), commands, clock, registry, language)?);
+    let mut api = Api::new(feed.clone(), commands, clock, registry, language)?;
+    if keeps_incidents {
+        api = api.with_archive(Arc::new(move |link, [first, last]| {
+            let (days, unreadable) =
+                store::rollups(&data_dir, link, [first, last]).map_err(|error| error.to_string())?;
+            unreadable.iter().for_each(|row| tracing::warn!(row, "cannot be read by this version"));
+            Ok(days)
+        }));
+    }
+    let api = Arc::new(api);
     let (shutdown, told) = oneshot::channel();
     let server = runtime.spawn(api::serve(listeners, api, async {
         // A dropped sender means the same.

@@ -28,6 +28,9 @@ pub fn points(field: &mut Field, recovered: &Recovered, now: Now) {
     }
 }
 
+/// Before a kill, cells of the last five minutes were not stored, and changes that reached back from then.
+const TOLD_AGAIN: i64 = 3_600_000;
+
 /// The books of all links.
 pub struct Books {
     /// By link number: the stored account, with the gap booked as unknown, or a new one.
@@ -55,6 +58,7 @@ pub fn books(inventory: &Inventory, zone: chrono_tz::Tz, recovered: Option<&Reco
         // Its state went on until the last sign of life; nobody saw what came after.
         ended.extend(account.advance(heartbeat, zone).into_iter().map(|month| (id.clone(), month)));
         account.skip(heartbeat, now);
+        account.tell_again(Timestamp(heartbeat.0 - TOLD_AGAIN));
         Some(account)
     };
     let accounts =

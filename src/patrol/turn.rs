@@ -28,6 +28,7 @@ use super::{
     load::Loaded,
     naming::Naming,
     quality::Counted,
+    rollups::Rollups,
 };
 use crate::{
     api::Asked,
@@ -92,6 +93,7 @@ pub(super) struct Loop {
     pub was_isolated: bool,
     pub alarms: Alarms,
     pub counted: Counted,
+    pub rollups: Rollups,
     /// `None`: names cannot be looked up on this machine.
     pub naming: Option<Naming>,
 }
@@ -136,6 +138,7 @@ impl Loop {
                 }
             }
             self.tell(Input::Tick, now);
+            self.roll_up(now);
             if now.mono >= self.next_second {
                 self.each_second(&feed, now);
             }
@@ -370,6 +373,7 @@ impl Loop {
 
     /// Takes new files into force: kept links and points keep their history.
     fn adopt(&mut self, loaded: Loaded, now: Now) {
+        self.roll_up_all(now);
         let before = Arc::clone(&self.field.loaded);
         let plan = Arc::new(loaded.plan(Some((&before, &self.field.plan))));
         let loaded = Arc::new(loaded);
@@ -390,6 +394,7 @@ impl Loop {
         self.field.replan(Arc::clone(&loaded), plan, now);
         self.counted = Counted::from(&self.field, now);
         self.look_at_work(now);
+        self.rollups = Rollups::from(&self.field, now.utc);
         self.adopt_rules(&before, now);
         self.adopt_rounds(now);
         self.keep(|keeping| keeping.record_reload(&loaded, now));
@@ -520,6 +525,7 @@ impl Loop {
     /// Stores what is known, so that the next start knows how long nobody looked.
     fn stop(mut self, feed: &Feed, now: Now) {
         (0..self.accounts.len()).for_each(|number| self.store_account(number));
+        self.roll_up_all(now);
         self.keep(|keeping| {
             keeping.record(Record::Stop { now }, now);
             keeping.batch.heartbeat = Some(now.utc);

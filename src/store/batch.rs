@@ -20,6 +20,8 @@ pub struct Batch {
     /// States that changed.
     pub points: Vec<StoredPoint>,
     pub accounts: Vec<StoredAccount>,
+    /// Appended to the days they are of.
+    pub rollups: Vec<StoredRollup>,
     /// New in the outbox. A key that is there already is left as it is.
     pub notices: Vec<Notice>,
     pub deliveries: Vec<Delivery>,
@@ -43,6 +45,7 @@ impl Batch {
             && self.windows.is_empty()
             && self.points.is_empty()
             && self.accounts.is_empty()
+            && self.rollups.is_empty()
             && self.notices.is_empty()
             && self.deliveries.is_empty()
             && self.entries.is_empty()
@@ -71,6 +74,17 @@ pub struct StoredAccount {
     pub month: String,
     /// The ledger's own stored form, as JSON text.
     pub account: String,
+}
+
+/// Records for one civil day of one measuring point.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredRollup {
+    pub link: LinkId,
+    pub role: Role,
+    /// `2026-11-22`, in the contract's time zone.
+    pub day: String,
+    /// As [`crate::ledger::rollup::Record::put`] writes them.
+    pub records: Vec<u8>,
 }
 
 /// What became of trying to deliver a notice of the outbox.

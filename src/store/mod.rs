@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Two files, because they have different worth: `journal.db` holds what must not be lost (incidents, outbox, point
-//! states, the journal's chain) and is synced at every commit; `series.db` holds what can be a second old (accounts, heartbeat). When
+//! states, the journal's chain) and is synced at every commit; `series.db` holds what can be a second old (accounts, rollups, heartbeat). When
 //! the disk is full, a reserve file gives its space to the journal alone.
 //!
 //! The store never invents a fact, never overwrites a file that it does not understand, and never blocks the caller.
@@ -35,10 +35,10 @@ use std::{
     time::Duration,
 };
 
-pub use batch::{Attempt, Batch, Delivery, Heartbeat, StoredAccount, StoredPoint};
+pub use batch::{Attempt, Batch, Delivery, Heartbeat, StoredAccount, StoredPoint, StoredRollup};
 pub use error::StoreError;
 pub use forget::forget;
-pub use reader::{Reader, accounts};
+pub use reader::{Reader, accounts, rollups};
 pub use recover::Recovered;
 pub use writer::{JournalStatus, StoreStatus};
 

@@ -8,7 +8,7 @@ use crate::{
     inventory::{LinkId, Role},
     journal::{Digest, Entry},
     notify::Notice,
-    store::{Batch, Delivery, Heartbeat, Ticket},
+    store::{Batch, Delivery, Heartbeat, StoredRollup, Ticket},
     units::Timestamp,
 };
 
@@ -20,6 +20,8 @@ const MOST_NOTICES: usize = 16_384;
 const MOST_ENTRIES: usize = 16_384;
 /// 64 MiB of entries: four hundred turns in which every link of a large city changes.
 const MOST_ENTRY_BYTES: usize = 64 << 20;
+/// Records of rollups: three hours of a large city while the disk refuses. The oldest go first.
+const MOST_ROLLUPS: usize = 65_536;
 /// Files that wait: those of a few reloads.
 const MOST_CONTENTS: usize = 4_096;
 
@@ -56,6 +58,7 @@ pub(super) struct JournalRows {
 #[derive(Default)]
 pub(super) struct SeriesRows {
     pub(super) accounts: BTreeMap<(LinkId, String), String>,
+    pub(super) rollups: VecDeque<StoredRollup>,
     pub(super) heartbeat: Option<Heartbeat>,
 }
 
@@ -68,6 +71,7 @@ impl Pending {
             windows,
             points,
             accounts,
+            rollups,
             notices,
             deliveries,
             entries,
@@ -97,6 +101,7 @@ impl Pending {
             },
             series: SeriesRows {
                 accounts: accounts.into_iter().map(|row| ((row.link, row.month), row.account)).collect(),
+                rollups: rollups.into(),
                 heartbeat: heartbeat.map(beat),
             },
             lost: 0,
@@ -113,6 +118,10 @@ impl Pending {
         self.lost += insert(&mut self.journal.windows, journal.windows, MOST_INCIDENTS);
         self.lost += insert(&mut self.journal.points, journal.points, MOST_STATES);
         self.lost += insert(&mut self.series.accounts, series.accounts, MOST_STATES);
+        self.series.rollups.extend(series.rollups);
+        let too_many = self.series.rollups.len().saturating_sub(MOST_ROLLUPS);
+        self.series.rollups.drain(..too_many);
+        self.lost += too_many as u64;
         // The first notice under a key stands, as it does in the outbox.
         let unknown = journal.notices.into_iter().filter(|(key, _)| !self.journal.notices.contains_key(key)).collect();
         self.lost += insert(&mut self.journal.notices, unknown, MOST_NOTICES);
@@ -155,7 +164,7 @@ impl JournalRows {
 
 impl SeriesRows {
     pub(super) fn rows(&self) -> usize {
-        self.accounts.len() + usize::from(self.heartbeat.is_some())
+        self.accounts.len() + self.rollups.len() + usize::from(self.heartbeat.is_some())
     }
 }
 

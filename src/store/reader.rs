@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::{
     incident::Incident,
     journal::{Audit, Digest, Link, Seal, anonymous},
+    ledger::PointDay,
     store::{StoreError, StoredAccount, chain, journal, series},
 };
 
@@ -23,6 +24,18 @@ pub fn accounts(folder: &Path) -> Result<Vec<StoredAccount>, StoreError> {
     Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)
         .and_then(|connection| series::accounts(&connection, u32::MAX))
         .map(|(accounts, _)| accounts)
+        .map_err(|source| StoreError::database(&path, source))
+}
+
+/// Days of one link's measuring points that are stored in `folder`, from the first to the last day, such as `2026-11-22`.
+/// Beside them, what of it cannot be read.
+///
+/// # Errors
+/// When there is no such file, or it cannot be opened for reading.
+pub fn rollups(folder: &Path, link: &str, days: [&str; 2]) -> Result<(Vec<PointDay>, Vec<String>), StoreError> {
+    let path = series::path(folder);
+    Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .and_then(|connection| series::rollups(&connection, link, days))
         .map_err(|source| StoreError::database(&path, source))
 }
 

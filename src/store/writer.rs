@@ -153,6 +153,8 @@ pub(super) struct Writer {
     health: Health,
     /// CLOCK_MONOTONIC nanoseconds of the next pruning.
     prune_at: u64,
+    /// The series are pruned after the journal, as of this time.
+    prune_series: Option<Timestamp>,
     commits: u64,
 }
 
@@ -193,6 +195,7 @@ impl Writer {
             unwritten: Pending::default(),
             health: Health::Healthy,
             prune_at: after(PRUNE_EVERY),
+            prune_series: None,
             commits: 0,
         };
         // Before the thread: the first status that a caller sees is true.
@@ -276,6 +279,7 @@ impl Writer {
             self.lay_anchor(seal);
         }
         if prune.is_some() {
+            self.prune_series = prune;
             self.prune_at = after(PRUNE_EVERY);
         }
         self.unwritten.journal = Default::default();
@@ -305,7 +309,11 @@ impl Writer {
         self.reserve.hold().map_err(|error| format!("cannot keep space in reserve: {error}"))?;
         let rows = &self.unwritten.series;
         if rows.rows() > 0 {
-            let written = self.series.write(|transaction| series::write(transaction, rows));
+            let prune = self.prune_series.take();
+            let written = self.series.write(|transaction| {
+                series::write(transaction, rows)?;
+                prune.map_or(Ok(()), |now| series::prune(transaction, now))
+            });
             written.map_err(|error| format!("{}: {error}", self.series.path().display()))?;
             self.unwritten.series = Default::default();
         }

@@ -5,7 +5,31 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq)]
 pub enum LedgerMessage {
     NoAccounts,
+    /// A span that is none, or too long for its step.
+    BadSpan {
+        days: i64,
+    },
+    NoSuchStep,
+    Unreadable {
+        row: String,
+    },
+    History(Box<HistoryLine>),
     Row(Box<LedgerRow>),
+}
+
+/// One point in one step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryLine {
+    pub from: String,
+    pub role: &'static str,
+    /// While up: answered and lost. While down: lost.
+    pub answered: u64,
+    pub lost: u64,
+    pub lost_down: u64,
+    pub unmeasured: u64,
+    /// Up, degraded, down, unknown.
+    pub states: [String; 4],
+    pub rtt: Option<String>,
 }
 
 /// One link's month.
@@ -29,6 +53,14 @@ impl LedgerMessage {
     pub(super) fn en(&self, out: &mut impl fmt::Write) -> fmt::Result {
         match self {
             Self::NoAccounts => write!(out, "nothing is stored of this link and month"),
+            Self::BadSpan { days } => write!(out, "the span must not be empty, and at this step at most {days} days"),
+            Self::NoSuchStep => write!(out, "a step is 5m, 1h or 1d"),
+            Self::Unreadable { row } => write!(out, "cannot be read by this version: {row}"),
+            Self::History(line) => line.say(
+                out,
+                ["answered", "lost", "lost in down-time", "unmeasured", "median"],
+                ["up", "degraded", "down", "unknown"],
+            ),
             Self::Row(row) => {
                 let LedgerRow { link, month, states, bounds: [low, high], availability, tiers, missing, budget } =
                     &**row;
@@ -47,6 +79,12 @@ impl LedgerMessage {
     pub(super) fn zh_cn(&self, out: &mut impl fmt::Write) -> fmt::Result {
         match self {
             Self::NoAccounts => write!(out, "没有该链路该月的记录"),
+            Self::BadSpan { days } => write!(out, "时间段不能为空，此步长最多 {days} 天"),
+            Self::NoSuchStep => write!(out, "步长为 5m、1h 或 1d"),
+            Self::Unreadable { row } => write!(out, "本版本无法读取：{row}"),
+            Self::History(line) => {
+                line.say(out, ["应答", "丢失", "中断期间丢失", "未测", "中位数"], ["正常", "劣化", "中断", "未知"])
+            }
             Self::Row(row) => {
                 let LedgerRow { link, month, states, bounds: [low, high], availability, tiers, missing, budget } =
                     &**row;
@@ -60,6 +98,20 @@ impl LedgerMessage {
                 write!(out, "；剩余允许中断 {budget}；时限：{}", verdict(tiers))
             }
         }
+    }
+}
+
+impl HistoryLine {
+    fn say(&self, out: &mut impl fmt::Write, counts: [&str; 5], states: [&str; 4]) -> fmt::Result {
+        let Self { from, role, answered, lost, lost_down, unmeasured, states: times, rtt } = self;
+        write!(out, "{from} {role}:")?;
+        let [counts @ .., median] = counts;
+        for (name, count) in counts.iter().zip([answered, lost, lost_down, unmeasured]) {
+            write!(out, " {name} {count}")?;
+        }
+        write!(out, ";")?;
+        states.iter().zip(times).try_for_each(|(name, time)| write!(out, " {name} {time}"))?;
+        rtt.as_ref().map_or(Ok(()), |rtt| write!(out, "; {median} {rtt}"))
     }
 }
 

@@ -24,7 +24,7 @@ pub use self::{
     contract::ContractText,
     duty::DutyText,
     journal::JournalMessage,
-    ledger::{LedgerMessage, LedgerRow},
+    ledger::{HistoryLine, LedgerMessage, LedgerRow},
     rule::RuleMessage,
     window::{WindowLine, WindowMessage},
 };

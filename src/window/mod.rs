@@ -8,7 +8,7 @@
 //! 4 m 50 s more, and speak from the tenth second on. [`PointWindow::roll`] ends a slice; the caller spreads the
 //! points' turns over the ten seconds.
 //!
-//! Memory: about 2 KB a point at one probe a second and RTTs within a fifth of each other. The bound is what one slice
+//! Memory: about 2.5 KB a point at one probe a second and RTTs within a fifth of each other. The bound is what one slice
 //! can hold, one packed bucket (2 to 4 bytes) per answer and at most [`buckets::BUCKETS`]: 11 KB at one probe a second
 //! when every answer falls into a bucket of its own.
 //!
@@ -17,6 +17,8 @@
 //! after it ended.
 
 mod buckets;
+mod histogram;
+pub mod packed;
 mod run;
 mod slice;
 
@@ -28,6 +30,7 @@ use crate::{
     sample::{Event, Outcome, Purpose, Reply, Sample},
     units::{Counts, Mono, Rtt},
 };
+pub use histogram::Histogram;
 use slice::{Past, Slice, Sum};
 
 /// The windows that every point keeps: label value and length.
@@ -115,6 +118,9 @@ pub struct PointWindow {
     recent: [u32; RECENT],
     recent_next: u8,
     running: Slice,
+    /// RTTs of finished slices since they were last taken, and those of the running one that were taken already.
+    rtts: Histogram,
+    taken: Histogram,
     tens: Past,
     minutes: Past,
     fives: Past,
@@ -142,6 +148,8 @@ impl PointWindow {
             recent: [0; RECENT],
             recent_next: 0,
             running: Slice::default(),
+            rtts: Histogram::default(),
+            taken: Histogram::default(),
             tens: Past::default(),
             minutes: Past::default(),
             fives: Past::default(),
@@ -256,10 +264,20 @@ impl PointWindow {
         older.iter().chain(newer).copied().filter(|nanos| *nanos > 0)
     }
 
+    /// RTTs answered since the last call.
+    pub fn take_rtts(&mut self) -> Histogram {
+        let mut rtts = std::mem::take(&mut self.rtts);
+        rtts.merge(&self.running.histogram);
+        rtts.remove(&self.taken);
+        self.taken = self.running.histogram.clone();
+        rtts
+    }
+
     /// Heap and inline bytes of this point, for the memory budget.
     pub fn bytes(&self) -> usize {
         let heap = [&self.tens, &self.minutes, &self.fives].map(Past::heap_bytes).iter().sum::<usize>();
-        size_of::<Self>() + heap + self.running.heap_bytes()
+        let rtts = self.rtts.heap_bytes() + self.taken.heap_bytes();
+        size_of::<Self>() + heap + rtts + self.running.heap_bytes()
     }
 
     fn end(&mut self, sent: Mono, outcome: Outcome) {
@@ -330,6 +348,8 @@ impl PointWindow {
 
     fn end_slice(&mut self) {
         self.tens.push(&self.running, TENS);
+        self.rtts.merge(&self.running.histogram);
+        self.rtts.remove(&std::mem::take(&mut self.taken));
         self.running.clear();
         self.ended += 1;
         if self.ended.is_multiple_of(TENS as u64) {

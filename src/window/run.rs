@@ -62,6 +62,7 @@ impl PointWindow {
         let mut ten = Slice::default();
         ten.answers(nanos, each as u32);
         ten.figures.ipdv_pairs = each;
+        self.rtts.add(nanos, u32::try_from(whole * each).unwrap_or(u32::MAX));
         self.tens = Past::alike(|past| past.push(&ten, 1), TENS);
         let (mut minute, mut five) = (Sum::new(), Sum::new());
         self.tens.add_newest(TENS, &mut minute);

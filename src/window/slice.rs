@@ -5,7 +5,10 @@
 
 use std::ops::Range;
 
-use super::{Summary, buckets};
+use super::{
+    Histogram, Summary, buckets,
+    packed::{number, put},
+};
 use crate::units::Counts;
 
 /// Figures of a stretch, without its histogram.
@@ -54,8 +57,7 @@ impl Figures {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Slice {
     pub figures: Figures,
-    /// By bucket, rising: bucket and how many fell into it.
-    histogram: Vec<(u16, u32)>,
+    pub histogram: Histogram,
 }
 
 impl Slice {
@@ -66,22 +68,17 @@ impl Slice {
         figures.rtt_max = figures.rtt_max.max(nanos);
         figures.rtt_sum += nanos * u64::from(count);
         figures.answered += u64::from(count);
-        let bucket = buckets::bucket_of(nanos);
-        match self.histogram.binary_search_by_key(&bucket, |entry| entry.0) {
-            Ok(at) => self.histogram[at].1 += count,
-            Err(at) => self.histogram.insert(at, (bucket, count)),
-        }
+        self.histogram.add(nanos, count);
     }
 
     /// Empties the slice, and keeps its room only while that is small.
     pub fn clear(&mut self) {
         self.figures = Figures::default();
         self.histogram.clear();
-        self.histogram.shrink_to(16);
     }
 
     pub fn heap_bytes(&self) -> usize {
-        self.histogram.capacity() * size_of::<(u16, u32)>()
+        self.histogram.heap_bytes()
     }
 }
 
@@ -157,7 +154,7 @@ pub(super) struct Past {
 impl Past {
     /// Adds a finished slice and forgets the oldest beyond `most`.
     pub fn push(&mut self, slice: &Slice, most: usize) {
-        self.pack(&slice.figures, slice.histogram.iter().copied(), most);
+        self.pack(&slice.figures, slice.histogram.iter(), most);
     }
 
     /// As [`Past::push`], for what was added up from shorter slices.
@@ -244,29 +241,6 @@ fn unpack(rest: &mut &[u8], sum: &mut Sum) {
     }
 }
 
-/// Appends `number` in LEB128.
-fn put(bytes: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        bytes.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-}
-
-/// Takes a LEB128 number from the head of `rest`; zero at its end.
-fn number(rest: &mut &[u8]) -> u64 {
-    let (mut value, mut shift) = (0, 0);
-    while let Some((byte, after)) = rest.split_first() {
-        *rest = after;
-        value |= u64::from(byte & 0x7f) << shift;
-        shift += 7;
-        if byte & 0x80 == 0 || shift > 63 {
-            break;
-        }
-    }
-    value
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -292,7 +266,7 @@ mod tests {
                 slice.figures.lost = *lost;
                 slice.figures.unmeasured = *unmeasured;
                 direct.figures.add(&slice.figures);
-                slice.histogram.iter().for_each(|(bucket, count)| direct.fill(usize::from(*bucket), *count));
+                slice.histogram.iter().for_each(|(bucket, count)| direct.fill(usize::from(bucket), count));
             }
             let mut unpacked = Sum::new();
             past.add_newest(4, &mut unpacked);

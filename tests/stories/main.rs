@@ -15,4 +15,5 @@ mod s33_rules;
 mod s34_ledger;
 mod s35_outside;
 mod s36_duty;
+mod s37_history;
 mod site;
