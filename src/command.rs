@@ -99,6 +99,16 @@ pub enum Action {
         #[serde(default)]
         fields: BTreeMap<String, String>,
     },
+    /// Reports a fault that somebody outside has seen.
+    Report(Reported),
+    /// Says that a reported fault is over which nobody measures.
+    Restore {
+        incident: String,
+        #[serde(default)]
+        at: Option<Timestamp>,
+        #[serde(default)]
+        note: String,
+    },
     /// Announces planned work.
     Window(Planned),
     /// Agrees to planned work: another person than who asked for it.
@@ -127,6 +137,24 @@ pub enum Reason {
     CustomerFault,
     /// An authority had it switched off.
     Ordered,
+}
+
+/// A fault that somebody outside has seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reported {
+    /// Ids. Only another system may name none.
+    #[serde(default)]
+    pub links: Vec<String>,
+    pub what: String,
+    /// Who says so: `operator` when empty, else `customer` or `unit/<id>`.
+    #[serde(default)]
+    pub party: String,
+    #[serde(default)]
+    pub at: Option<Timestamp>,
+    /// How another system calls it; the same fault has the same name. Empty: a person reports it.
+    #[serde(default)]
+    pub source: String,
 }
 
 /// Steps of the work on an incident.
@@ -213,6 +241,12 @@ pub enum Reply {
     Done {
         at: Timestamp,
     },
+    /// The incidents that hold the report now; `joined`: they were there before.
+    Reported {
+        at: Timestamp,
+        incidents: Vec<String>,
+        joined: bool,
+    },
     /// The planned work is written down; whether it counts as such, and what it leaves without a reserve.
     Planned {
         at: Timestamp,
@@ -279,6 +313,12 @@ pub enum Refusal {
     NoSuchField {
         known: Vec<String>,
     },
+    /// Of the end of a report: probes say when that is.
+    Measured,
+    /// As many reports are open as are held at a time.
+    TooManyReports,
+    /// A report says what is wrong.
+    NothingReported,
     /// Planned work on nothing that we know.
     NoSuchScope {
         scope: String,

@@ -515,6 +515,7 @@ fn headline(incident: &Incident) -> String {
         linkpatrol::incident::IncidentKind::Outage => "",
         linkpatrol::incident::IncidentKind::Isolation => "isolation ",
         linkpatrol::incident::IncidentKind::Own => "own ",
+        linkpatrol::incident::IncidentKind::Reported => "reported ",
     };
     let doubt = match (incident.unit_power_suspected, incident.inferred) {
         (true, _) => " (unit power?)",

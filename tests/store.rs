@@ -33,6 +33,7 @@ fn incident(id: &str, closed: Option<i64>) -> Incident {
         phase: if closed.is_some() { IncidentPhase::Closed } else { IncidentPhase::Open },
         tier: 2,
         scope: Scope { kind: "link".into(), id: "LL-0001".into() },
+        source: None,
         inferred: false,
         unit_power_suspected: false,
         kind: IncidentKind::Outage,

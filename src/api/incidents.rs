@@ -33,7 +33,7 @@ const ACTOR: usize = 64;
 const NOTE: usize = 1_000;
 const KEY: usize = 128;
 /// What may be asked of an incident: [`Action`]s by their names.
-const ACTIONS: [&str; 7] = ["acknowledge", "record", "correct", "confirm", "close", "annul", "resolve"];
+const ACTIONS: [&str; 8] = ["acknowledge", "record", "correct", "confirm", "close", "annul", "resolve", "restore"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,6 +84,21 @@ pub(super) async fn act(
     }
     let (actor, way, mut body) = signed(body)?;
     body.extend([("action".to_owned(), action.into()), ("incident".to_owned(), incident.into())]);
+    let action = serde_json::from_value(body.into()).map_err(|error| Problem::BadBody(error.to_string()))?;
+    carry_out(&api, actor, way, &headers, action).await
+}
+
+/// Reports a fault: the body is the report's own fields, `actor`, and `way` where it was not said here.
+pub(super) async fn open(
+    State(api): State<Arc<Api>>,
+    headers: HeaderMap,
+    body: Result<Json<Map<String, Value>>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let (actor, way, mut body) = signed(body)?;
+    if body.contains_key("source") {
+        return Err(Problem::BadBody("source: other systems report at /api/v1/alerts".to_owned()));
+    }
+    body.insert("action".to_owned(), "report".into());
     let action = serde_json::from_value(body.into()).map_err(|error| Problem::BadBody(error.to_string()))?;
     carry_out(&api, actor, way, &headers, action).await
 }
@@ -142,6 +157,9 @@ pub(super) async fn carry_out(
     let zone = api.feed.load().contract.time_zone;
     match reply {
         Reply::Done { at } => Ok(Json(Done { result: "done", at: At(at, zone) }).into_response()),
+        Reply::Reported { at, incidents, joined } => {
+            Ok(Json(Opened { result: "done", at: At(at, zone), incidents, joined }).into_response())
+        }
         Reply::Planned { at, window, standing, overlaps } => {
             let overlaps = overlaps.iter().map(|overlap| OverlapView::new(overlap, zone)).collect();
             let (at, standing) = (At(at, zone), StandingView::new(standing, zone));
@@ -155,6 +173,15 @@ pub(super) async fn carry_out(
 struct Done {
     result: &'static str,
     at: At,
+}
+
+/// A report is written down.
+#[derive(Serialize)]
+struct Opened {
+    result: &'static str,
+    at: At,
+    incidents: Vec<String>,
+    joined: bool,
 }
 
 /// Planned work is written down.

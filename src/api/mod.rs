@@ -5,6 +5,7 @@
 //! (RFC 9457) with a stable `code`; times are RFC 3339 with the offset of the contract's time zone.
 
 mod alarms;
+mod alerts;
 mod guard;
 mod handover;
 mod history;
@@ -31,7 +32,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
-use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntGauge, Registry};
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Duration, timeout},
@@ -54,6 +55,8 @@ const ANSWER: Duration = Duration::from_secs(10);
 const REQUEST: Duration = Duration::from_secs(30);
 /// Largest request body: a note of a thousand characters fits many times.
 const BODY: usize = 64 * 1024;
+/// Of a webhook of Alertmanager: some hundred alerts.
+const WEBHOOK: usize = 1024 * 1024;
 
 /// What the routes work with.
 pub struct Api {
@@ -68,6 +71,8 @@ pub struct Api {
     requests: HistogramVec,
     connections: IntGauge,
     refused: IntCounter,
+    /// Alerts of other monitors, by what became of them.
+    alerts: IntCounterVec,
 }
 
 impl Api {
@@ -92,10 +97,15 @@ impl Api {
                 "linkpatrol_http_connections_refused_total",
                 "Connections closed at once because too many were open.",
             )?,
+            alerts: IntCounterVec::new(
+                Opts::new("linkpatrol_alerts_received_total", "Alerts of other monitors, by what became of them."),
+                &["outcome"],
+            )?,
             registry,
             language,
             archive: None,
         };
+        api.registry.register(Box::new(api.alerts.clone()))?;
         api.registry.register(Box::new(api.requests.clone()))?;
         api.registry.register(Box::new(api.connections.clone()))?;
         api.registry.register(Box::new(api.refused.clone()))?;
@@ -156,7 +166,9 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Api>>)> {
         ("post", "/api/v1/handover/sign", post(handover::sign)),
         ("get", "/api/v1/rounds", get(rounds::list)),
         ("post", "/api/v1/rounds/{id}/done", post(rounds::sign)),
+        ("post", "/api/v1/alerts", post(alerts::take).layer(DefaultBodyLimit::max(WEBHOOK))),
         ("get", "/api/v1/incidents", get(incidents::list)),
+        ("post", "/api/v1/incidents", post(incidents::open)),
         ("get", "/api/v1/incidents/{id}", get(incidents::show)),
         ("post", "/api/v1/incidents/{id}/{action}", post(incidents::act)),
         ("get", "/api/v1/windows", get(windows::list)),

@@ -51,6 +51,7 @@ impl Problem {
                 | Refusal::NotExcluded { .. }
                 | Refusal::NoSuchField { .. }
                 | Refusal::NeedsTwo
+                | Refusal::NothingReported
                 | Refusal::NoSuchScope { .. }
                 | Refusal::WrongWindow { .. },
             ) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -106,6 +107,9 @@ impl Problem {
                 Refusal::RoundNotOpen => ("round_not_open", "No such turn of the round can be made now"),
                 Refusal::AlreadyDone { .. } => ("already_done", "The record of this round is signed already"),
                 Refusal::NoSuchField { .. } => ("no_such_field", "The form of the round has no such field"),
+                Refusal::Measured => ("measured", "Probes say when this fault is over, or it is over"),
+                Refusal::TooManyReports => ("too_many_reports", "As many reports are open as are held at a time"),
+                Refusal::NothingReported => ("nothing_reported", "A report says what is wrong"),
                 Refusal::NoSuchScope { .. } => ("no_such_scope", "Nothing in service has this name"),
                 Refusal::WrongWindow { .. } => ("wrong_window", "The planned work lacks something, or has it wrong"),
                 Refusal::NoSuchWindow => ("no_such_window", "No planned work has this id"),

@@ -31,6 +31,35 @@ enum Action {
     List,
     /// One incident with its clocks, links and timeline.
     Show { id: String },
+    /// Reports a fault that somebody has seen: it joins a measured incident of the link, or stands as reported.
+    Open {
+        /// Id of a link; may be given several times.
+        #[arg(long = "link", value_name = "ID", required = true)]
+        links: Vec<String>,
+        /// What is wrong.
+        #[arg(long, value_name = "TEXT")]
+        what: String,
+        /// Who reports it: it stands in the record.
+        #[arg(long, value_name = "NAME")]
+        actor: String,
+        /// Whom the actor speaks for: operator, customer or unit/ID.
+        #[arg(long, value_name = "PARTY", default_value = "operator")]
+        party: String,
+        /// Since when, if not now.
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+        /// By which way it was said.
+        #[arg(long, value_name = "WAY", default_value = "cli")]
+        way: String,
+    },
+    /// Says that a reported fault is over which no probe has seen.
+    Restore {
+        #[command(flatten)]
+        signed: Signed,
+        /// When it was, if not now.
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+    },
     /// Says that somebody works on it: stops the response clock of the party.
     Acknowledge {
         #[command(flatten)]
@@ -153,6 +182,13 @@ impl Incident {
         match &self.action {
             Action::List => self.call(Method::GET, &format!("?limit={LISTED}"), None).await,
             Action::Show { id } => self.call(Method::GET, &format!("/{id}"), None).await,
+            Action::Open { links, what, actor, party, at, way } => {
+                let mut body = json!({"links": links, "what": what, "actor": actor, "party": party, "way": way});
+                if let Some(at) = at {
+                    body["at"] = at.as_str().into();
+                }
+                self.call(Method::POST, "", Some(body)).await
+            }
             action => {
                 let Some((id, name, body)) = action.asked() else { return Ok(Value::Null) };
                 self.call(Method::POST, &format!("/{id}/{name}"), Some(body)).await
@@ -171,6 +207,10 @@ impl Incident {
                 Some(incidents) => incidents.iter().map(|incident| line(incident, language)).collect(),
             },
             Action::Show { .. } => show(answer, language),
+            Action::Open { .. } => {
+                let ids: Vec<&str> = answer["incidents"].as_array().into_iter().flatten().map(word).collect();
+                format!("{} {}\n", Message::Done.say(language), ids.join(" "))
+            }
             _ => format!("{} {}\n", Message::Done.say(language), word(&answer["at"])),
         }
     }
@@ -187,7 +227,8 @@ impl Action {
             body
         };
         Some(match self {
-            Self::List | Self::Show { .. } => return None,
+            Self::List | Self::Show { .. } | Self::Open { .. } => return None,
+            Self::Restore { signed, at } => (&signed.id, "restore", said(signed, json!({"at": at}))),
             Self::Acknowledge { signed, party } => {
                 (&signed.id, "acknowledge", said(signed, json!({"party": party.party})))
             }

@@ -68,6 +68,7 @@ impl Case {
             inferred: false,
             unit_power_suspected: false,
             kind,
+            source: None,
             began,
             opened: now.utc,
             announced: None,

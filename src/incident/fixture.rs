@@ -38,6 +38,7 @@ pub(crate) fn incident() -> Incident {
         inferred: true,
         unit_power_suspected: false,
         kind: IncidentKind::Outage,
+        source: None,
         began,
         opened: began.plus(Duration::from_secs(1)),
         announced: Some(began.plus(Duration::from_secs(4))),

@@ -86,7 +86,8 @@ impl Incidents {
         stored.sort_by(|one, other| one.id.cmp(&other.id));
         for incident in stored {
             let number = incidents.number(incident.id.clone());
-            if incident.phase != IncidentPhase::Closed {
+            // What nobody measures holds no link.
+            if incident.phase != IncidentPhase::Closed && incident.kind != IncidentKind::Reported {
                 incident.links.iter().for_each(|(link, _)| {
                     incidents.by_link.insert(link.clone(), number);
                 });
@@ -410,6 +411,7 @@ impl Incidents {
     fn pass(&mut self, now: Now, world: &World<'_>) {
         self.release(now, world);
         self.weather(now, world);
+        self.join_reports(now);
         if self.storm.is_none() && self.isolation.is_none() && std::mem::take(&mut self.moved) {
             self.split(now, world);
             self.redundancy(world, now.utc);

@@ -31,6 +31,7 @@ mod record;
 mod redundancy;
 mod regroup;
 mod reliability;
+mod reports;
 mod scopes;
 mod storm;
 mod view;

@@ -88,6 +88,8 @@ impl Incidents {
             Action::Close { incident, note } => self.close_by(incident, acted(note), now, world)?,
             Action::Annul { incident, second, reason } => self.annul(incident, second, acted(reason), now)?,
             Action::Resolve { incident, verdict, note } => self.resolve(incident, *verdict, acted(note), now, world)?,
+            Action::Report(reported) => return self.report(reported, acted(&reported.what), now, world),
+            Action::Restore { incident, at, note } => self.reported_over(incident, acted(note), *at, now)?,
             Action::Window(planned) => return self.plan(planned, acted(""), now, world),
             Action::ApproveWindow { window, note } => {
                 Arc::make_mut(&mut self.windows).approve(window, &acted(note), now, world)?;

@@ -30,6 +30,9 @@ pub struct Incident {
     #[serde(default)]
     pub unit_power_suspected: bool,
     pub kind: IncidentKind,
+    /// How the system calls it that reported it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Send time of the first lost probe.
     pub began: Timestamp,
     pub opened: Timestamp,
@@ -127,6 +130,8 @@ pub enum IncidentKind {
     Outage,
     /// Possible whole-network outage: we lost our own witnesses too and cannot tell.
     Isolation,
+    /// Somebody outside says so, and no probe has seen it.
+    Reported,
     /// Something is wrong with ourselves, such as the store.
     Own,
 }

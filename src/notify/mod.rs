@@ -150,6 +150,7 @@ pub fn summary(incident: &Incident, inventory: &Inventory, simulated: bool) -> M
             inferred: incident.inferred,
             links: incident.links.len(),
         },
+        IncidentKind::Reported => Message::ReportedSummary { simulated, scope: Box::new(scope(incident, inventory)) },
         IncidentKind::Isolation => Message::IsolationSummary { simulated },
         IncidentKind::Own => Message::OwnSummary { simulated, fault: incident.scope.id.clone() },
     }
@@ -186,7 +187,7 @@ fn members<'a>(incident: &'a Incident, inventory: &'a Inventory) -> impl Iterato
 
 /// Whether somebody must look at once: the whole network, an outage that we cannot see the size of, or ourselves.
 fn is_critical(incident: &Incident) -> bool {
-    incident.kind != IncidentKind::Outage || incident.tier <= 1
+    !matches!(incident.kind, IncidentKind::Outage | IncidentKind::Reported) || incident.tier <= 1
 }
 
 #[cfg(test)]

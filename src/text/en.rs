@@ -261,6 +261,9 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             let plural = if *links == 1 { "" } else { "s" };
             write!(out, "{}{extent}: {}{inferred}, {links} link{plural}", mark(*simulated), scope.say(Language::En))
         }
+        ReportedSummary { simulated, scope } => {
+            write!(out, "{}reported, not seen by probes: {}", mark(*simulated), scope.say(Language::En))
+        }
         IsolationSummary { simulated } => {
             write!(
                 out,

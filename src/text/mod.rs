@@ -408,6 +408,10 @@ pub enum Message {
         inferred: bool,
         links: usize,
     },
+    ReportedSummary {
+        simulated: bool,
+        scope: Box<Message>,
+    },
     IsolationSummary {
         simulated: bool,
     },

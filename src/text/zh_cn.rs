@@ -166,6 +166,9 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             "no_such_link" => write!(out, "台账中没有这条链路"),
             "not_excluded" => write!(out, "该时段不能在每条链路上扣除，均未扣除"),
             "nothing_to_resolve" => write!(out, "只有尚未定性的疑似全网中断可以定性"),
+            "measured" => write!(out, "该故障由探测判定何时恢复，或已结束"),
+            "too_many_reports" => write!(out, "未结束的报障数量已达上限"),
+            "nothing_reported" => write!(out, "须写明有何故障"),
             "no_such_scope" => write!(out, "没有这个在用的对象"),
             "wrong_window" => write!(out, "计划作业的内容不全或有误"),
             "no_such_window" => write!(out, "没有这个计划作业编号"),
@@ -256,6 +259,9 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             let extent = if *network { "全网中断" } else { "局部中断" };
             let inferred = if *inferred { "（推断）" } else { "" };
             write!(out, "{}{extent}：{}{inferred}，{links} 条线路", mark(*simulated), scope.say(Language::ZhCn))
+        }
+        ReportedSummary { simulated, scope } => {
+            write!(out, "{}有人报障，探测未见：{}", mark(*simulated), scope.say(Language::ZhCn))
         }
         IsolationSummary { simulated } => {
             write!(out, "{}疑似全网中断：本机连近处的见证点也收不到，无法判断", mark(*simulated))

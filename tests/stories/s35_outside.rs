@@ -1,4 +1,4 @@
-//! What comes from outside: planned work, at a daemon that measures real lines.
+//! What comes from outside: planned work, reported faults and alerts of another monitor, at a daemon that measures real lines.
 
 use std::{process::Output, time::Duration};
 
@@ -9,7 +9,7 @@ use linkpatrol::{
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{linkpatrol, words},
+    harness::{Answer, Running, linkpatrol, peer, request, words},
     site::Site,
 };
 
@@ -153,4 +153,116 @@ fn a_cut_in_a_valid_window_is_planned_work_and_the_same_cut_in_a_late_one_is_an_
     }
     let exported = words(&run(&site, &["journal", "export"]));
     assert!(exported.contains("割接") && !exported.contains("王处") && !exported.contains("甲施工"));
+}
+
+#[test]
+fn what_people_and_other_monitors_report_stands_beside_what_was_measured() {
+    let Some(mut site) = site(4) else { return };
+    site.start(&[]);
+    site.all_up(4);
+    let report = |site: &Site, link: &str, what: &str| {
+        let arguments = ["incident", "open", "--link", link, "--what", what, "--actor", "陈科", "--party", "unit/U1"];
+        run(site, &[&arguments[..], &["--way", "phone", "--output", "json"]].concat())
+    };
+    // Nobody measures it: an incident of its own, whose clocks run from the report.
+    let told = report(&site, "LL-0001", "网页打不开");
+    assert!(told.status.success(), "{}", words(&told));
+    let told = json_of(&told);
+    assert_eq!(told["joined"], false, "{told}");
+    let stands = site.wait("the report stands", |site| {
+        incident_of(site, "LL-0001").filter(|incident| incident["clocks"].as_array().is_some_and(|all| !all.is_empty()))
+    });
+    assert_eq!((&stands["kind"], &stands["phase"]), (&json!("reported"), &json!("open")));
+    let first = &stands["timeline"][0];
+    assert_eq!(
+        (&first["event"], &first["party"], &first["way"]),
+        (&json!("customer_reported"), &json!("unit/U1"), &json!("phone"))
+    );
+    assert_eq!(site.state(1), "up");
+    // Then a probe sees it: one cause, one incident, and the customer's word stands in it.
+    let reported = stands["id"].as_str().expect("an id").to_owned();
+    let link_1_is_measured = |site: &Site| {
+        let of = |incident: &Value| incident["kind"] == "outage" && incident["links"][0]["link"] == "LL-0001";
+        site.incidents()
+            .into_iter()
+            .find(|incident| of(incident) && incident["timeline"].to_string().contains("customer_reported"))
+    };
+    site.cut(1);
+    let whole = site.wait("the report is part of the measured outage", link_1_is_measured);
+    let part = site.get(&format!("/api/v1/incidents/{reported}")).json();
+    assert_eq!((&part["merged_into"], &part["phase"]), (&whole["id"], &json!("closed")));
+    // Another call about it joins.
+    let again = json_of(&report(&site, "LL-0001", "还是打不开"));
+    assert_eq!((&again["joined"], &again["incidents"]), (&json!(true), &json!([whole["id"]])));
+    // What no probe sees ends by a person's word; what a probe sees does not.
+    let other = json_of(&report(&site, "LL-0003", "很慢"))["incidents"][0].as_str().expect("an id").to_owned();
+    let measured = run(&site, &["incident", "restore", whole["id"].as_str().expect("an id"), "--actor", "值班"]);
+    assert_eq!(measured.status.code(), Some(1), "{}", words(&measured));
+    let restored = run(&site, &["incident", "restore", &other, "--actor", "值班", "--note", "用户确认"]);
+    assert!(restored.status.success(), "{}", words(&restored));
+    assert_eq!(site.get(&format!("/api/v1/incidents/{other}")).json()["phase"], "restored");
+    assert_eq!(report(&site, "LL-9999", "无").status.code(), Some(1));
+
+    another_monitor_reports_through_alertmanager(&site);
+    site.daemon().signal(libc::SIGTERM);
+    assert_eq!(site.daemon().wait(Duration::from_secs(10)), 0, "{}", site.printed());
+    for what in ["verify", "replay"] {
+        let proved = run(&site, &["journal", what]);
+        assert!(proved.status.success(), "{}", words(&proved));
+    }
+}
+
+/// Of the site's Alertmanager.
+const ALERTMANAGER: &str = "127.0.0.1:9093";
+
+fn another_monitor_reports_through_alertmanager(site: &Site) {
+    let Some(program) = peer("prometheus-alertmanager") else { return };
+    let config = format!(
+        "route: {{receiver: patrol, group_wait: 0s, group_interval: 1s, repeat_interval: 1s}}\n\
+         receivers: [{{name: patrol, webhook_configs: [{{url: \"http://{}/api/v1/alerts\"}}]}}]\n",
+        site.address
+    );
+    site.write("alertmanager.yml", &config);
+    let mut command = site.namespace.command(&[&program.to_string_lossy()]);
+    command
+        .arg(format!("--config.file={}", site.path("alertmanager.yml").display()))
+        .arg(format!("--storage.path={}", site.path("alertmanager").display()))
+        .arg(format!("--web.listen-address={ALERTMANAGER}"))
+        .arg("--cluster.listen-address=");
+    let _running = Running::start("alertmanager", site.folder.path(), &mut command);
+    let address = ALERTMANAGER.parse().expect("an address");
+    let fire = |alerts: &Value| {
+        let headers = [("Content-Type", "application/json")];
+        site.within(|| request(address, "POST", "/api/v2/alerts", &headers, &alerts.to_string()))
+            .ok()
+            .filter(Answer::is_ok)
+    };
+    let alert = |name: &str, more: Value| {
+        let mut labels = json!({"alertname": name});
+        labels.as_object_mut().expect("labels").extend(more.as_object().expect("labels").clone());
+        json!({"labels": labels, "startsAt": at(0), "annotations": {"summary": "机房温度高"}})
+    };
+    let (hot, slow) = (alert("Hot", json!({"room": "3"})), alert("Slow", json!({"link": "LL-0004"})));
+    let ours = alert("LinkOutage", json!({"incident": "01KDVDNK00000000000000TEST"}));
+    site.wait("Alertmanager takes alerts", |_| fire(&json!([hot, slow, ours])));
+    let of = |site: &Site, scope: &str| {
+        site.incidents().into_iter().find(|incident| incident["scope"] == scope && incident["source"].is_string())
+    };
+    let outside = site.wait("the alert without a link stands", |site| of(site, "outside"));
+    assert!(outside["kind"] == "reported" && outside["clocks"] == json!([]), "{outside}");
+    assert!(outside["timeline"][0]["note"].as_str().is_some_and(|note| note.contains("机房温度高")), "{outside}");
+    let link = site.wait("the alert about a link stands", |site| of(site, "link"));
+    assert_eq!(link["links"], json!([{"link": "LL-0004", "down": false}]));
+    let count =
+        |site: &Site, outcome: &str| site.metric(&format!("linkpatrol_alerts_received_total{{outcome=\"{outcome}\"}}"));
+    site.wait("it was told again and again", |site| (count(site, "repeated") > Some(2.0)).then_some(()));
+    assert_eq!(count(site, "opened"), Some(2.0), "each once");
+    assert!(count(site, "own") >= Some(1.0), "our own words are refused");
+    let mut over = hot.clone();
+    over["endsAt"] = at(0).into();
+    site.wait("Alertmanager takes the end", |_| fire(&json!([over])));
+    site.wait("the alert is over, and so is its incident", |site| {
+        of(site, "outside").filter(|incident| incident["phase"] == "restored")
+    });
+    assert_eq!(of(site, "link").expect("the other")["phase"], "open");
 }

@@ -168,7 +168,9 @@ impl IncidentRow {
             scope: frame.say(match incident.kind {
                 IncidentKind::Outage => notify::scope(incident, inventory),
                 // What it may be is more than where.
-                IncidentKind::Isolation | IncidentKind::Own => notify::summary(incident, inventory, false),
+                IncidentKind::Reported | IncidentKind::Isolation | IncidentKind::Own => {
+                    notify::summary(incident, inventory, false)
+                }
             }),
             inferred: incident.inferred,
             ask_unit: incident.unit_power_suspected,
