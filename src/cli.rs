@@ -16,6 +16,7 @@ mod once;
 mod round;
 mod rule;
 mod serve;
+mod simulate;
 mod window;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -81,6 +82,7 @@ pub enum Command {
     Rule(rule::RuleCommand),
     Journal(journal::Journal),
     Ledger(ledger::Ledger),
+    Simulate(simulate::Simulate),
     Window(window::Window),
     /// Prints the completion script of a shell.
     Completions {
@@ -103,6 +105,7 @@ pub fn run() -> ExitCode {
         Command::Rule(rule) => rule.run(&global),
         Command::Journal(journal) => journal.run(&global),
         Command::Ledger(ledger) => ledger.run(&global),
+        Command::Simulate(simulate) => simulate.run(&global),
         Command::Window(window) => window.run(&global),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "linkpatrol", &mut std::io::stdout());

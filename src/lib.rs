@@ -32,6 +32,7 @@ pub mod probe;
 pub mod profile;
 pub mod sample;
 pub mod schedule;
+pub mod simulate;
 pub mod snapshot;
 pub mod store;
 pub mod text;

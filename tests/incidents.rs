@@ -169,6 +169,7 @@ fn a_timeline_has_a_bound_and_says_what_it_left_out() {
     let mut city = City::new();
     for minute in 0..200 {
         city.set([5], LinkState::Down, minute * 60_000);
+        city.step(Input::Tick, minute * 60_000 + 10_000);
         city.set([5], LinkState::Up, minute * 60_000 + 30_000);
     }
     let incident = city.only();

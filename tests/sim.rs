@@ -1,15 +1,25 @@
-//! Simulated time at the level of samples, through `window`, `judge`, `incident` and `ledger`, from seeds.
+//! Simulated time at the level of samples, through `window`, `judge`, `incident`, `ledger` and `notify`, from seeds.
 //!
-//! A failure prints its seed; `LINKPATROL_SEED=<seed> cargo test --test sim` plays that one again.
+//! A failure prints its seed, its story, and the command that plays it again; `LINKPATROL_SEED=<seed> cargo test --test sim`
+//! plays only that one.
 
 #![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
 
-#[path = "sim/city.rs"]
-mod city;
 #[path = "sim/losses.rs"]
 mod losses;
 
-use city::Day;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use linkpatrol::{
+    config::Config,
+    demo::stage,
+    incident::Incident,
+    patrol::load::Loaded,
+    simulate::{Outcome, Pace, Plan, Summary, play},
+};
 
 const MONTH_SECONDS: u32 = 30 * 86_400;
 /// 0.05 %.
@@ -36,35 +46,80 @@ fn a_month_of_random_loss_raises_no_false_alarm() {
     }
 }
 
-/// What makes the month above cheap is sound: skipping answered probes changes nothing that the judge says.
+/// What makes the month above cheap is sound: the judge says the same of runs of answers as of each by itself.
 #[test]
-fn skipping_answers_is_the_same_as_playing_them() {
+fn runs_of_answers_are_the_same_as_playing_them() {
     for seed in seeds(8) {
-        let (skipped, played) = (losses::play(seed, 3, 4_000, 0.4), losses::play_each(seed, 3, 4_000, 0.4));
-        assert!(skipped.changes.len() > 20, "seed {seed}: {} changes", skipped.changes.len());
-        assert_eq!((&skipped.changes, skipped.lost), (&played.changes, played.lost), "seed {seed}");
+        let (runs, each) = (losses::play(seed, 3, 20_000, 0.7), losses::play_each(seed, 3, 20_000, 0.7));
+        assert!(!runs.changes.is_empty(), "seed {seed}: {} changes", runs.changes.len());
+        assert_eq!((&runs.changes, runs.lost), (&each.changes, each.lost), "seed {seed}");
     }
 }
 
-#[test]
-fn days_with_cuts_clock_steps_and_restarts_add_up() {
-    for seed in seeds(2) {
-        let mut day = Day::new(seed);
-        day.play(24);
-        day.check();
-    }
+/// A city of so many links.
+fn city(links: usize) -> Arc<Loaded> {
+    Arc::new(stage::load(&Config::shipped(), Some(links)).unwrap())
 }
 
+fn assert_fine(outcome: &Outcome, links: usize, plan: Plan) {
+    let Plan { seed, days, storm, .. } = plan;
+    let command = format!("linkpatrol simulate --days {days} --links {links} --storm {storm} --seed {seed}");
+    let story = [outcome.violations.join("\n"), outcome.story.join("\n")].join("\n");
+    assert_eq!(outcome.summary.violations, 0, "seed {seed}:\n{story}\nplay it again with: {command}");
+}
+
+/// Everything at once, and often: cuts, flaps, ducts, carriers, isolation, clock steps, restarts, late people.
 #[test]
-fn the_same_seed_gives_the_same_effects() {
-    let run = |seed| {
-        let mut day = Day::new(seed);
-        day.play(8);
-        day.told
+fn a_thousand_stormy_days_break_no_rule() {
+    const LINKS: usize = 5;
+    let (city, seeds) = (city(LINKS), seeds(1_000));
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut sums = [0; 4];
+        while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
+            let plan = Plan { seed, days: 1, storm: 25.0, pace: Pace::Runs };
+            let outcome = play(&city, plan);
+            assert_fine(&outcome, LINKS, plan);
+            let Summary { outages_injected, outages_found, injected_but_masked, incidents, .. } = outcome.summary;
+            let of_seed = [outages_injected, outages_found, injected_but_masked, incidents];
+            sums = std::array::from_fn(|place| sums[place] + of_seed[place]);
+        }
+        sums
     };
+    let [injected, found, masked, incidents] = std::thread::scope(|scope| {
+        let other = scope.spawn(work);
+        let (mine, other) = (work(), other.join().unwrap());
+        std::array::from_fn(|place| mine[place] + other[place])
+    });
+    println!("{incidents} incidents; {injected} outages: {found} found, {masked} that nobody could have seen");
+    assert_eq!(injected, found + masked);
+    assert!(seeds.len() < 1_000 || found > 5_000 && masked > 100);
+}
+
+/// What makes half a year cheap is sound: a day of fifty links, probe by probe, gives the same incidents to the millisecond.
+#[test]
+fn runs_are_the_same_as_every_probe_by_itself() {
     for seed in seeds(1) {
-        let told = run(seed);
-        assert!(told.len() > 10, "seed {seed}: {} effects", told.len());
-        assert_eq!(told, run(seed), "seed {seed}");
+        let (city, plan) = (city(50), Plan { seed, days: 1, storm: 25.0, pace: Pace::Runs });
+        let (runs, every) = (play(&city, plan), play(&city, Plan { pace: Pace::EveryProbe, ..plan }));
+        assert_fine(&runs, 50, plan);
+        let list = |outcome: &Outcome| -> Vec<Incident> {
+            outcome.incidents.iter().map(|incident| Incident::clone(incident)).collect()
+        };
+        assert_eq!((every.summary.runs, every.summary.violations), (0, 0), "seed {seed}: {:?}", every.violations);
+        assert_eq!(runs.probes, every.probes, "seed {seed}");
+        assert_eq!(runs.told, every.told, "seed {seed}");
+        assert_eq!(list(&runs), list(&every), "seed {seed}");
+        assert!(runs.summary.incidents > 10 && runs.summary.samples * 4 < every.summary.samples, "{:?}", runs.summary);
+    }
+}
+
+#[test]
+fn the_same_seed_plays_the_same() {
+    for seed in seeds(1) {
+        let (city, plan) = (city(20), Plan { seed, days: 2, storm: 25.0, pace: Pace::Runs });
+        let (one, other) = (play(&city, plan), play(&city, plan));
+        assert!(one.told.len() > 10, "seed {seed}: {} effects", one.told.len());
+        assert_eq!((one.summary, one.told), (other.summary, other.told), "seed {seed}");
     }
 }

@@ -13,7 +13,7 @@ use std::{
 const OPEN_TO_ALL: [&str; 4] = ["clock", "diagnostic", "text", "units"];
 
 /// What each module may name besides those: nothing points back along the pipeline. `*`: all of them.
-const MAY_NAME: [(&str, &str); 26] = [
+const MAY_NAME: [(&str, &str); 27] = [
     ("units", ""),
     ("clock", ""),
     ("diagnostic", ""),
@@ -43,6 +43,10 @@ const MAY_NAME: [(&str, &str); 26] = [
          notify snapshot export store api",
     ),
     ("demo", "*"),
+    (
+        "simulate",
+        "config inventory contract profile schedule sample window judge command incident ledger notify store patrol",
+    ),
     ("cli", "*"),
 ];
 
@@ -416,5 +420,5 @@ fn the_scanner_sees_code_and_not_prose() {
     assert_eq!(named, [(3, "judge".to_owned()), (4, "store".to_owned()), (6, "demo".to_owned())]);
     assert!(!has_word("let instant = Instantly", "Instant") && has_word("std::time::Instant;", "Instant"));
     assert!(!has_word("offs::x", "fs::") && has_word("fs::read(path)", "fs::"));
-    assert!(advice("judge", "store").ends_with("both: patrol, demo, cli"));
+    assert!(advice("judge", "store").ends_with("both: patrol, demo, simulate, cli"));
 }

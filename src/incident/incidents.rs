@@ -45,6 +45,8 @@ pub struct Incidents {
     /// A whole-network outage whose condition has ended, and may have ended for good.
     pub(super) calm: Option<Calm>,
     pub(super) isolation: Option<Isolation>,
+    /// Links that fail again after their incident was restored: since when, and when that is told of.
+    pub(super) relapsing: BTreeMap<LinkId, (Timestamp, Mono)>,
     pub(super) effects: Vec<Effect>,
     /// Answers to the last commands, by key.
     pub(super) keys: VecDeque<(String, Reply)>,
@@ -69,6 +71,7 @@ impl Incidents {
             ids: HashMap::new(),
             calm: None,
             isolation: None,
+            relapsing: BTreeMap::new(),
             effects: vec![],
             keys: VecDeque::new(),
             windows: Arc::default(),
@@ -120,6 +123,7 @@ impl Incidents {
         if idle {
             return vec![];
         }
+        self.relapse(now, world);
         match input {
             Input::Links(changes) => {
                 self.moved = true;
@@ -262,15 +266,36 @@ impl Incidents {
             self.fails(id, since, now, world);
             return;
         }
+        if case.incident.phase == IncidentPhase::Restored {
+            // The silence may turn out to be ours: it is told of when the grace is over, as that of any other link.
+            self.relapsing.entry(id).or_insert((since, now.mono.plus(world.contract.grouping.grace)));
+            return;
+        }
         case.set_down(&id, true);
         case.failed(since);
-        if case.incident.phase == IncidentPhase::Restored {
-            case.relapse(since, id.as_str());
-            let flaps = case.flaps(now, world.contract.terms.flaps.gap.value);
-            self.tell_relapse(number, flaps);
-        } else {
-            case.note(since, "relapsed", OURSELVES, id.as_str());
-            self.tell(number, EffectKind::Changed);
+        case.note(since, "relapsed", OURSELVES, id.as_str());
+        self.tell(number, EffectKind::Changed);
+    }
+
+    /// Links that failed again, and whose grace is over: their incidents go on.
+    fn relapse(&mut self, now: Now, world: &World<'_>) {
+        let due: Vec<LinkId> =
+            self.relapsing.iter().filter(|(_, (_, due))| *due <= now.mono).map(|(link, _)| link.clone()).collect();
+        for id in due {
+            let Some((since, _)) = self.relapsing.remove(&id) else { continue };
+            let known = self.by_link.get(&id).copied();
+            let Some((number, case)) = known.and_then(|number| Some((number, self.cases.get_mut(&number)?))) else {
+                // It was closed meanwhile.
+                self.fails(id, since, now, world);
+                continue;
+            };
+            if case.incident.phase == IncidentPhase::Restored && case.is_down(&id) == Some(false) {
+                case.set_down(&id, true);
+                case.failed(since);
+                case.relapse(since, id.as_str());
+                let flaps = case.flaps(now, world.contract.terms.flaps.gap.value);
+                self.tell_relapse(number, flaps);
+            }
         }
     }
 
@@ -289,6 +314,7 @@ impl Incidents {
     }
 
     fn link_up(&mut self, id: &LinkId, since: Timestamp, now: Now) {
+        self.relapsing.remove(id);
         if let Some(isolation) = &mut self.isolation {
             isolation.forget(id);
         }
@@ -494,6 +520,8 @@ impl Incidents {
         let isolation = self.isolation.as_ref().and_then(Isolation::due);
         let storm = self.storm.as_ref().map(Storm::due);
         let calm = self.calm.map(|calm| calm.settles());
-        self.cases.iter().filter_map(of_case).chain(isolation).chain(storm).chain(calm).min().unwrap_or(Mono(i64::MAX))
+        let relapsing = self.relapsing.values().map(|(_, due)| *due);
+        let others = isolation.into_iter().chain(storm).chain(calm).chain(relapsing);
+        self.cases.iter().filter_map(of_case).chain(others).min().unwrap_or(Mono(i64::MAX))
     }
 }

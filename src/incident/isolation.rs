@@ -75,10 +75,11 @@ impl Incidents {
         self.tell(number, EffectKind::Opened);
         self.announce(number, now);
         // What failed in the last seconds may be the same loss of sight.
-        let (held, part) = self.storm.take().map(Storm::into_parts).unwrap_or_default();
+        let (mut held, part) = self.storm.take().map(Storm::into_parts).unwrap_or_default();
         held.keys().for_each(|link| {
             self.by_link.remove(link);
         });
+        held.extend(std::mem::take(&mut self.relapsing).into_iter().map(|(link, (since, _))| (link, since)));
         if let Some(part) = part {
             self.merge(part, number, now);
         }

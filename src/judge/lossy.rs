@@ -16,8 +16,13 @@ const BEYOND: [u16; 13] =
     [1_165, 2_609, 4_465, 6_553, 8_739, 10_932, 13_076, 15_139, 17_106, 18_968, 20_724, 22_377, 23_932];
 
 impl Lossy {
-    pub(super) fn answered(&mut self) {
-        self.0 -= (self.0 / SPAN).max(1).min(self.0);
+    pub(super) fn answered(&mut self, count: u64) {
+        for _ in 0..count {
+            if self.0 == 0 {
+                break;
+            }
+            self.0 -= (self.0 / SPAN).max(1);
+        }
     }
 
     pub(super) fn lost(&mut self) {
@@ -37,7 +42,7 @@ mod tests {
     /// Of a point that loses every `one_in`th probe, after ten minutes.
     fn after(one_in: usize) -> u8 {
         let mut lossy = Lossy::default();
-        (1..=600).for_each(|probe| if probe % one_in == 0 { lossy.lost() } else { lossy.answered() });
+        (1..=600).for_each(|probe| if probe % one_in == 0 { lossy.lost() } else { lossy.answered(1) });
         lossy.further_losses()
     }
 
@@ -53,7 +58,7 @@ mod tests {
         assert_eq!(lossy.further_losses(), 0);
         (0..60).for_each(|_| lossy.lost());
         assert!(lossy.further_losses() > 10);
-        (0..3_600).for_each(|_| lossy.answered());
+        lossy.answered(3_600);
         assert_eq!(lossy, Lossy::default());
     }
 }

@@ -268,7 +268,7 @@ impl PointJudge {
                 let last = run.sent(run.count - 1);
                 self.saw(last, run.reply.rtt.0);
                 self.last_answer = self.last_answer.max(last);
-                self.tally.up.answered += run.count - number;
+                self.book_answers(run.count - number);
                 break;
             }
             self.saw(sent, run.reply.rtt.0);
@@ -320,16 +320,16 @@ impl PointJudge {
             // NeverVerified => Up.
             State::NeverVerified => {
                 self.state = State::Up;
-                self.book_answer();
+                self.book_answers(1);
                 Some(PointChange::Verified { since: sent })
             }
             State::Up => {
-                self.book_answer();
+                self.book_answers(1);
                 None
             }
             // Suspected => (what it was | Suspected). An answer to an older probe clears nothing.
             State::Suspected(Suspicion { since, .. }) if sent < since => {
-                self.book_answer();
+                self.book_answers(1);
                 None
             }
             State::Suspected(suspicion) => {
@@ -339,7 +339,7 @@ impl PointJudge {
             // Unknown => (Up | Recovering). Nothing spoke of an outage: one answer is enough.
             State::Unknown { outage: None } => {
                 self.state = State::Up;
-                self.book_answer();
+                self.book_answers(1);
                 Some(PointChange::Up { since: sent })
             }
             State::Unknown { outage: Some(outage) } => self.recover(sent, outage, true, measure),
@@ -489,9 +489,9 @@ impl PointJudge {
         self.tally.down.answered += u64::from(std::mem::take(&mut self.pending));
     }
 
-    fn book_answer(&mut self) {
-        self.tally.up.answered += 1;
-        self.lossy.answered();
+    fn book_answers(&mut self, count: u64) {
+        self.tally.up.answered += count;
+        self.lossy.answered(count);
     }
 
     fn book_loss(&mut self, lost: u32) {

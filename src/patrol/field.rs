@@ -201,6 +201,11 @@ impl Field {
         self.isolated
     }
 
+    /// The last process was isolated when it ended: so is this one, until a witness answers.
+    pub fn stay_isolated(&mut self, since: Mono) {
+        self.isolated = Some(since);
+    }
+
     fn witnesses(&self) -> &[PointWatch] {
         &self.points[self.owners.len()..]
     }
@@ -303,7 +308,8 @@ impl Field {
                     }
                 }
             }
-            (Some(_), None) => (self.isolated, self.reconnected) = (None, now),
+            // A witness that this process has not heard yet proves nothing.
+            (Some(_), None) if self.sees_a_witness() => (self.isolated, self.reconnected) = (None, now),
             _ => {}
         }
     }

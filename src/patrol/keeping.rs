@@ -7,15 +7,18 @@ use std::{
     sync::Arc,
 };
 
+use tokio::sync::oneshot;
+
 use super::{load::Loaded, recorder::Recorder};
 use crate::{
+    command::Reply,
     duty::{Register, Unsent},
     incident::{EffectKind, Incident, IncidentKind, IncidentPhase, Incidents, OwnFault},
     notify::{
         self, Channel, Notice, NoticeKind,
         channels::{self, Outbox, Outcome},
     },
-    store::{Attempt, Batch, Delivery, Recovered, Store},
+    store::{Attempt, Batch, Delivery, Recovered, Store, Ticket},
     units::Now,
 };
 
@@ -40,6 +43,8 @@ pub(super) struct Keeping {
     pub register: Arc<Register>,
     /// Notices that were given up, the newest last.
     pub given_up: VecDeque<Unsent>,
+    /// Answers to commands that are not on the disk yet, oldest first; `None`: of this turn.
+    pub answers: VecDeque<(Option<Ticket>, oneshot::Sender<Reply>, Reply)>,
 }
 
 impl Keeping {
@@ -65,7 +70,7 @@ impl Keeping {
             result: Attempt::GivenUp { reason: "its channel is no longer configured".to_owned() },
         };
         batch.deliveries = orphans.into_iter().map(gone).collect();
-        let (waiting, broken) = (waiting.into(), vec![]);
+        let (waiting, broken, answers) = (waiting.into(), vec![], VecDeque::new());
         let mut register = recovered.duty;
         register.adopt(&loaded.rounds);
         let register = Arc::new(register);
@@ -81,6 +86,7 @@ impl Keeping {
             recorder,
             register,
             given_up: VecDeque::new(),
+            answers,
         }
     }
 
@@ -105,6 +111,28 @@ impl Keeping {
             self.overflow += 1;
         }
         self.offer_again();
+    }
+
+    /// Commits the facts of this turn. Who asked for something is answered when it is on the disk: what was said to be
+    /// done outlives a crash. A disk that refuses holds nobody up.
+    pub fn commit(&mut self) {
+        if !self.batch.is_empty() {
+            let ticket = self.store.commit(std::mem::take(&mut self.batch));
+            self.answers.iter_mut().for_each(|(waits, ..)| *waits = Some(waits.unwrap_or(ticket)));
+        }
+        if self.answers.is_empty() {
+            return;
+        }
+        let refuses = !self.store.status().healthy;
+        while let Some((ticket, ..)) = self.answers.front() {
+            if !refuses && ticket.is_some_and(|ticket| !self.store.is_durable(ticket)) {
+                break;
+            }
+            if let Some((_, reply, answer)) = self.answers.pop_front() {
+                // Whoever asked may have gone.
+                let _ = reply.send(answer);
+            }
+        }
     }
 
     /// In order: a notice must not overtake an older one of its channel.

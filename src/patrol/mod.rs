@@ -11,7 +11,7 @@
 
 mod absences;
 mod alarms;
-mod civil;
+pub mod civil;
 mod duty;
 mod exclude;
 pub mod field;
@@ -21,7 +21,7 @@ mod naming;
 mod publish;
 mod quality;
 mod recorder;
-mod recover;
+pub mod recover;
 mod rollups;
 mod turn;
 mod watch;

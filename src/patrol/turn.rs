@@ -111,6 +111,9 @@ impl Loop {
         // Stored incidents may be of links that are gone, or of an isolation that is over.
         let now = self.read_clock();
         self.was_isolated = self.keeping.as_ref().is_some_and(|keeping| keeping.has_isolation());
+        if self.was_isolated {
+            self.field.stay_isolated(now.mono);
+        }
         self.tell(Input::Reloaded, now);
         self.look_at_work(now);
         loop {
@@ -332,8 +335,13 @@ impl Loop {
     /// Published first, so that whoever asked sees what it did.
     fn answer(&mut self, reply: oneshot::Sender<Reply>, answer: Reply, feed: &Feed, now: Now) {
         self.publish(feed, now);
-        // Whoever asked may have gone.
-        let _ = reply.send(answer);
+        match &mut self.keeping {
+            Some(keeping) => keeping.answers.push_back((None, reply, answer)),
+            None => {
+                // Whoever asked may have gone.
+                let _ = reply.send(answer);
+            }
+        }
     }
 
     /// Files are read on a thread of their own: the loop never waits for a disk.
@@ -515,11 +523,7 @@ impl Loop {
 
     /// One transaction a turn, and only when there are facts.
     fn commit(&mut self) {
-        self.keep(|keeping| {
-            if !keeping.batch.is_empty() {
-                keeping.store.commit(std::mem::take(&mut keeping.batch));
-            }
-        });
+        self.keep(Keeping::commit);
     }
 
     /// Stores what is known, so that the next start knows how long nobody looked.

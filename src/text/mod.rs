@@ -10,6 +10,7 @@ mod en;
 mod journal;
 mod ledger;
 mod rule;
+mod simulate;
 mod window;
 mod zh_cn;
 
@@ -26,6 +27,7 @@ pub use self::{
     journal::JournalMessage,
     ledger::{HistoryLine, LedgerMessage, LedgerRow},
     rule::RuleMessage,
+    simulate::SimulateMessage,
     window::{WindowLine, WindowMessage},
 };
 use crate::{
@@ -633,6 +635,8 @@ pub enum Message {
     SyntheticRefused {
         folder: String,
     },
+    // ---- simulate
+    Simulate(SimulateMessage),
     // ---- window
     Window(WindowMessage),
 }

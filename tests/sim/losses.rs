@@ -1,8 +1,7 @@
 //! Months of random loss on healthy lines, judged by the real [`PointJudge`].
 //!
-//! Only lost probes and what follows them are played. While a point is up and nothing is pending, an answered probe
-//! changes nothing that the judge will ever say, so the runs of answers between losses are skipped by drawing their
-//! length (geometric). `skipping_answers_is_the_same_as_playing_them` holds this against playing every probe.
+//! Only lost probes and what follows them are played one by one. The answers between losses are runs, whose length is
+//! drawn (geometric). `runs_of_answers_are_the_same_as_playing_them` holds this against playing every probe.
 
 use std::time::Duration;
 
@@ -10,10 +9,12 @@ use linkpatrol::{
     inventory::PointIndex,
     judge::{PointChange, PointJudge, PointVerdict},
     profile::Measure,
-    sample::{Event, Failure, Outcome, Purpose, Reply, Sample, Stamps},
+    sample::{Event, Failure, Outcome, Purpose, Reply, Run, Sample, Stamps},
     units::{Mono, Rtt},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
+
+const REPLY: Reply = Reply { rtt: Rtt(Duration::from_millis(5)), hop_limit: 60, stamps: Stamps::Kernel };
 
 /// What became of all lines.
 pub struct Month {
@@ -23,7 +24,7 @@ pub struct Month {
     pub lost: u64,
 }
 
-/// Plays `seconds` of `lines` at one probe a second, each probe lost with this chance, skipping what changes nothing.
+/// Plays `seconds` of `lines` at one probe a second, each probe lost with this chance, answers between losses as runs.
 pub fn play(seed: u64, lines: u32, seconds: u32, loss: f64) -> Month {
     run(seed, lines, seconds, loss, true)
 }
@@ -33,7 +34,7 @@ pub fn play_each(seed: u64, lines: u32, seconds: u32, loss: f64) -> Month {
     run(seed, lines, seconds, loss, false)
 }
 
-fn run(seed: u64, lines: u32, seconds: u32, loss: f64, skip: bool) -> Month {
+fn run(seed: u64, lines: u32, seconds: u32, loss: f64, runs: bool) -> Month {
     let measure = Measure::default();
     let mut month = Month { changes: vec![], lost: 0 };
     for line in 0..lines {
@@ -43,9 +44,13 @@ fn run(seed: u64, lines: u32, seconds: u32, loss: f64, skip: bool) -> Month {
         let (mut second, mut next_loss) = (1, 1 + answers_before_a_loss(&mut random, loss));
         while second < seconds {
             let quiet = judge.verdict() == PointVerdict::Up && judge.pending() == 0;
-            if skip && quiet && next_loss > second + 1 {
-                // The answer just before the loss is played: the judge dates by it.
-                second = next_loss - 1;
+            if runs && quiet && next_loss > second {
+                let count = u64::from(next_loss.min(seconds) - second);
+                let first = Mono(i64::from(second) * 1_000);
+                month
+                    .changes
+                    .extend(judge.take_run(&Run { first, interval: measure.interval, count, reply: REPLY }, &measure));
+                second = next_loss;
                 if second >= seconds {
                     break;
                 }
@@ -73,7 +78,6 @@ fn answers_before_a_loss(random: &mut StdRng, loss: f64) -> u32 {
 }
 
 fn sample(purpose: Purpose, sent: i64, lost: bool) -> Sample {
-    let reply = Reply { rtt: Rtt(Duration::from_millis(5)), hop_limit: 60, stamps: Stamps::Kernel };
-    let outcome = if lost { Outcome::Failed(Failure::Timeout(None)) } else { Outcome::Answered(reply) };
+    let outcome = if lost { Outcome::Failed(Failure::Timeout(None)) } else { Outcome::Answered(REPLY) };
     Sample { point: PointIndex(0), purpose, sent: Mono(sent), event: Event::Ended(outcome) }
 }

@@ -13,6 +13,7 @@ mod s31_incidents;
 mod s32_journal;
 mod s33_rules;
 mod s34_ledger;
+mod s34_simulate;
 mod s35_outside;
 mod s36_duty;
 mod s37_history;
