@@ -262,7 +262,7 @@ fn files_of_others_are_refused_and_left_as_they_were() {
     let cases = [
         (
             &newer as &dyn Fn(&Path),
-            "is of format 99, written by a newer linkpatrol (9.9.9); this one knows up to format 2",
+            "is of format 99, written by a newer linkpatrol (9.9.9); this one knows up to format 3",
         ),
         (&foreign, "is not a state file of linkpatrol"),
         (&garbage, "is damaged"),
