@@ -13,14 +13,15 @@ import socket
 import struct
 import sys
 
-SO_TIMESTAMPNS, SO_RCVBUFFORCE, ETH_P_IP = 35, 33, 0x0800
+SO_TIMESTAMPNS, SO_RCVBUFFORCE, ETH_P_ALL = 35, 33, 0x0003
 PACKET_HOST, PACKET_OUTGOING = 0, 4
 ECHO_REPLY, ECHO_REQUEST = 0, 8
 
 
 def listen():
-    tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP))
-    tap.bind(("lo", ETH_P_IP))
+    # All protocols: a tap for one of them is not shown what goes out.
+    tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+    tap.bind(("lo", ETH_P_ALL))
     # A minute of everybody's packets, should the machine give us no time.
     tap.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 256 << 20)
     tap.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)

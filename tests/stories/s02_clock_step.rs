@@ -31,7 +31,7 @@ fn a_step_of_an_hour_moves_no_deadline_cuts_no_link_and_books_no_time_twice() {
     let unknown = booked(&site, "unknown");
 
     step(&site, 3_600);
-    site.wait("the daemon has seen it", |site| site.printed().contains("step=Forward(3600").then_some(()));
+    site.wait("the daemon has seen it", |site| site.printed().contains("step=Forward(").then_some(()));
     site.wait("a picture from after the step", |site| (booked(site, "unknown") > unknown).then_some(()));
     let skipped = booked(&site, "unknown") - unknown;
     assert!((HOUR - 1_000..HOUR + 1_000).contains(&skipped), "nobody saw the hour that was skipped: {skipped} ms");
@@ -39,7 +39,7 @@ fn a_step_of_an_hour_moves_no_deadline_cuts_no_link_and_books_no_time_twice() {
 
     let total = all_booked(&site);
     step(&site, 0);
-    site.wait("the daemon has seen it", |site| site.printed().contains("step=Backward(3600").then_some(()));
+    site.wait("the daemon has seen it", |site| site.printed().contains("step=Backward(").then_some(()));
     site.heal(7);
     let restored = site.wait("the link is back", |site| only(site).filter(|incident| incident["phase"] == "restored"));
     assert_eq!(restored["id"], before["id"]);
