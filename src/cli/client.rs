@@ -1,4 +1,6 @@
-//! Asking the running daemon.
+//! Asking the running daemon, and saying what it answered.
+
+use std::process::ExitCode;
 
 use http_body_util::{BodyExt, Full};
 use hyper::{Method, Request, StatusCode, Uri, body::Bytes};
@@ -7,6 +9,7 @@ use serde_json::Value;
 use tokio::time::{Duration, timeout};
 use ulid::Ulid;
 
+use super::{Global, Output};
 use crate::{
     clock::{Clock, SystemClock},
     text::{Language, Message},
@@ -21,6 +24,43 @@ pub(super) enum Failure {
     Problem(Value),
     /// It was not reached, or spoke nonsense.
     NotReached(String),
+}
+
+/// Waits for the daemon's answer and prints it, as JSON or as `text` puts it. Exit code 1: it refused; 2: not reached.
+pub(super) fn answer(
+    global: &Global,
+    url: &str,
+    asking: impl Future<Output = Result<Value, Failure>>,
+    text: impl FnOnce(&Value, Language) -> String,
+) -> ExitCode {
+    let language = global.language(None);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let answer = match runtime {
+        Ok(runtime) => runtime.block_on(asking),
+        Err(error) => Err(Failure::NotReached(error.to_string())),
+    };
+    match answer {
+        Ok(answer) => {
+            match global.output {
+                Output::Json => anstream::println!("{answer:#}"),
+                Output::Text => anstream::print!("{}", text(&answer, language)),
+            }
+            ExitCode::SUCCESS
+        }
+        Err(Failure::Problem(problem)) => {
+            anstream::eprintln!("{}", refusal(&problem, language));
+            ExitCode::from(1)
+        }
+        Err(Failure::NotReached(reason)) => {
+            anstream::eprintln!("{}", Message::DaemonNotReached { url: url.to_owned(), reason }.say(language));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// What is said of a command that was carried out.
+pub(super) fn done(answer: &Value, language: Language) -> String {
+    format!("{} {}\n", Message::Done.say(language), word(&answer["at"]))
 }
 
 /// Asks the daemon at `url` for `path`.
@@ -56,7 +96,7 @@ async fn exchange(request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), 
 }
 
 /// The daemon's refusal in the reader's language; what has no words of its own keeps the daemon's title.
-pub(super) fn refusal(problem: &Value, language: Language) -> String {
+fn refusal(problem: &Value, language: Language) -> String {
     let refused =
         Message::CommandRefused { code: word(&problem["code"]).into(), title: word(&problem["title"]).into() };
     match problem["detail"].as_str() {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     Global, Output,
-    client::{Failure, call, refusal, word},
+    client::{answer, call, done},
     print_findings,
 };
 use crate::{
@@ -110,34 +110,12 @@ impl Ledger {
 
 impl Exclude {
     fn run(self, global: &Global) -> ExitCode {
-        let language = global.language(None);
         let Self { links, from, to, reason, actor, second, note, url } = self;
         let body = json!({
             "links": links, "from": from, "to": to, "reason": reason, "actor": actor, "second": second, "note": note,
             "way": "cli",
         });
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let answer = match runtime {
-            Ok(runtime) => runtime.block_on(call(&url, Method::POST, "/api/v1/ledger/exclude", Some(body))),
-            Err(error) => Err(Failure::NotReached(error.to_string())),
-        };
-        match answer {
-            Ok(answer) => {
-                match global.output {
-                    Output::Json => anstream::println!("{answer:#}"),
-                    Output::Text => anstream::println!("{} {}", Message::Done.say(language), word(&answer["at"])),
-                }
-                ExitCode::SUCCESS
-            }
-            Err(Failure::Problem(problem)) => {
-                anstream::eprintln!("{}", refusal(&problem, language));
-                ExitCode::from(1)
-            }
-            Err(Failure::NotReached(reason)) => {
-                anstream::eprintln!("{}", Message::DaemonNotReached { url, reason }.say(language));
-                ExitCode::from(2)
-            }
-        }
+        answer(global, &url, call(&url, Method::POST, "/api/v1/ledger/exclude", Some(body)), done)
     }
 }
 

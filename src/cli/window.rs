@@ -7,8 +7,8 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::{
-    Global, Output,
-    client::{Failure, call, refusal, word},
+    Global,
+    client::{Failure, answer, call, word},
 };
 use crate::text::{Language, Message, WindowLine, WindowMessage};
 
@@ -101,29 +101,7 @@ struct Signed {
 
 impl Window {
     pub fn run(self, global: &Global) -> ExitCode {
-        let language = global.language(None);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let answer = match runtime {
-            Ok(runtime) => runtime.block_on(self.ask()),
-            Err(error) => Err(Failure::NotReached(error.to_string())),
-        };
-        match answer {
-            Ok(answer) => {
-                match global.output {
-                    Output::Json => anstream::println!("{answer:#}"),
-                    Output::Text => anstream::print!("{}", self.text(&answer, language)),
-                }
-                ExitCode::SUCCESS
-            }
-            Err(Failure::Problem(problem)) => {
-                anstream::eprintln!("{}", refusal(&problem, language));
-                ExitCode::from(1)
-            }
-            Err(Failure::NotReached(reason)) => {
-                anstream::eprintln!("{}", Message::DaemonNotReached { url: self.url, reason }.say(language));
-                ExitCode::from(2)
-            }
-        }
+        answer(global, &self.url, self.ask(), |answer, language| self.text(answer, language))
     }
 
     async fn ask(&self) -> Result<Value, Failure> {
