@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Api,
-    incidents::{carry_out, signed},
+    incidents::{command, signed},
     problem::Problem,
 };
 use crate::units::Timestamp;
@@ -39,10 +39,7 @@ pub(super) async fn sign(
     headers: HeaderMap,
     body: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<Response, Problem> {
-    let (actor, way, mut body) = signed(body)?;
-    body.insert("action".to_owned(), "handover_signed".into());
-    let action = serde_json::from_value(body.into()).map_err(|error| Problem::BadBody(error.to_string()))?;
-    carry_out(&api, actor, way, &headers, action).await
+    command(&api, &headers, signed(body)?, [("action", "handover_signed".to_owned())]).await
 }
 
 fn readable(value: &mut Value, zone: Tz) {

@@ -82,10 +82,7 @@ pub(super) async fn act(
     if !ACTIONS.contains(&action.as_str()) {
         return Err(Problem::NotFound);
     }
-    let (actor, way, mut body) = signed(body)?;
-    body.extend([("action".to_owned(), action.into()), ("incident".to_owned(), incident.into())]);
-    let action = serde_json::from_value(body.into()).map_err(|error| Problem::BadBody(error.to_string()))?;
-    carry_out(&api, actor, way, &headers, action).await
+    command(&api, &headers, signed(body)?, [("action", action), ("incident", incident)]).await
 }
 
 /// Reports a fault: the body is the report's own fields, `actor`, and `way` where it was not said here.
@@ -94,19 +91,36 @@ pub(super) async fn open(
     headers: HeaderMap,
     body: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<Response, Problem> {
-    let (actor, way, mut body) = signed(body)?;
-    if body.contains_key("source") {
+    let signed = signed(body)?;
+    if signed.fields.contains_key("source") {
         return Err(Problem::BadBody("source: other systems report at /api/v1/alerts".to_owned()));
     }
-    body.insert("action".to_owned(), "report".into());
-    let action = serde_json::from_value(body.into()).map_err(|error| Problem::BadBody(error.to_string()))?;
-    carry_out(&api, actor, way, &headers, action).await
+    command(&api, &headers, signed, [("action", "report".to_owned())]).await
 }
 
-/// Who says it, by which way, and what else the body holds.
-pub(super) fn signed(
-    body: Result<Json<Map<String, Value>>, JsonRejection>,
-) -> Result<(String, String, Map<String, Value>), Problem> {
+/// A body that says who speaks.
+pub(super) struct Signed {
+    actor: String,
+    way: String,
+    /// What else it holds.
+    fields: Map<String, Value>,
+}
+
+/// Carries out the command that a signed body asks for; `said`: what its address has said, the action's name above all.
+pub(super) async fn command(
+    api: &Api,
+    headers: &HeaderMap,
+    signed: Signed,
+    said: impl IntoIterator<Item = (&'static str, String)>,
+) -> Result<Response, Problem> {
+    let Signed { actor, way, mut fields } = signed;
+    fields.extend(said.into_iter().map(|(key, value)| (key.to_owned(), value.into())));
+    let action = serde_json::from_value(fields.into()).map_err(|error| Problem::BadBody(error.to_string()))?;
+    carry_out(api, actor, way, headers, action).await
+}
+
+/// Reads a body that must say who speaks.
+pub(super) fn signed(body: Result<Json<Map<String, Value>>, JsonRejection>) -> Result<Signed, Problem> {
     let Json(mut body) = body.map_err(|rejection| Problem::BadBody(rejection.body_text()))?;
     for (key, value) in &mut body {
         readable(key, value)?;
@@ -121,7 +135,7 @@ pub(super) fn signed(
         return Err(Problem::Refused(Refusal::NoActor));
     }
     let way = text("way")?.unwrap_or_else(|| "api".to_owned());
-    Ok((actor, way, body))
+    Ok(Signed { actor, way, fields: body })
 }
 
 /// Times are written as everywhere else in this API, and texts have a bound.

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Api,
-    incidents::{carry_out, signed},
+    incidents::{command, signed},
     problem::Problem,
 };
 use crate::{
@@ -142,8 +142,5 @@ pub(super) async fn sign(
     headers: HeaderMap,
     body: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<Response, Problem> {
-    let (actor, way, mut body) = signed(body)?;
-    body.extend([("action".to_owned(), "round_done".into()), ("round".to_owned(), round.into())]);
-    let action = serde_json::from_value(body.into()).map_err(|error| Problem::BadBody(error.to_string()))?;
-    carry_out(&api, actor, way, &headers, action).await
+    command(&api, &headers, signed(body)?, [("action", "round_done".to_owned()), ("round", round)]).await
 }

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Api,
-    incidents::{carry_out, signed},
+    incidents::{command, signed},
     paging::{Size, cut},
     problem::Problem,
 };
@@ -172,10 +172,7 @@ pub(super) async fn add(
     headers: HeaderMap,
     body: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<Response, Problem> {
-    let (actor, way, mut body) = signed(body)?;
-    body.insert("action".to_owned(), "window".into());
-    let action = serde_json::from_value(body.into()).map_err(|error| Problem::BadBody(error.to_string()))?;
-    carry_out(&api, actor, way, &headers, action).await
+    command(&api, &headers, signed(body)?, [("action", "window".to_owned())]).await
 }
 
 /// Approves or cancels planned work.
@@ -190,8 +187,5 @@ pub(super) async fn act(
         "cancel" => "cancel_window",
         _ => return Err(Problem::NotFound),
     };
-    let (actor, way, mut body) = signed(body)?;
-    body.extend([("action".to_owned(), action.into()), ("window".to_owned(), window.into())]);
-    let action = serde_json::from_value(body.into()).map_err(|error| Problem::BadBody(error.to_string()))?;
-    carry_out(&api, actor, way, &headers, action).await
+    command(&api, &headers, signed(body)?, [("action", action.to_owned()), ("window", window)]).await
 }
