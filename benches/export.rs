@@ -71,6 +71,7 @@ fn snapshot(loaded: &Loaded) -> Snapshot {
         windows: Arc::default(),
         alarms: Arc::from([]),
         rounds: Arc::default(),
+        roster: Arc::default(),
         register: Arc::default(),
         handover: Arc::default(),
         incidents: [].into(),

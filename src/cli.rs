@@ -13,6 +13,7 @@ mod incident;
 mod journal;
 mod ledger;
 mod once;
+mod roster;
 mod round;
 mod rule;
 mod serve;
@@ -78,6 +79,7 @@ pub enum Command {
     Once(once::Once),
     Incident(incident::Incident),
     Handover(handover::Handover),
+    Roster(roster::RosterCommand),
     Round(round::RoundCommand),
     Rule(rule::RuleCommand),
     Journal(journal::Journal),
@@ -101,6 +103,7 @@ pub fn run() -> ExitCode {
         Command::Once(once) => once.run(&global),
         Command::Incident(incident) => incident.run(&global),
         Command::Handover(handover) => handover.run(&global),
+        Command::Roster(roster) => roster.run(&global),
         Command::Round(round) => round.run(&global),
         Command::Rule(rule) => rule.run(&global),
         Command::Journal(journal) => journal.run(&global),

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     contract::Contract,
-    duty::{Handover, Register, Rounds},
+    duty::{Handover, Register, Roster, Rounds},
     incident::{Incident, IncidentPhase, Windows},
     inventory::{Inventory, Role},
     judge::{LinkState, rule::Alarm},
@@ -57,6 +57,7 @@ pub struct Snapshot {
     /// Of operators' rules: firing, then pending, then those that ended.
     pub alarms: Arc<[Arc<Alarm>]>,
     pub rounds: Arc<Rounds>,
+    pub roster: Arc<Roster>,
     /// What became of the rounds. Empty: `--exporter-only`.
     pub register: Arc<Register>,
     /// What is open, for those who take over the watch.

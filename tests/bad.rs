@@ -113,7 +113,9 @@ fn home(file: &str) -> PathBuf {
     match file {
         "linkpatrol.yaml" => file.into(),
         "inventory.yaml" | "carriers.yaml" | "units.yaml" | "segments.yaml" | "contract.yaml" | "holidays.yaml"
-        | "agreements.yaml" | "rounds.yaml" | "requirements.csv" | "links.csv" => Path::new("inventory").join(file),
+        | "agreements.yaml" | "rounds.yaml" | "roster.yaml" | "requirements.csv" | "links.csv" => {
+            Path::new("inventory").join(file)
+        }
         "rules.yaml" => Path::new("inventory/rules").join(file),
         profile => Path::new("probes").join(profile),
     }

@@ -16,15 +16,21 @@ use super::{
     incidents::{command, signed},
     problem::Problem,
 };
-use crate::units::Timestamp;
+use crate::{duty::Handover, units::Timestamp};
 
 /// Keys of times, which leave the house with an offset.
-const TIMES: [&str; 5] = ["at", "began", "deadline", "due", "eta"];
+const TIMES: [&str; 6] = ["at", "began", "deadline", "due", "eta", "until"];
 
 pub(super) async fn show(State(api): State<Arc<Api>>) -> Response {
     let snapshot = api.feed.load();
     // Cannot fail: both are plain data.
-    let mut note = serde_json::to_value(&*snapshot.handover).unwrap_or_default();
+    let handover = Handover::clone(&snapshot.handover).with_roster(&snapshot.roster);
+    let mut note = serde_json::to_value(&handover).unwrap_or_default();
+    for (row, of) in note["on_duty"].as_array_mut().into_iter().flatten().zip(&handover.on_duty) {
+        // Names leave by the API alone: the journal has ids.
+        let people = snapshot.roster.people.iter().filter(|person| of.people.contains(&person.id));
+        row["names"] = people.map(|person| person.name.as_str()).collect();
+    }
     note["last"] = snapshot.register.handed_over().map_or(
         Value::Null,
         |last| json!({ "at": last.at, "actor": last.actor, "second": last.second, "note": last.note }),

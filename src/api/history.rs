@@ -64,7 +64,7 @@ pub(super) async fn show(
     Ok(Json(history).into_response())
 }
 
-fn time(key: &str, text: Option<String>) -> Result<Option<Timestamp>, Problem> {
+pub(super) fn time(key: &str, text: Option<String>) -> Result<Option<Timestamp>, Problem> {
     let read = |text: String| {
         let time = chrono::DateTime::parse_from_rfc3339(&text).map_err(|_| {
             Problem::BadQuery(format!("{key} is a time such as 2026-11-20T03:00:00%2B08:00 or 2026-11-19T19:00:00Z"))

@@ -16,6 +16,7 @@ mod own;
 mod page;
 mod paging;
 mod problem;
+mod roster;
 mod rounds;
 mod server;
 #[cfg(test)]
@@ -164,6 +165,7 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Api>>)> {
         ("post", "/api/v1/ledger/exclude", post(ledger::exclude)),
         ("get", "/api/v1/handover", get(handover::show)),
         ("post", "/api/v1/handover/sign", post(handover::sign)),
+        ("get", "/api/v1/roster", get(roster::show)),
         ("get", "/api/v1/rounds", get(rounds::list)),
         ("post", "/api/v1/rounds/{id}/done", post(rounds::sign)),
         ("post", "/api/v1/alerts", post(alerts::take).layer(DefaultBodyLimit::max(WEBHOOK))),

@@ -50,7 +50,7 @@ impl Handover {
 /// One heading for each kind of open thing, and what is open below it.
 fn text(note: &Value, language: Language) -> String {
     let say = |text: DutyText| Message::Duty(text).say(language).to_string();
-    let mut out = String::new();
+    let mut out = on_duty(note, language);
     for (key, heading, columns) in [
         ("incidents", DutyText::OpenIncidents, &["incident", "kind", "phase", "began"][..]),
         ("clocks", DutyText::RunningClocks, &["deadline", "incident", "clock", "party", "clause"]),
@@ -70,6 +70,23 @@ fn text(note: &Value, language: Language) -> String {
         let at = word(&note["last"]["at"]).to_owned();
         out += &format!("{}\n", say(DutyText::HandedOver { actor: actor.into(), second: second.into(), at }));
         out += &format!("  {}\n", word(&note["last"]["note"]));
+    }
+    out
+}
+
+/// Who is there, role by role.
+fn on_duty(note: &Value, language: Language) -> String {
+    let say = |text: DutyText| Message::Duty(text).say(language).to_string();
+    let rows = note["on_duty"].as_array().map_or(&[][..], Vec::as_slice);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("{}\n", say(DutyText::OnDuty));
+    for row in rows {
+        let names: Vec<&str> = row["names"].as_array().into_iter().flatten().map(word).collect();
+        let names = if names.is_empty() { say(DutyText::Nobody) } else { names.join(" ") };
+        let until = row["until"].as_str().map(|next| say(DutyText::Until { next: next.to_owned() }));
+        out += &format!("  {} {names} {}\n", word(&row["role"]), until.unwrap_or_default());
     }
     out
 }

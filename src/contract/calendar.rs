@@ -122,6 +122,21 @@ impl Calendar {
         }
     }
 
+    /// Its hours that begin on a civil day, in order.
+    pub fn openings_on(&self, day: NaiveDate) -> Vec<(Timestamp, Timestamp)> {
+        self.openings_of(day).into_iter().map(|(opens, closes)| (Timestamp(opens), Timestamp(closes))).collect()
+    }
+
+    /// When a minute of a civil day begins; beyond 1440 it is one of the next day.
+    pub fn minute_of(&self, day: NaiveDate, minute: u32) -> Timestamp {
+        Timestamp(self.utc(day, minute))
+    }
+
+    /// Civil day of a moment; the ends of chrono's range for moments outside of it.
+    pub fn day_of(&self, at: Timestamp) -> NaiveDate {
+        self.day(at)
+    }
+
     /// Whether it ever opens: a promise on one that never does would never be due.
     pub(super) fn opens(&self) -> bool {
         // A leap year and a day from a Monday on: every weekday and season.
@@ -187,7 +202,6 @@ impl Calendar {
         }
     }
 
-    /// Civil day of a moment; the ends of chrono's range for moments outside of it.
     fn day(&self, at: Timestamp) -> NaiveDate {
         let utc = chrono::DateTime::from_timestamp_millis(at.0.clamp(0, FARTHEST)).unwrap_or_default();
         utc.with_timezone(&self.zone).date_naive()

@@ -32,6 +32,7 @@ pub use self::{
     holidays::Holidays,
     limit::{Bound, Quantity, Span},
     objective::Objective,
+    read::window,
     service::Service,
     switch::{Chosen, Switch, Words},
     terms::{

@@ -224,7 +224,7 @@ fn open(
 }
 
 /// `08:00-18:00` as minutes of the day; an end not after the beginning is on the next day.
-fn window(text: &str) -> Option<(u32, u32)> {
+pub fn window(text: &str) -> Option<(u32, u32)> {
     let minutes = |text: &str| {
         let (hour, minute) = text.trim().split_once(':')?;
         let two_digits = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());

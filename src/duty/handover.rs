@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Register, Status};
+use super::{Register, Roster, Status, roster::Role};
 use crate::{
     incident::{Incident, IncidentKind, IncidentPhase},
     units::Timestamp,
@@ -17,6 +17,9 @@ const MOST: usize = 200;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Handover {
     pub at: Timestamp,
+    /// Of each role. Filled in when somebody looks: [`Handover::with_roster`].
+    #[serde(default)]
+    pub on_duty: Vec<OnDuty>,
     /// Not closed yet, the oldest last, as the API lists them.
     pub incidents: Vec<Open>,
     /// Clocks that run, by deadline.
@@ -29,6 +32,14 @@ pub struct Handover {
     pub notices: Vec<Unsent>,
     /// Rows that did not fit.
     pub left_out: usize,
+}
+
+/// Who is on duty for a role, as ids, and until when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OnDuty {
+    pub role: String,
+    pub people: Vec<String>,
+    pub until: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,6 +116,17 @@ impl Handover {
             + cut(&mut note.rounds)
             + cut(&mut note.notices);
         note
+    }
+
+    /// Who is on duty at its moment. A handover is shown each second, and a roster changes twice a day.
+    pub fn with_roster(mut self, roster: &Roster) -> Self {
+        let of = |role: &Role| OnDuty {
+            role: role.id.clone(),
+            people: roster.on_duty(&role.id, self.at).into_iter().map(|person| person.id.clone()).collect(),
+            until: roster.next_change(&role.id, self.at),
+        };
+        self.on_duty = roster.roles.iter().map(of).collect();
+        self
     }
 
     fn take(&mut self, incident: &Incident, now: Timestamp) {

@@ -1,13 +1,14 @@
 //! Duty: what people do again and again, and what the product remembers of it for them.
 //!
-//! In: `rounds.yaml` beside a contract, time, and what people sign. Out: rounds that are planned, due, late, done or
-//! missed, each change a [`Fact`] for the journal. Pure: what was measured is handed in, and nothing that a prober cannot
+//! In: `rounds.yaml` and `roster.yaml` beside a contract, time, and what people sign. Out: who is on duty, and rounds that
+//! are planned, due, late, done or missed, each change a [`Fact`] for the journal. Pure: what was measured is handed in, and nothing that a prober cannot
 //! see is ever filled in for a person.
 
 mod handover;
 mod plan;
 mod read;
 mod register;
+pub mod roster;
 #[cfg(test)]
 mod tests;
 
@@ -16,9 +17,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    handover::{Handover, Unsent},
+    handover::{Handover, OnDuty, Unsent},
     plan::Due,
     register::{Done, Entry, Fact, HandedOver, Register, Signed, Status},
+    roster::Roster,
 };
 use crate::{
     contract::{Cadence, Calendar, Holidays, Span, Words},

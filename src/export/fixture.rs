@@ -43,6 +43,7 @@ pub(crate) fn snapshot(links: usize) -> Snapshot {
         windows: Arc::default(),
         alarms: alarms.into(),
         rounds: Arc::default(),
+        roster: Arc::default(),
         register: Arc::default(),
         handover: Arc::default(),
         coverage: Coverage { measured: links as u32, ..Coverage::default() },

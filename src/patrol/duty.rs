@@ -67,6 +67,7 @@ impl Loop {
 
     /// What both saw stands in the journal with their signatures.
     fn hand_over(&mut self, command: &Command, second: &str, note: &str, now: Now) -> Reply {
+        let roster = Arc::clone(&self.field.loaded.roster);
         let Some(keeping) = &mut self.keeping else { return Reply::Refused(Refusal::NotKept) };
         let (actor, second) = (command.actor.trim(), second.trim());
         let is_name = |name: &str| !name.is_empty() && name.chars().count() <= ACTOR;
@@ -87,7 +88,8 @@ impl Loop {
             Ok(true) => Reply::Done { at: now.utc },
             Err(refusal) => Reply::Refused(refusal),
         };
-        let mut detail = json!({ "command": command, "reply": reply, "open": keeping.handover(now) });
+        let mut detail =
+            json!({ "command": command, "reply": reply, "open": keeping.handover(now).with_roster(&roster) });
         keeping.hide_people(&mut detail);
         keeping.batch.duty = Some(text(&keeping.register));
         let event = "handover_signed".to_owned();

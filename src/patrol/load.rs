@@ -17,7 +17,7 @@ use crate::{
     config::{Config, Limits},
     contract::{Contract, Terms},
     diagnostic::{Code, Diagnostic, Findings, Place, Source},
-    duty::Rounds,
+    duty::{Roster, Rounds},
     inventory::{Inventory, LinkId, PointIndex, Role, Status, Target},
     judge::rule::{self, Rules},
     profile::{self, Measure, Profiles},
@@ -33,6 +33,7 @@ pub struct Loaded {
     pub contract: Arc<Contract>,
     pub rules: Arc<Rules>,
     pub rounds: Arc<Rounds>,
+    pub roster: Arc<Roster>,
     pub profiles: Arc<Profiles>,
     /// By dense point number; the same for witnesses and whatever no file speaks of.
     pub measures: Vec<Arc<Measure>>,
@@ -61,6 +62,7 @@ pub fn contract_only(file: Option<&Path>) -> Option<(Arc<Config>, Option<Terms>,
     let terms = Terms::load(folder, &mut findings);
     if let Some(terms) = &terms {
         Rounds::load(folder, terms, None, &mut findings);
+        Roster::load(folder, terms, &mut findings);
     }
     Some((Arc::new(config), terms, findings.into_sorted()))
 }
@@ -78,9 +80,10 @@ pub fn load(config: Config, mut findings: Findings) -> (Option<Loaded>, Vec<Diag
         inventory.reconcile(&mut findings);
         over_limits(inventory, &measures, config.limits, &config, &mut findings);
     }
-    let mut rounds = Rounds::default();
+    let (mut rounds, mut roster) = (Rounds::default(), Roster::default());
     if let (Some(inventory), Some(contract)) = (&inventory, &contract) {
         rounds = Rounds::load(&inventory.folder, &contract.terms, Some(inventory), &mut findings);
+        roster = Roster::load(&inventory.folder, &contract.terms, &mut findings);
         not_measurable(inventory, contract, &mut findings);
         contract.check_carriers(inventory, &mut findings);
         contract.check_absences(inventory, &mut findings);
@@ -92,6 +95,7 @@ pub fn load(config: Config, mut findings: Findings) -> (Option<Loaded>, Vec<Diag
             contract: Arc::new(contract),
             rules: Arc::new(rules),
             rounds: Arc::new(rounds),
+            roster: Arc::new(roster),
             profiles: Arc::new(profiles),
             measures,
             machine: Arc::new(machine),

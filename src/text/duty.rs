@@ -3,6 +3,7 @@
 use std::fmt::{Formatter, Result};
 
 use super::Language;
+use crate::diagnostic::Place;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum DutyText {
@@ -41,6 +42,42 @@ pub enum DutyText {
     ByHand {
         fields: Vec<String>,
     },
+    DaysReversed,
+    DaysReversedHelp,
+    BadHours {
+        hours: String,
+    },
+    BadHoursHelp,
+    BadTurn,
+    BadTurnHelp,
+    NoTurns,
+    NoTurnsHelp,
+    NotOfRole {
+        person: String,
+        role: String,
+    },
+    NotOfRoleHelp {
+        role: String,
+    },
+    OverridesOverlap {
+        shift: String,
+        first: Place,
+    },
+    OverridesOverlapHelp,
+    NobodyOnDuty {
+        role: String,
+        from: String,
+        to: String,
+        others: usize,
+    },
+    NobodyOnDutyHelp,
+    NoRoster,
+    OnDuty,
+    Nobody,
+    Until {
+        next: String,
+    },
+    BadTime,
 }
 
 impl DutyText {
@@ -79,6 +116,36 @@ impl DutyText {
             DueAt { due } => write!(out, "due {due}"),
             SignedBy { actor, at } => write!(out, "signed by {actor} at {at}"),
             ByHand { fields } => write!(out, "to be supplied by hand: {}", fields.join(", ")),
+            DaysReversed => write!(out, "the last day lies before the first"),
+            DaysReversedHelp => write!(out, "write `to` as the same day or a later one"),
+            BadHours { hours } => write!(out, "`{hours}` are no hours of a shift"),
+            BadHoursHelp => write!(
+                out,
+                "write `\"08:00-20:00\"`; `\"20:00-08:00\"` ends on the next day, `\"08:00-08:00\"` is a whole day"
+            ),
+            BadTurn => write!(out, "a turn cannot have so many days"),
+            BadTurnHelp => write!(out, "write 1 to 366: 1 changes daily, 7 weekly"),
+            NoTurns => write!(out, "nobody takes this shift"),
+            NoTurnsHelp => write!(out, "write a list of people for each turn: `[[p-01], [p-02, p-03]]`"),
+            NotOfRole { person, role } => write!(out, "`{person}` does not have the role `{role}` of this shift"),
+            NotOfRoleHelp { role } => write!(out, "add `{role}` to the person's `roles`, or name somebody who has it"),
+            OverridesOverlap { shift, first } => {
+                write!(out, "others stand in for `{shift}` on some of these days already, at {first}")
+            }
+            OverridesOverlapHelp => write!(out, "give each day of a shift one override at most"),
+            NobodyOnDuty { role, from, to, others } => {
+                write!(out, "nobody is on duty as `{role}` from {from} to {to}")?;
+                if *others > 0 { write!(out, ", and {others} more times within 400 days") } else { Ok(()) }
+            }
+            NobodyOnDutyHelp => write!(
+                out,
+                "let shifts meet, name people for the days, or give the role a calendar in `covers` that is true"
+            ),
+            NoRoster => write!(out, "no roster: roster.yaml does not stand beside the contract"),
+            OnDuty => write!(out, "on duty:"),
+            Nobody => write!(out, "nobody"),
+            Until { next } => write!(out, "until {next}"),
+            BadTime => write!(out, "not a time; write it such as 2026-11-20T03:00:00+08:00"),
         }
     }
 
@@ -118,6 +185,28 @@ impl DutyText {
             DueAt { due } => write!(out, "应于 {due} 前完成"),
             SignedBy { actor, at } => write!(out, "{actor} 于 {at} 签字"),
             ByHand { fields } => write!(out, "待人工填写：{}", fields.join("、")),
+            DaysReversed => write!(out, "末日早于首日"),
+            DaysReversedHelp => write!(out, "`to` 写同一天或更晚的日期"),
+            BadHours { hours } => write!(out, "`{hours}` 不是班次的时段"),
+            BadHoursHelp => write!(out, "写 `\"08:00-20:00\"`；`\"20:00-08:00\"` 止于次日，`\"08:00-08:00\"` 为一整天"),
+            BadTurn => write!(out, "一轮不能有这么多天"),
+            BadTurnHelp => write!(out, "写 1 至 366：1 每日轮换，7 每周轮换"),
+            NoTurns => write!(out, "这个班次无人值守"),
+            NoTurnsHelp => write!(out, "为每一轮写出人员：`[[p-01], [p-02, p-03]]`"),
+            NotOfRole { person, role } => write!(out, "`{person}` 不具有该班次的岗位 `{role}`"),
+            NotOfRoleHelp { role } => write!(out, "在该人员的 `roles` 中加上 `{role}`，或改用具有该岗位的人员"),
+            OverridesOverlap { shift, first } => write!(out, "班次 `{shift}` 在其中某些日期已有替班，见 {first}"),
+            OverridesOverlapHelp => write!(out, "一个班次的一天最多一条替班"),
+            NobodyOnDuty { role, from, to, others } => {
+                write!(out, "岗位 `{role}` 自 {from} 至 {to} 无人值班")?;
+                if *others > 0 { write!(out, "，400 天内另有 {others} 处") } else { Ok(()) }
+            }
+            NobodyOnDutyHelp => write!(out, "让班次首尾相接，为这些日期安排人员，或在 `covers` 中写符合实际的日历"),
+            NoRoster => write!(out, "没有排班表：合同目录中没有 roster.yaml"),
+            OnDuty => write!(out, "值班人员："),
+            Nobody => write!(out, "无人"),
+            Until { next } => write!(out, "至 {next}"),
+            BadTime => write!(out, "不是时间；请写成 2026-11-20T03:00:00+08:00 的形式"),
         }
     }
 }

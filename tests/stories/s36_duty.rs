@@ -159,6 +159,43 @@ fn who_takes_over_the_watch_sees_what_is_open_and_both_sign_it() {
     journal(&site, "replay");
 }
 
+/// Who is on duty by the files of a machine without a daemon, and what a running one says of the same moment.
+#[test]
+fn the_roster_says_who_is_on_duty_with_a_daemon_and_without() {
+    let ask = |at: &str| linkpatrol().args(["--lang", "en", "roster", "--at", at]).output().unwrap();
+    let night = ask("2026-10-02T03:00:00+08:00");
+    assert!(night.status.success(), "{}", words(&night));
+    let text = String::from_utf8(night.stdout).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    // The third team has every third night from 7 January on, and 1 October is one of them.
+    assert_eq!(lines[0], "duty officer 示例丙 示例丁 until 2026-10-02T08:00:00.000+08:00");
+    assert_eq!(lines[2..], ["leader on call 示例壬 示例癸 until 2026-10-08T08:00:00.000+08:00", "  国庆假期双人带班"]);
+    let before = ask("2026-01-04T03:00:00+08:00");
+    assert_eq!(before.status.code(), Some(1), "nobody is on duty before the roster begins: {}", words(&before));
+    assert_eq!(ask("tomorrow").status.code(), Some(2));
+
+    let Some(mut site) = Site::make(1) else { return };
+    let roster = "from: 2026-01-05\npeople: [{id: p-01, name: 示例甲, roles: [duty_officer]}]\n\
+        roles: [{id: duty_officer, name: 值班员, covers: 7x24}]\n\
+        shifts: [{id: all-day, role: duty_officer, hours: \"08:00-08:00\", turns: [[p-01]]}]\n";
+    site.write("site/roster.yaml", roster);
+    site.start(&[]);
+    let shown = site.get("/api/v1/roster?at=2026-10-02T03:00:00%2B08:00").json();
+    assert_eq!(shown["roles"][0]["people"][0]["name"], "示例甲");
+    assert_eq!(shown["roles"][0]["shifts"][0]["from"], "2026-10-01T08:00:00.000+08:00");
+    assert_eq!(site.get("/api/v1/roster?at=now").status, 400);
+    let note = site.get("/api/v1/handover").json();
+    assert_eq!((&note["on_duty"][0]["people"], &note["on_duty"][0]["names"]), (&json!(["p-01"]), &json!(["示例甲"])));
+
+    let signed = site.post("/api/v1/handover/sign", &json!({"actor": "示例甲", "second": "示例乙"}));
+    assert!(signed.is_ok(), "{}", signed.body);
+    site.daemon().signal(libc::SIGTERM);
+    site.daemon().wait(Duration::from_secs(20));
+    let entries = journal(&site, "export");
+    let signed = entries.lines().find(|line| line.contains("handover_signed")).unwrap();
+    assert!(signed.contains("p-01") && !signed.contains("示例"), "{signed}");
+}
+
 fn turns(site: &Site, round: &str, status: &str) -> Vec<Value> {
     let page = site.get(&format!("/api/v1/rounds?round={round}&status={status}")).json();
     page["turns"].as_array().cloned().unwrap_or_default()
