@@ -19,12 +19,13 @@ use super::{
 use crate::{duty::Handover, units::Timestamp};
 
 /// Keys of times, which leave the house with an offset.
-const TIMES: [&str; 6] = ["at", "began", "deadline", "due", "eta", "until"];
+const TIMES: [&str; 7] = ["at", "began", "deadline", "due", "earliest", "eta", "until"];
 
 pub(super) async fn show(State(api): State<Arc<Api>>) -> Response {
     let snapshot = api.feed.load();
     // Cannot fail: both are plain data.
     let handover = Handover::clone(&snapshot.handover).with_roster(&snapshot.roster);
+    let handover = handover.with_windows(&snapshot.windows, &snapshot.contract);
     let mut note = serde_json::to_value(&handover).unwrap_or_default();
     for (row, of) in note["on_duty"].as_array_mut().into_iter().flatten().zip(&handover.on_duty) {
         // Names leave by the API alone: the journal has ids.

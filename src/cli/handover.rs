@@ -56,6 +56,8 @@ fn text(note: &Value, language: Language) -> String {
         ("clocks", DutyText::RunningClocks, &["deadline", "incident", "clock", "party", "clause"]),
         ("promises", DutyText::OpenPromises, &["eta", "incident", "party"]),
         ("rounds", DutyText::OpenRounds, &["due", "status", "round"]),
+        ("windows", DutyText::OpenWindows, &["until", "window", "standing"]),
+        ("muted", DutyText::MutedIncidents, &["incident", "why", "by"]),
         ("notices", DutyText::UnsentNotices, &["at", "channel", "notice"]),
     ] {
         let rows = note[key].as_array().map_or(&[][..], Vec::as_slice);

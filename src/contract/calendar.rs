@@ -113,6 +113,15 @@ impl Calendar {
         run.map(|(began, ended)| Timestamp(if ended > now.0 { began } else { ended }))
     }
 
+    /// Whether holidays matter to it.
+    pub(super) fn needs_holidays(&self) -> bool {
+        match &self.open {
+            Open::Hours { days, .. } => *days == OpenDays::Working,
+            Open::Except(other) => other.needs_holidays(),
+            Open::Always => false,
+        }
+    }
+
     /// Whether the holidays of this moment's year are known, where they matter.
     pub fn knows(&self, at: Timestamp) -> bool {
         match &self.open {

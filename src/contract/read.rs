@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use chrono::Datelike;
+
 use super::{
     Agreement, Calendar, Chosen, Class, ClassTier, Clock, Closing, Condition, Contract, Figure, Flaps, Holidays,
     Maintenance, NOT_FROM_CONTRACT, Objective, Service, Span, Switch, Terms,
@@ -24,6 +26,9 @@ use crate::{
     },
     text::{ContractText, Expected, Message},
 };
+
+/// Years that one finding names.
+const MOST_YEARS: usize = 20;
 
 impl Contract {
     /// Reads the contract of a folder with links. `None`, with findings, when a figure is missing or wrong.
@@ -51,6 +56,7 @@ fn load(folder: &Path, findings: &mut Findings) -> Option<(Document<Written>, Te
     let files: Vec<PathBuf> = written.holidays.iter().map(|file| folder.join(file)).collect();
     let holidays = Arc::new(Holidays::load(&files, findings));
     let calendars = calendars(&file, time_zone, &holidays, findings);
+    years(&file, &holidays, &calendars, findings);
     let mut resolver =
         Resolver { file: &file, contract: &file, switches: &written.switches, calendars: &calendars, findings };
     resolver.unique("calendars", written.calendars.iter().map(|calendar| calendar.id.as_str()));
@@ -117,6 +123,20 @@ fn load(folder: &Path, findings: &mut Findings) -> Option<(Document<Written>, Te
         calendars,
     };
     Some((file, terms))
+}
+
+/// In a year of the term without a file of holidays, clocks on working days would run through the holidays.
+fn years(file: &Document<Written>, holidays: &Holidays, calendars: &[Arc<Calendar>], findings: &mut Findings) {
+    let term = file.value.term.as_ref();
+    let Some((from, to)) = term.and_then(|term| Some((term.from()?, term.to()?))) else { return };
+    if !calendars.iter().any(|calendar| calendar.needs_holidays()) {
+        return;
+    }
+    let missing: Vec<i32> = (from.year()..=to.year()).filter(|year| !holidays.covers(*year)).take(MOST_YEARS).collect();
+    if !missing.is_empty() {
+        let (message, help) = (ContractText::YearsWithoutHolidays { years: missing }, ContractText::YearsHelp);
+        findings.warning(file.place("term"), Code::YEAR_WITHOUT_HOLIDAYS, message.into(), help.into());
+    }
 }
 
 pub(super) fn clause(written: Option<&str>) -> String {

@@ -64,6 +64,7 @@ codes! {
     LINK_TERMS = 1408;
     AMOUNT = 1409;
     NO_SUCH_CARRIER = 1410;
+    YEAR_WITHOUT_HOLIDAYS = 1411;
     // ---- 15: probe profiles
     NO_PROFILES = 1501;
     DUPLICATE_PROFILE = 1502;

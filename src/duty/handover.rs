@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Register, Roster, Status, roster::Role};
 use crate::{
-    incident::{Incident, IncidentKind, IncidentPhase},
+    command::Standing,
+    contract::Contract,
+    incident::{Incident, IncidentKind, IncidentPhase, Windows},
     units::Timestamp,
 };
 
@@ -28,6 +30,12 @@ pub struct Handover {
     pub promises: Vec<Promised>,
     /// Turns that are due, late, or were missed within the last day.
     pub rounds: Vec<Turn>,
+    /// Planned work that goes on, whether it counts as such or not. Filled in when somebody looks.
+    #[serde(default)]
+    pub windows: Vec<AtWork>,
+    /// Open incidents of which people are not told, and why.
+    #[serde(default)]
+    pub muted: Vec<Muted>,
     /// Notices that wait for their receiver or were given up since the daemon started, the newest last.
     pub notices: Vec<Unsent>,
     /// Rows that did not fit.
@@ -80,6 +88,35 @@ pub struct Turn {
     pub due: Timestamp,
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AtWork {
+    pub window: String,
+    /// Kind and id of each.
+    pub scopes: Vec<(String, String)>,
+    pub until: Timestamp,
+    #[serde(flatten)]
+    pub standing: Standing,
+    pub drill: bool,
+}
+
+/// An open incident that is kept from people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Muted {
+    pub incident: String,
+    pub why: Why,
+    /// The incident that explains it.
+    pub by: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// It comes and goes.
+    Flapping,
+    /// What its links depend on is down, and that is told instead.
+    Explained,
+}
+
 /// A notice that its receiver does not have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unsent {
@@ -114,6 +151,7 @@ impl Handover {
             + cut(&mut note.clocks)
             + cut(&mut note.promises)
             + cut(&mut note.rounds)
+            + cut(&mut note.muted)
             + cut(&mut note.notices);
         note
     }
@@ -129,6 +167,24 @@ impl Handover {
         self
     }
 
+    /// Planned work at its moment.
+    pub fn with_windows(mut self, windows: &Windows, contract: &Contract) -> Self {
+        let at_work = windows.list().filter_map(|window| {
+            let turn = window.turn(self.at, contract.time_zone).filter(|turn| turn.from <= self.at)?;
+            Some(AtWork {
+                window: window.id.clone(),
+                scopes: window.scopes.iter().map(|scope| (scope.kind.clone(), scope.id.clone())).collect(),
+                until: turn.to,
+                standing: window.standing(turn.from, contract),
+                drill: window.drill,
+            })
+        });
+        self.windows = at_work.collect();
+        self.windows.sort_by_key(|window| window.until);
+        self.left_out += cut(&mut self.windows);
+        self
+    }
+
     fn take(&mut self, incident: &Incident, now: Timestamp) {
         let id = || incident.id.clone();
         self.incidents.push(Open {
@@ -141,6 +197,14 @@ impl Handover {
             links_down: incident.links.iter().filter(|(_, down)| *down).count(),
             acknowledged: !incident.acknowledgements.is_empty(),
         });
+        let why = match &incident.parent {
+            Some(_) if incident.is_covered(false) => Some(Why::Explained),
+            _ => incident.flapping.map(|_| Why::Flapping),
+        };
+        if let Some(why) = why {
+            let by = incident.parent.as_ref().map(|parent| parent.incident.clone());
+            self.muted.push(Muted { incident: id(), why, by });
+        }
         let running = incident.clocks.iter().filter(|clock| clock.stopped.is_none());
         self.clocks.extend(running.map(|clock| Running {
             incident: id(),

@@ -8,6 +8,10 @@ use crate::{
     command::Refusal,
     contract::fixture::{SHIPPED, terms},
     diagnostic::Findings,
+    incident::{
+        Incident, IncidentPhase, Parent,
+        fixture::{AT, incident},
+    },
 };
 
 /// Rounds of a file with these entries, by the calendars of the city's contract.
@@ -249,4 +253,24 @@ fn a_reload_keeps_what_is_open_and_plans_the_rest_anew() {
     assert_eq!(opens, [at("2025-03-14 00:00"), at("2025-03-17 00:00")]);
     register.adopt(&daily);
     assert!(register.entries().iter().all(|entry| entry.round == "one"));
+}
+
+#[test]
+fn whoever_takes_over_is_told_of_what_people_are_not_told_of() {
+    let flaps = Incident { flapping: Some(AT.utc), ..incident() };
+    let parent = Parent { incident: "01KDVDNK00000000000000HUB1".into(), told: false };
+    let explained = Incident { id: "01KDVDNK00000000000000EXP1".into(), parent: Some(parent), ..incident() };
+    let closed = Incident { phase: IncidentPhase::Closed, flapping: Some(AT.utc), ..incident() };
+    let incidents = [incident(), flaps, explained, closed].map(Arc::new);
+    let note = Handover::of(&incidents, &Register::default(), vec![], AT.utc);
+    let told: Vec<_> = note.muted.iter().map(|one| serde_json::to_value(one).unwrap()).collect();
+    assert_eq!(told.len(), 2);
+    assert_eq!((&told[0]["why"], &told[0]["by"]), (&"flapping".into(), &serde_json::Value::Null));
+    assert_eq!((&told[1]["why"], &told[1]["by"]), (&"explained".into(), &"01KDVDNK00000000000000HUB1".into()));
+    // A note that was stored before these were written down is still read.
+    let mut stored = serde_json::to_value(&note).unwrap();
+    for key in ["on_duty", "windows", "muted"] {
+        stored.as_object_mut().unwrap().remove(key);
+    }
+    assert!(serde_json::from_value::<Handover>(stored).is_ok());
 }

@@ -67,7 +67,7 @@ impl Loop {
 
     /// What both saw stands in the journal with their signatures.
     fn hand_over(&mut self, command: &Command, second: &str, note: &str, now: Now) -> Reply {
-        let roster = Arc::clone(&self.field.loaded.roster);
+        let (roster, contract) = (Arc::clone(&self.field.loaded.roster), Arc::clone(&self.field.loaded.contract));
         let Some(keeping) = &mut self.keeping else { return Reply::Refused(Refusal::NotKept) };
         let (actor, second) = (command.actor.trim(), second.trim());
         let is_name = |name: &str| !name.is_empty() && name.chars().count() <= ACTOR;
@@ -88,8 +88,8 @@ impl Loop {
             Ok(true) => Reply::Done { at: now.utc },
             Err(refusal) => Reply::Refused(refusal),
         };
-        let mut detail =
-            json!({ "command": command, "reply": reply, "open": keeping.handover(now).with_roster(&roster) });
+        let open = keeping.handover(now).with_roster(&roster).with_windows(keeping.incidents.windows(), &contract);
+        let mut detail = json!({ "command": command, "reply": reply, "open": open });
         keeping.hide_people(&mut detail);
         keeping.batch.duty = Some(text(&keeping.register));
         let event = "handover_signed".to_owned();

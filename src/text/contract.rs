@@ -15,6 +15,8 @@ pub enum ContractText {
     HolidayTwice { day: NaiveDate, other: String },
     WorkingDayIsNone { day: NaiveDate },
     HolidaysHelp,
+    YearsWithoutHolidays { years: Vec<i32> },
+    YearsHelp,
     UnknownName { name: String },
     NotAnAnswer { value: String },
     CalendarWithoutHours,
@@ -78,6 +80,14 @@ impl ContractText {
             }
             Self::HolidayTwice { day, other } => write!(out, "{day} is a day of {other} already"),
             Self::WorkingDayIsNone { day } => write!(out, "{day} is no weekend day that work could be made up on"),
+            Self::YearsWithoutHolidays { years } => {
+                let years = years.iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
+                write!(out, "no file of holidays for {years}: clocks on working days would run through the holidays")
+            }
+            Self::YearsHelp => write!(
+                out,
+                "add the file of the year to `holidays` as soon as it is decreed; until then Monday to Friday count"
+            ),
             Self::HolidaysHelp => write!(out, "compare with the decree that `source` names; one file per year"),
             Self::UnknownName { name } => write!(out, "nothing here is called `{name}`"),
             Self::NotAnAnswer { value } => write!(out, "`{value}` is not among the answers of this switch"),
@@ -168,6 +178,13 @@ impl ContractText {
             Self::HolidayOutside { year } => write!(out, "该假期不在 {year} 年内，或结束早于开始"),
             Self::HolidayTwice { day, other } => write!(out, "{day} 已属于{other}假期"),
             Self::WorkingDayIsNone { day } => write!(out, "{day} 不是可以调休上班的周末"),
+            Self::YearsWithoutHolidays { years } => {
+                let years = years.iter().map(i32::to_string).collect::<Vec<_>>().join("、");
+                write!(out, "没有 {years} 年的节假日文件：按工作日计的时限会把节假日也算进去")
+            }
+            Self::YearsHelp => {
+                write!(out, "国务院办公厅通知发布后把当年文件加入 `holidays`；在此之前按周一至周五计")
+            }
             Self::HolidaysHelp => write!(out, "对照 `source` 所写的通知；每年一个文件"),
             Self::UnknownName { name } => write!(out, "此处没有名为 `{name}` 的项"),
             Self::NotAnAnswer { value } => write!(out, "`{value}` 不是该开关的可选值"),

@@ -23,6 +23,8 @@ pub enum DutyText {
     OpenPromises,
     OpenRounds,
     UnsentNotices,
+    OpenWindows,
+    MutedIncidents,
     HandedOver {
         actor: String,
         second: String,
@@ -110,6 +112,8 @@ impl DutyText {
             RunningClocks => write!(out, "clocks that run:"),
             OpenPromises => write!(out, "promises that are due:"),
             OpenRounds => write!(out, "rounds due, late or missed within a day:"),
+            OpenWindows => write!(out, "planned work that goes on:"),
+            MutedIncidents => write!(out, "incidents that people are not told of:"),
             UnsentNotices => write!(out, "notices that nobody has taken:"),
             HandedOver { actor, second, at } => write!(out, "last handed over by {actor} to {second} at {at}"),
             Status { status } => write!(out, "{status}"),
@@ -168,6 +172,8 @@ impl DutyText {
             RunningClocks => write!(out, "计时中的时限："),
             OpenPromises => write!(out, "待兑现的承诺："),
             OpenRounds => write!(out, "待完成、逾期及一日内漏检的巡检："),
+            OpenWindows => write!(out, "进行中的计划作业："),
+            MutedIncidents => write!(out, "暂不通知的事件："),
             UnsentNotices => write!(out, "未送达的通知："),
             HandedOver { actor, second, at } => write!(out, "上次交接班：{actor} 交 {second} 接，{at}"),
             Status { status } => write!(

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use chrono_tz::Asia::Shanghai;
+use linkpatrol::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use crate::{
@@ -129,6 +131,16 @@ fn who_takes_over_the_watch_sees_what_is_open_and_both_sign_it() {
     let is_open = |turn: &Value| turn["round"] == "links" && turn["status"] == "due";
     assert!(note["rounds"].as_array().unwrap().iter().any(is_open), "{note}");
     assert_eq!((&note["notices"][0]["channel"], &note["last"]), (&json!("nobody"), &Value::Null));
+
+    // Work that was announced too late to count goes on all the same, and whoever takes over should know.
+    let civil = |seconds| SystemClock::start().now().utc.plus(Duration::from_secs(seconds)).rfc3339(Shanghai);
+    let work = json!({"scopes": ["link/LL-0003"], "from": civil(1), "to": civil(600), "requester": "甲施工",
+        "reason": "割接", "actor": "值班"});
+    assert!(site.post("/api/v1/windows", &work).is_ok());
+    let work = site
+        .wait("the work has begun", |site| site.get("/api/v1/handover").json()["windows"].as_array()?.first().cloned());
+    assert_eq!((&work["scopes"], &work["standing"]), (&json!([["link", "LL-0003"]]), &json!("late")), "{work}");
+    assert!(work["until"].as_str().unwrap().ends_with("+08:00") && work["earliest"].is_string(), "{work}");
 
     let alone = site.post("/api/v1/handover/sign", &json!({"actor": "示例甲", "second": "示例甲"}));
     assert_eq!((alone.status, alone.json()["code"].as_str()), (422, Some("needs_two")), "{}", alone.body);
