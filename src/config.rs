@@ -3,14 +3,19 @@
 //! In: a file, or nothing. Out: a [`Config`] whose paths can be opened as they are, and every finding. What is measured
 //! and promised stands elsewhere; a machine can be replaced without touching either.
 
+pub mod web;
+
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use serde::Deserialize;
+
+pub use self::web::Web;
 
 use crate::{
     diagnostic::{
@@ -29,8 +34,12 @@ pub struct Config {
     #[serde(skip)]
     pub file: Option<PathBuf>,
     pub language: Language,
-    /// Where `/metrics`, the API and the pages are served: loopback only.
+    /// Where `/metrics`, the API and the pages are served: beyond loopback only with users, or for reading alone.
     pub listen: Vec<SocketAddr>,
+    pub web: WebKeys,
+    /// What `web.config_file` says.
+    #[serde(skip)]
+    pub users: Option<Arc<Web>>,
     pub data_dir: PathBuf,
     /// One folder of `inventories/`.
     pub inventory: PathBuf,
@@ -47,6 +56,16 @@ pub struct Config {
     pub trusted_roots: Option<PathBuf>,
     /// Who is asked for the addresses of named targets; without it as `/etc/resolv.conf` says.
     pub name_server: Option<SocketAddr>,
+}
+
+/// Who may use what is served.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebKeys {
+    /// Users and TLS, in the form of the exporter toolkit.
+    pub config_file: Option<PathBuf>,
+    /// Whoever reaches us may look, without a password.
+    pub allow_anonymous_read: bool,
 }
 
 /// How the ICMP engine runs.
@@ -127,6 +146,8 @@ impl Default for Config {
             file: None,
             language: Language::ZhCn,
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 9815))],
+            web: WebKeys::default(),
+            users: None,
             data_dir: "/var/lib/linkpatrol".into(),
             inventory: "inventories/xuchang".into(),
             probes: "probes".into(),
@@ -168,24 +189,31 @@ impl Config {
         }
     }
 
+    /// Listening beyond loopback lets nobody change anything who is not known.
+    pub fn is_guarded(&self) -> bool {
+        self.web.allow_anonymous_read || self.users.as_ref().is_some_and(|web| web.has_users())
+    }
+
     /// The data beside Cargo.toml, whatever lies in the folder we are in.
     pub fn shipped() -> Self {
         Self::default().beside(&source_folder())
     }
 
     fn read(file: &Path, findings: &mut Findings) -> Option<Self> {
-        let document: Document<Self> = yaml::read(file, findings)?;
+        let mut document: Document<Self> = yaml::read(file, findings)?;
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let web = document.value.web.config_file.as_ref();
+        document.value.users = web.and_then(|web| Web::load(&folder.join(web), findings)).map(Arc::new);
         Checks { document: &document, findings }.all();
-        let mut config = document.value.beside(file.parent().unwrap_or(Path::new("")));
+        let mut config = document.value.beside(folder);
         config.file = Some(file.to_owned());
         Some(config)
     }
 
     /// Relative paths are relative to the file's folder.
     fn beside(mut self, folder: &Path) -> Self {
-        for path in
-            [&mut self.data_dir, &mut self.inventory, &mut self.probes].into_iter().chain(&mut self.trusted_roots)
-        {
+        let named = self.trusted_roots.iter_mut().chain(&mut self.web.config_file);
+        for path in [&mut self.data_dir, &mut self.inventory, &mut self.probes].into_iter().chain(named) {
             *path = folder.join(&path);
         }
         self
@@ -244,10 +272,14 @@ impl Checks<'_> {
         }
     }
 
-    /// Until users exist, whoever can reach us can close incidents.
+    /// Without users, whoever can reach us could close incidents.
     fn listen(&mut self) {
-        let listen = &self.document.value.listen;
-        for (at, address) in listen.iter().enumerate().filter(|(_, address)| !address.ip().is_loopback()) {
+        let Config { listen, web, users, .. } = &self.document.value;
+        // A file of users that cannot be read has findings of its own.
+        let is_unread = web.config_file.is_some() && users.is_none();
+        let is_guarded = is_unread || self.document.value.is_guarded();
+        for (at, address) in listen.iter().enumerate().filter(|(_, address)| !is_guarded && !address.ip().is_loopback())
+        {
             let place = self.document.place(&format!("listen.{at}"));
             let message = Message::ListenNotLoopback { address: *address };
             self.findings.error(place, Code::LISTEN_NOT_LOOPBACK, message, Message::ListenNotLoopbackHelp);

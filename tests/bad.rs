@@ -88,7 +88,8 @@ struct Found {
 impl Found {
     fn in_case(case: &str, file: &str) -> Self {
         let set = tempfile::tempdir().unwrap();
-        for part in ["linkpatrol", "inventory", "carriers", "units", "segments", "contract", "holidays", "icmp"] {
+        for part in ["linkpatrol", "web", "inventory", "carriers", "units", "segments", "contract", "holidays", "icmp"]
+        {
             let part = home(&format!("{part}.yaml"));
             place(&folder().join("good").join(&part), &set.path().join(part));
         }
@@ -111,7 +112,7 @@ impl Found {
 /// Where a file of this name lives in the set.
 fn home(file: &str) -> PathBuf {
     match file {
-        "linkpatrol.yaml" => file.into(),
+        "linkpatrol.yaml" | "web.yaml" => file.into(),
         "inventory.yaml" | "carriers.yaml" | "units.yaml" | "segments.yaml" | "contract.yaml" | "holidays.yaml"
         | "agreements.yaml" | "rounds.yaml" | "roster.yaml" | "requirements.csv" | "links.csv" => {
             Path::new("inventory").join(file)

@@ -1,28 +1,80 @@
-//! Who may change anything, until users exist: only this machine, and no page of another site in its browser.
+//! Who may ask for what: users by their role or, where none are configured, only this machine; and no page of another
+//! site in a browser.
 //!
-//! A browser on this machine can be made to send requests by any page it shows. It cannot hide where the page came
-//! from (`Origin`), and a name that was rebound to 127.0.0.1 still stands in `Host`.
+//! A browser can be made to send requests by any page it shows, with the passwords it knows. It cannot hide where the
+//! page came from (`Origin`), and a name that was rebound to 127.0.0.1 still stands in `Host`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
-    extract::Request,
-    http::{HeaderMap, Uri, header},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Uri, header},
     middleware::Next,
     response::Response,
 };
 
-use super::problem::Problem;
+use super::{Api, problem::Problem, users::Who};
+
+/// Name of the user who sent a request. Set here and nowhere else: what a client sends under it is thrown away.
+pub(super) const USER: HeaderName = HeaderName::from_static("x-linkpatrol-user");
+
+/// What no page of ours says otherwise: nothing from elsewhere, no script, in nobody's frame.
+const STRICT: [(HeaderName, HeaderValue); 4] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+];
 
 /// The far end of the connection that a request came on.
 #[derive(Clone, Copy)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
-pub(super) async fn changes_only_from_here(request: Request, next: Next) -> Result<Response, Problem> {
-    if !request.method().is_safe() {
-        judge(request.extensions().get(), request.headers())?;
+/// Says what browsers may do with an answer.
+pub(super) async fn strictly(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in STRICT {
+        response.headers_mut().entry(name).or_insert(value);
+    }
+    response
+}
+
+pub(super) async fn allowed(
+    State(api): State<Arc<Api>>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let peer: Option<Peer> = request.extensions().get().copied();
+    let web = api.web.load().web();
+    let address = peer.map_or(IpAddr::from([0, 0, 0, 0]), |Peer(address)| address.ip().to_canonical());
+    let who = api.users.identify(web.as_ref(), address, request.method(), request.headers()).await?;
+    who.may(request.method(), request.uri(), &api.feed.load())?;
+    request.headers_mut().remove(USER);
+    match &who {
+        Who::Anybody if !request.method().is_safe() => judge(peer.as_ref(), request.headers())?,
+        _ if !request.method().is_safe() => own_pages_only(request.headers())?,
+        _ => {}
+    }
+    if let Who::User { name, .. } = &who {
+        // Names with control characters are not to be had in a header, and nobody types one.
+        let name = HeaderValue::from_bytes(name.as_bytes()).map_err(|_| Problem::NoPassword)?;
+        request.headers_mut().insert(USER, name);
     }
     Ok(next.run(request).await)
+}
+
+/// A browser sends a known user's password with what any page asks for: a page of ours names the host it came from,
+/// behind a proxy too.
+fn own_pages_only(headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(origin) = text(headers, header::ORIGIN) else { return Ok(()) };
+    let from = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    if from.is_some() && from == text(headers, header::HOST).as_deref() { Ok(()) } else { Err(Problem::ForeignOrigin) }
 }
 
 fn judge(peer: Option<&Peer>, headers: &HeaderMap) -> Result<(), Problem> {

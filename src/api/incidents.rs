@@ -17,6 +17,7 @@ use ulid::Ulid;
 
 use super::{
     Api,
+    guard::USER,
     paging::{Size, cut},
     problem::Problem,
     windows::{OverlapView, StandingView},
@@ -159,6 +160,10 @@ pub(super) async fn carry_out(
     headers: &HeaderMap,
     action: Action,
 ) -> Result<Response, Problem> {
+    // Where users are known, nobody signs with another's name.
+    if headers.get(USER).is_some_and(|user| user.as_bytes() != actor.as_bytes()) {
+        return Err(Problem::NotYou);
+    }
     let key = match headers.get("idempotency-key") {
         // Without a key every request is one of its own.
         None => Ulid::from_parts(api.clock.now().utc.0.unsigned_abs(), rand::random()).to_string(),

@@ -21,6 +21,8 @@ mod rounds;
 mod server;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod users;
 mod view;
 mod windows;
 
@@ -39,8 +41,12 @@ use tokio::{
     time::{Duration, timeout},
 };
 
-use self::problem::Problem;
-pub use self::{history::Archive, server::serve};
+pub use self::{
+    history::Archive,
+    server::serve,
+    tls::{Guarded, TlsError},
+};
+use self::{problem::Problem, users::Users};
 use crate::{
     clock::{Clock, monotonic_nanos},
     command::{Command, Reply},
@@ -65,6 +71,9 @@ pub struct Api {
     pub commands: Commands,
     pub clock: Arc<dyn Clock>,
     pub registry: Registry,
+    /// Users and TLS in force.
+    web: Guarded,
+    users: Users,
     /// Of pages, where neither address nor browser asks for one.
     pub language: Language,
     /// `None`: nothing is kept.
@@ -77,6 +86,8 @@ pub struct Api {
 }
 
 impl Api {
+    /// `anonymous_read`: where users are configured, everybody may look.
+    ///
     /// Registers the metrics of this module in `registry`, which `/metrics` appends to the families of `export`.
     pub fn new(
         feed: Feed,
@@ -84,6 +95,7 @@ impl Api {
         clock: Arc<dyn Clock>,
         registry: Registry,
         language: Language,
+        (web, anonymous_read): (Guarded, bool),
     ) -> prometheus::Result<Self> {
         let help = "Time that a request took, by route and status.";
         let buckets = vec![0.001, 0.005, 0.02, 0.1, 1.0];
@@ -102,6 +114,8 @@ impl Api {
                 Opts::new("linkpatrol_alerts_received_total", "Alerts of other monitors, by what became of them."),
                 &["outcome"],
             )?,
+            users: Users::new(anonymous_read, &registry)?,
+            web,
             registry,
             language,
             archive: None,
@@ -188,8 +202,9 @@ pub fn router(api: Arc<Api>) -> Router {
     router
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
-        .layer(middleware::from_fn(guard::changes_only_from_here))
+        .layer(middleware::from_fn_with_state(api.clone(), guard::allowed))
         .layer(DefaultBodyLimit::max(BODY))
+        .layer(middleware::from_fn(guard::strictly))
         .layer(middleware::from_fn_with_state(api.clone(), observed))
         .with_state(api)
 }

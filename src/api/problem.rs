@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
@@ -19,6 +19,14 @@ pub(super) enum Problem {
     /// The page that a cursor points at has left.
     CursorGone,
     NotLoopback,
+    /// No name and password, or wrong ones.
+    NoPassword,
+    /// Too many wrong passwords from this address.
+    TooManyTries,
+    /// The role of who asks does not have this.
+    NotYours,
+    /// A command is signed with another name than the user's.
+    NotYou,
     ForeignOrigin,
     BadHost,
     QueueFull,
@@ -38,7 +46,11 @@ impl Problem {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadQuery(_) | Self::BadBody(_) | Self::Refused(Refusal::NoActor) => StatusCode::BAD_REQUEST,
             Self::CursorGone => StatusCode::GONE,
-            Self::NotLoopback | Self::ForeignOrigin | Self::BadHost => StatusCode::FORBIDDEN,
+            Self::NoPassword => StatusCode::UNAUTHORIZED,
+            Self::TooManyTries => StatusCode::TOO_MANY_REQUESTS,
+            Self::NotYours | Self::NotYou | Self::NotLoopback | Self::ForeignOrigin | Self::BadHost => {
+                StatusCode::FORBIDDEN
+            }
             Self::QueueFull | Self::Timeout | Self::Unreadable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoAnswer => StatusCode::GATEWAY_TIMEOUT,
             Self::Refused(
@@ -71,6 +83,10 @@ impl Problem {
             Self::NotLoopback => {
                 ("not_loopback", "Changes are taken only from this machine until users are configured")
             }
+            Self::NoPassword => ("no_password", "This takes the name and password of a user"),
+            Self::TooManyTries => ("too_many_tries", "Too many passwords from this address: wait a minute"),
+            Self::NotYours => ("not_yours", "The role of this user does not reach here"),
+            Self::NotYou => ("not_you", "A command is signed with the name of the user who sends it"),
             Self::ForeignOrigin => ("foreign_origin", "Changes are not taken from pages of other sites"),
             Self::BadHost => ("bad_host", "Changes are taken only under a loopback address or localhost"),
             Self::QueueFull => ("queue_full", "Too many commands are waiting: try again"),
@@ -162,6 +178,12 @@ impl IntoResponse for Problem {
         if let Some(detail) = self.detail() {
             document["detail"] = detail.into();
         }
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(document)).into_response()
+        let mut response =
+            (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(document)).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let asks = HeaderValue::from_static("Basic realm=\"linkpatrol\", charset=\"UTF-8\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, asks);
+        }
+        response
     }
 }

@@ -15,12 +15,17 @@ use tokio::{
     time::{Duration, sleep, timeout},
 };
 
+use tokio_rustls::TlsAcceptor;
+use tokio_util::either::Either;
+
 use super::{Api, guard::Peer, router};
 
 /// Most connections at a time: a handful of Prometheus servers, proxies and browsers, twentyfold.
 pub(super) const CONNECTIONS: usize = 256;
 /// Longest wait for the headers of a request, on a kept-alive connection too: above the usual scrape interval.
 const HEADERS: Duration = Duration::from_secs(75);
+/// Longest wait for a TLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long requests in flight may finish when the daemon stops.
 const GOODBYE: Duration = Duration::from_secs(3);
 /// Pause after a failed accept: out of descriptors does not mend itself within a turn.
@@ -83,8 +88,17 @@ impl Door {
     fn talk(&self, stream: TcpStream, peer: SocketAddr) -> impl Future<Output = ()> + Send + 'static {
         let service = WithPeer { router: TowerToHyperService::new(self.router.clone()), peer: Peer(peer) };
         let (mut stopped, open) = (self.stopped.clone(), self.api.connections.clone());
+        let tls = self.api.web.load().tls();
         async move {
             open.inc();
+            let stream = match tls {
+                None => Either::Left(stream),
+                // Who does not finish a handshake holds a place no longer than who sends no headers.
+                Some(tls) => match timeout(HANDSHAKE, TlsAcceptor::from(tls).accept(stream)).await {
+                    Ok(Ok(stream)) => Either::Right(stream),
+                    _ => return open.dec(),
+                },
+            };
             let mut builder = http1::Builder::new();
             builder.timer(TokioTimer::new()).header_read_timeout(HEADERS);
             let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));

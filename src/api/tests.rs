@@ -1,5 +1,7 @@
 //! A real server on loopback, a real client, a loop that answers as told.
 
+mod doors;
+
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 use axum::{body::Bytes, http::StatusCode};
@@ -21,6 +23,7 @@ use super::*;
 use crate::{
     clock::ManualClock,
     command::{Action, Refusal, Step},
+    config::Web,
     export::fixture,
     incident::fixture::AT,
     inventory::Role,
@@ -45,13 +48,20 @@ struct Server {
 
 impl Server {
     async fn start(links: usize) -> Self {
+        Self::start_for(links, None, false).await
+    }
+
+    /// With these users in force.
+    async fn start_for(links: usize, web: Option<Web>, anonymous_read: bool) -> Self {
+        let doors = (Guarded::new(web.map(Arc::new)).unwrap(), anonymous_read);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let clock = Arc::new(ManualClock::default());
         clock.set(AT);
         let feed = Feed::new(fixture::snapshot(links));
         let (commands, asked) = Commands::channel();
-        let api = Api::new(feed.clone(), commands.clone(), clock.clone(), Registry::new(), Language::ZhCn).unwrap();
+        let api =
+            Api::new(feed.clone(), commands.clone(), clock.clone(), Registry::new(), Language::ZhCn, doors).unwrap();
         let api = api.with_archive(Arc::new(archive));
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(serve(vec![listener], Arc::new(api), async { _ = stopped.await }));
@@ -374,12 +384,14 @@ async fn a_stopping_server_finishes_the_request_in_flight() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (commands, mut asked) = Commands::channel();
+    let doors = (Guarded::new(None).unwrap(), false);
     let api = Api::new(
         Feed::new(fixture::snapshot(1)),
         commands,
         Arc::new(ManualClock::default()),
         Registry::new(),
         Language::ZhCn,
+        doors,
     );
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(serve(vec![listener], Arc::new(api.unwrap()), async { _ = stopped.await }));

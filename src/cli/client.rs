@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use http_body_util::{BodyExt, Full};
 use hyper::{Method, Request, StatusCode, Uri, body::Bytes};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
@@ -69,9 +70,11 @@ pub(super) async fn call(url: &str, method: Method, path: &str, body: Option<Val
     let url: Uri = url.parse().map_err(|error| Failure::NotReached(format!("{error}")))?;
     // A lost answer can be asked for again without doing the thing twice.
     let key = Ulid::from_parts(SystemClock::start().now().utc.0.unsigned_abs(), rand::random());
-    let request = Request::builder()
-        .method(method)
-        .uri(url)
+    let mut request = Request::builder().method(method).uri(url);
+    if let Some(signed) = signed().map_err(Failure::NotReached)? {
+        request = request.header("authorization", signed);
+    }
+    let request = request
         .header("content-type", "application/json")
         .header("idempotency-key", key.to_string())
         .body(Full::from(body.map(|body| body.to_string()).unwrap_or_default()))
@@ -87,8 +90,21 @@ pub(super) async fn call(url: &str, method: Method, path: &str, body: Option<Val
     }
 }
 
+/// Name and password of a user, where the environment names one: never on the command line, which all can read.
+fn signed() -> Result<Option<String>, String> {
+    let Some(user) = std::env::var_os("LINKPATROL_USER") else { return Ok(None) };
+    let file = std::env::var_os("LINKPATROL_PASSWORD_FILE").ok_or("LINKPATROL_PASSWORD_FILE is not set")?;
+    let password = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let said = format!("{}:{}", user.to_string_lossy(), password.trim_end_matches(['\r', '\n']));
+    Ok(Some(format!("Basic {}", BASE64_STANDARD.encode(said))))
+}
+
+/// Over https with the roots of the system, or those of `SSL_CERT_FILE`.
 async fn exchange(request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String> {
-    let client = Client::builder(TokioExecutor::new()).build_http();
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let connector = hyper_rustls::HttpsConnectorBuilder::new().with_provider_and_native_roots(provider);
+    let connector = connector.map_err(|error| error.to_string())?.https_or_http().enable_http1().build();
+    let client = Client::builder(TokioExecutor::new()).build(connector);
     let response = client.request(request).await.map_err(|error| error.to_string())?;
     let status = response.status();
     let body = response.into_body().collect().await.map_err(|error| error.to_string())?;

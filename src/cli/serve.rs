@@ -12,7 +12,8 @@ use clap::ValueEnum;
 use super::{Global, print_findings};
 use crate::{
     clock::{Clock, SystemClock},
-    config::{Config, IcmpMode},
+    config::{Config, IcmpMode, Web},
+    diagnostic::Findings,
     patrol::{self, Setup, load, load::Loaded},
     probe::{
         Prober,
@@ -29,9 +30,16 @@ pub struct Serve {
     /// Keeps no incidents, stores nothing and sends nothing: an exporter beside what you have.
     #[arg(long)]
     exporter_only: bool,
-    /// Where to serve, instead of `listen` of the configuration. Loopback only. May be given several times.
+    /// Where to serve, instead of `listen` of the configuration. Beyond loopback only with users. May be given several
+    /// times.
     #[arg(long = "web.listen-address", value_name = "ADDRESS")]
     listen: Vec<SocketAddr>,
+    /// Users and TLS, instead of `web.config_file` of the configuration; in the form of Prometheus' exporter toolkit.
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    web_config: Option<PathBuf>,
+    /// Whoever reaches us may look, without a password.
+    #[arg(long = "web.allow-anonymous-read")]
+    anonymous_read: bool,
     /// What is logged: a level, or directives such as `info,linkpatrol::probe=debug`.
     #[arg(long = "log.level", default_value = "info")]
     log_level: String,
@@ -55,17 +63,29 @@ impl Serve {
         let (loaded, findings) = load::from_file(global.config_file.as_deref());
         let language = global.language(loaded.as_ref().map(|loaded| &*loaded.config));
         print_findings(&findings, language);
-        let Some(loaded) = loaded else {
+        let Some(mut loaded) = loaded else {
             return ExitCode::from(1);
         };
+        let config = Arc::make_mut(&mut loaded.config);
+        config.web.allow_anonymous_read |= self.anonymous_read;
+        if let Some(file) = &self.web_config {
+            let mut findings = Findings::default();
+            config.users = Web::load(file, &mut findings).map(Arc::new);
+            print_findings(&findings.into_sorted(), language);
+            if config.users.is_none() {
+                return ExitCode::from(1);
+            }
+        }
         if loaded.inventory.synthetic {
             let folder = loaded.inventory.folder.display().to_string();
             anstream::eprintln!("{}", Message::SyntheticRefused { folder }.say(language));
             return ExitCode::from(1);
         }
         let listen = if self.listen.is_empty() { loaded.config.listen.clone() } else { self.listen };
-        if let Some(open) = listen.iter().find(|address| !address.ip().is_loopback()) {
+        let is_open = |address: &&SocketAddr| !loaded.config.is_guarded() && !address.ip().is_loopback();
+        if let Some(open) = listen.iter().find(is_open) {
             anstream::eprintln!("{}", Message::ListenNotLoopback { address: *open }.say(language));
+            anstream::eprintln!("{}: {}", Message::Help.say(language), Message::ListenNotLoopbackHelp.say(language));
             return ExitCode::from(1);
         }
         match patrol::start(setup(loaded, listen, !self.exporter_only, global.config_file.clone())) {

@@ -30,6 +30,9 @@ codes! {
     DUPLICATE_NAME = 1102;
     BAD_URL = 1103;
     OUT_OF_RANGE = 1104;
+    BAD_PASSWORD_HASH = 1105;
+    NO_SUCH_USER = 1106;
+    CLIENT_CERTIFICATES = 1107;
     // ---- 12: the YAML files of an inventory
     NO_INVENTORY = 1201;
     DUPLICATE_ID = 1202;

@@ -39,7 +39,7 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    api::{self, Api, Commands},
+    api::{self, Api, Commands, Guarded},
     clock::Clock,
     command::Reply,
     config::{self, Config},
@@ -129,6 +129,8 @@ pub enum StartError {
     Metrics(#[from] prometheus::Error),
     #[error(transparent)]
     Channel(#[from] ChannelError),
+    #[error(transparent)]
+    Tls(#[from] api::TlsError),
 }
 
 /// What the loop is told by the others, besides blocks and commands.
@@ -252,6 +254,7 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         naming: None,
     };
     let language = loaded.config.language;
+    let doors = (Guarded::new(loaded.config.users.clone())?, loaded.config.web.allow_anonymous_read);
 
     let registry = prometheus::Registry::new();
     let (outcomes, delivered) = mpsc::channel(OUTCOMES);
@@ -265,7 +268,7 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
     let feed = Feed::new(state.picture(&[], now));
     state.naming = naming(&loaded, runtime.handle(), &itself);
     let (commands, asked) = Commands::channel();
-    let mut api = Api::new(feed.clone(), commands, clock, registry, language)?;
+    let mut api = Api::new(feed.clone(), commands, clock, registry, language, doors)?;
     if keeps_incidents {
         api = api.with_archive(Arc::new(move |link, [first, last]| {
             let (days, unreadable) =
@@ -310,11 +313,13 @@ fn channel_setup(config: &Config, listening: Option<&SocketAddr>) -> channels::S
         lifetime: one.lifetime,
     };
     let webhook = |one: &config::Webhook| channels::Webhook { name: one.name.clone(), url: one.url.clone() };
+    let has_tls = config.users.as_ref().is_some_and(|web| web.tls_server_config.is_some());
+    let scheme = if has_tls { "https" } else { "http" };
     channels::Setup {
         alertmanagers: config.alertmanagers.iter().map(alertmanager).collect(),
         webhooks: config.webhooks.iter().map(webhook).collect(),
         trusted_roots: config.trusted_roots.clone(),
-        own_url: listening.map(|address| format!("http://{address}")).unwrap_or_default(),
+        own_url: listening.map(|address| format!("{scheme}://{address}")).unwrap_or_default(),
         language: config.language,
     }
 }

@@ -22,10 +22,13 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         CheckedCounts { errors, warnings } => write!(out, "{errors} errors, {warnings} warnings"),
         // ---- config
         ListenNotLoopback { address } => {
-            write!(out, "{address} is not a loopback address, and there are no users yet to tell apart")
+            write!(out, "{address} is not a loopback address, and no users are configured")
         }
         ListenNotLoopbackHelp => {
-            write!(out, "listen on 127.0.0.1:9815 or [::1]:9815 and put a reverse proxy with its own log-in before it")
+            write!(
+                out,
+                "name users in a file (`web: {{config_file: web.yaml}}`, --web.config.file), open reading alone (`allow_anonymous_read`), or listen on 127.0.0.1:9815"
+            )
         }
         DuplicateNameHelp => write!(out, "give each its own name"),
         BadUrl { url } => write!(out, "`{url}` is not the address of a receiver"),
@@ -486,6 +489,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
              your own ledger in its place and take that line out"
         ),
         // ---- window
+        Web(text) => text.en(out),
         Window(message) => message.en(out),
     }
 }

@@ -11,6 +11,7 @@ mod journal;
 mod ledger;
 mod rule;
 mod simulate;
+mod web;
 mod window;
 mod zh_cn;
 
@@ -28,6 +29,7 @@ pub use self::{
     ledger::{HistoryLine, LedgerMessage, LedgerRow},
     rule::RuleMessage,
     simulate::SimulateMessage,
+    web::WebText,
     window::{WindowLine, WindowMessage},
 };
 use crate::{
@@ -638,6 +640,8 @@ pub enum Message {
     // ---- simulate
     Simulate(SimulateMessage),
     // ---- window
+    /// In a file of its own: users and TLS.
+    Web(WebText),
     Window(WindowMessage),
 }
 

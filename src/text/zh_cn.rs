@@ -17,8 +17,11 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         ExpectedScrape { series, bytes } => write!(out, "/metrics：每次抓取约 {series} 个序列，{bytes} 字节"),
         CheckedCounts { errors, warnings } => write!(out, "{errors} 个错误，{warnings} 个警告"),
         // ---- config
-        ListenNotLoopback { address } => write!(out, "{address} 不是本机回环地址，而目前还没有用户可以区分"),
-        ListenNotLoopbackHelp => write!(out, "监听 127.0.0.1:9815 或 [::1]:9815，前面放带登录的反向代理"),
+        ListenNotLoopback { address } => write!(out, "{address} 不是本机回环地址，而没有配置用户"),
+        ListenNotLoopbackHelp => write!(
+            out,
+            "用文件配置用户（`web: {{config_file: web.yaml}}`、--web.config.file），或只开放读取（`allow_anonymous_read`），或监听 127.0.0.1:9815"
+        ),
         DuplicateNameHelp => write!(out, "名称各不相同"),
         BadUrl { url } => write!(out, "`{url}` 不是可用的接收地址"),
         BadUrlHelp => write!(out, "写协议和主机，例如 `http://127.0.0.1:9093`"),
@@ -469,6 +472,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             "{folder} 是虚构台账（synthetic: true），serve 不对其拨测；请用 linkpatrol demo 演示，或换成真实台账并去掉该行"
         ),
         // ---- window
+        Web(text) => text.zh_cn(out),
         Window(message) => message.zh_cn(out),
     }
 }

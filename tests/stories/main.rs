@@ -17,4 +17,5 @@ mod s34_simulate;
 mod s35_outside;
 mod s36_duty;
 mod s37_history;
+mod s65_doors;
 mod site;

@@ -91,6 +91,12 @@ impl Site {
         self.start_as(self.serve(arguments));
     }
 
+    /// Starts a daemon that answers only whom it knows.
+    pub fn start_unseen(&mut self, arguments: &[&str]) {
+        let mut command = self.serve(arguments);
+        self.daemon = Some(Running::start("serve", self.folder.path(), &mut command));
+    }
+
     /// Starts what [`Self::serve`] made, with an environment of its own.
     pub fn start_as(&mut self, mut command: Command) {
         self.daemon = Some(Running::start("serve", self.folder.path(), &mut command));

@@ -1,0 +1,170 @@
+//! Who is asking: users by password (RFC 7617), and what each may do.
+//!
+//! In: the head of a request. Out: a [`Who`], or the problem to answer with. Hashes are dear on purpose, so what has
+//! been checked once is remembered by its digest, one hash is checked at a time, and each address has only so many
+//! tries a minute. Without users in force everybody is [`Who::Anybody`], and `guard` asks for this machine instead.
+
+use std::{
+    collections::HashSet,
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use axum::http::{HeaderMap, Method, Uri, header};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use prometheus::{IntCounterVec, Opts, Registry};
+use tokio::sync::Semaphore;
+
+use super::problem::Problem;
+use crate::{
+    config::web::{Role, Web},
+    snapshot::Snapshot,
+};
+
+/// Checked pairs of name and password that are remembered: every user on a few machines.
+const REMEMBERED: usize = 256;
+/// Passwords that an address may have checked at once, and then each minute.
+const TRIES: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
+/// Addresses whose tries are counted before those that rest are forgotten.
+const ADDRESSES: usize = 4_096;
+/// Of nobody's password: an unknown name takes as long as a known one.
+const NOBODY: &str = "$2b$10$abcdefghijklmnopqrstuuu0VnZ5WwLBpVBq7cxE5GYqv0nC5DqYq";
+
+/// Who sent a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Who {
+    /// Nobody is told apart: no users are configured.
+    Anybody,
+    /// May look, because reading is open to all.
+    Anonymous,
+    User {
+        name: String,
+        role: Role,
+    },
+}
+
+/// The users in force, and what was seen of them.
+pub(super) struct Users {
+    /// Reading is open to all.
+    anonymous_read: bool,
+    /// Digests of hash, name and password that were found right.
+    remembered: Mutex<HashSet<[u8; 32]>>,
+    tries: DefaultKeyedRateLimiter<IpAddr>,
+    one_at_a_time: Semaphore,
+    logins: IntCounterVec,
+}
+
+impl Users {
+    pub fn new(anonymous_read: bool, registry: &Registry) -> prometheus::Result<Self> {
+        let help = "Passwords that were looked at, by what became of them.";
+        let logins = IntCounterVec::new(Opts::new("linkpatrol_http_logins_total", help), &["outcome"])?;
+        for outcome in ["accepted", "refused", "limited"] {
+            logins.with_label_values(&[outcome]);
+        }
+        registry.register(Box::new(logins.clone()))?;
+        Ok(Self {
+            anonymous_read,
+            remembered: Mutex::default(),
+            tries: RateLimiter::keyed(Quota::per_minute(TRIES)),
+            one_at_a_time: Semaphore::new(1),
+            logins,
+        })
+    }
+
+    /// Who sent this. `web`: the users in force.
+    pub async fn identify(
+        &self,
+        web: Option<&Arc<Web>>,
+        peer: IpAddr,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<Who, Problem> {
+        let Some(web) = web.filter(|web| web.has_users()) else { return Ok(Who::Anybody) };
+        let Some(said) = headers.get(header::AUTHORIZATION) else {
+            return if self.anonymous_read && method.is_safe() { Ok(Who::Anonymous) } else { Err(Problem::NoPassword) };
+        };
+        let said = said.to_str().ok().and_then(|said| said.strip_prefix("Basic "));
+        let said = said.and_then(|said| BASE64_STANDARD.decode(said.trim()).ok());
+        let said = said.and_then(|said| String::from_utf8(said).ok()).ok_or(Problem::NoPassword)?;
+        let (name, password) = said.split_once(':').ok_or(Problem::NoPassword)?;
+        let known = web.basic_auth_users.get(name);
+        if !self.is_right(known.map_or(NOBODY, String::as_str), name, password, peer).await? || known.is_none() {
+            self.logins.with_label_values(&["refused"]).inc();
+            return Err(Problem::NoPassword);
+        }
+        let role = web.roles.get(name).cloned().unwrap_or(Role::Viewer);
+        Ok(Who::User { name: name.to_owned(), role })
+    }
+
+    async fn is_right(&self, hash: &str, name: &str, password: &str, peer: IpAddr) -> Result<bool, Problem> {
+        let seen = fingerprint(hash, name, password);
+        if self.remembered().contains(&seen) {
+            return Ok(true);
+        }
+        if self.tries.check_key(&peer).is_err() {
+            self.logins.with_label_values(&["limited"]).inc();
+            return Err(Problem::TooManyTries);
+        }
+        if self.tries.len() > ADDRESSES {
+            self.tries.retain_recent();
+        }
+        let _turn = self.one_at_a_time.acquire().await.map_err(|_| Problem::NoAnswer)?;
+        let (hash, password) = (hash.to_owned(), password.to_owned());
+        let checked = tokio::task::spawn_blocking(move || bcrypt::verify(password, &hash)).await;
+        let is_right = matches!(checked, Ok(Ok(true)));
+        if is_right {
+            self.logins.with_label_values(&["accepted"]).inc();
+            let mut remembered = self.remembered();
+            if remembered.len() >= REMEMBERED {
+                remembered.clear();
+            }
+            remembered.insert(seen);
+        }
+        Ok(is_right)
+    }
+
+    fn remembered(&self) -> std::sync::MutexGuard<'_, HashSet<[u8; 32]>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Of a hash, a name and a password. Each is ended by a byte that none of them holds.
+fn fingerprint(hash: &str, name: &str, password: &str) -> [u8; 32] {
+    let all = digest(&SHA256, [hash, name, password].join("\0").as_bytes());
+    let mut seen = [0; 32];
+    seen.copy_from_slice(all.as_ref());
+    seen
+}
+
+impl Who {
+    /// Whether this request is theirs to make.
+    pub fn may(&self, method: &Method, uri: &Uri, snapshot: &Snapshot) -> Result<(), Problem> {
+        let is_fine = match self {
+            Self::Anybody | Self::User { role: Role::Operator, .. } => true,
+            Self::Anonymous | Self::User { role: Role::Viewer | Role::Auditor, .. } => method.is_safe(),
+            Self::User { role: Role::Carrier(carrier), .. } => method.is_safe() && is_of(carrier, uri, snapshot),
+        };
+        if is_fine { Ok(()) } else { Err(Problem::NotYours) }
+    }
+}
+
+/// Whether what stands there is this carrier's own: its links, one or all of them.
+fn is_of(carrier: &str, uri: &Uri, snapshot: &Snapshot) -> bool {
+    let path = uri.path();
+    if matches!(path, "/-/healthy" | "/-/ready") {
+        return true;
+    }
+    if path == "/api/v1/links" {
+        let parts: Vec<_> =
+            uri.query().unwrap_or_default().split('&').filter(|part| part.starts_with("carrier")).collect();
+        return parts == [format!("carrier={carrier}")];
+    }
+    let rest = path.strip_prefix("/api/v1/links/").or_else(|| path.strip_prefix("/links/"));
+    let Some(id) = rest.map(|rest| rest.strip_suffix("/history").unwrap_or(rest)) else { return false };
+    let inventory = &snapshot.inventory;
+    let is_own = |number: usize| inventory.carriers.get(number).is_some_and(|one| one.id == carrier);
+    inventory.links.iter().any(|link| link.id.as_str() == id && is_own(link.carrier.at()))
+}
