@@ -72,6 +72,7 @@ fn snapshot(loaded: &Loaded) -> Snapshot {
         alarms: Arc::from([]),
         rounds: Arc::default(),
         roster: Arc::default(),
+        devices: Arc::default(),
         register: Arc::default(),
         handover: Arc::default(),
         incidents: [].into(),

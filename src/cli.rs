@@ -6,6 +6,7 @@ mod check;
 mod client;
 mod contract;
 mod demo;
+mod device;
 mod explain;
 mod handover;
 mod history;
@@ -79,6 +80,7 @@ pub enum Command {
     Once(once::Once),
     Incident(incident::Incident),
     Handover(handover::Handover),
+    Device(device::DeviceCommand),
     Roster(roster::RosterCommand),
     Round(round::RoundCommand),
     Rule(rule::RuleCommand),
@@ -104,6 +106,7 @@ pub fn run() -> ExitCode {
         Command::Incident(incident) => incident.run(&global),
         Command::Handover(handover) => handover.run(&global),
         Command::Roster(roster) => roster.run(&global),
+        Command::Device(device) => device.run(&global),
         Command::Round(round) => round.run(&global),
         Command::Rule(rule) => rule.run(&global),
         Command::Journal(journal) => journal.run(&global),

@@ -99,6 +99,27 @@ pub enum Action {
         #[serde(default)]
         fields: BTreeMap<String, String>,
     },
+    /// Says that a device has failed: the clock of its swap starts.
+    DeviceFault {
+        device: String,
+        #[serde(default)]
+        at: Option<Timestamp>,
+        /// Who says so: `operator` when empty.
+        #[serde(default)]
+        party: String,
+        #[serde(default)]
+        note: String,
+    },
+    /// Says that a failed device was swapped, by a spare unless told otherwise.
+    DeviceSwapped {
+        device: String,
+        #[serde(default)]
+        at: Option<Timestamp>,
+        #[serde(default = "yes")]
+        spare: bool,
+        #[serde(default)]
+        note: String,
+    },
     /// Reports a fault that somebody outside has seen.
     Report(Reported),
     /// Says that a reported fault is over which nobody measures.
@@ -125,6 +146,10 @@ pub enum Action {
     },
     /// Reads configuration, inventory, profiles and contract again: all or nothing.
     Reload,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Why a time is outside the objective.
@@ -313,6 +338,14 @@ pub enum Refusal {
     NoSuchField {
         known: Vec<String>,
     },
+    /// No device in use has this id.
+    NoSuchDevice,
+    /// It was said before that it failed.
+    DeviceOut {
+        by: String,
+    },
+    /// Nobody said that it failed.
+    DeviceNotOut,
     /// Of the end of a report: probes say when that is.
     Measured,
     /// As many reports are open as are held at a time.

@@ -106,6 +106,7 @@ impl Iterator for Scrape {
                 write_incidents(snapshot, &mut out);
                 write_rules(snapshot, &mut out);
                 write_rounds(snapshot, &mut out);
+                write_devices(snapshot, &mut out);
                 write_coverage(snapshot, &mut out);
                 write_ourselves(snapshot, &mut out);
             }
@@ -165,6 +166,22 @@ fn write_rounds(snapshot: &Snapshot, out: &mut String) {
     labelled(out, &ROUNDS, "status", open.map(count));
     let ended = snapshot.register.ended().map(|(outcome, count)| (outcome, Value::Whole(count)));
     labelled(out, &ROUNDS_ENDED, "outcome", ended);
+}
+
+fn write_devices(snapshot: &Snapshot, out: &mut String) {
+    let (devices, swaps) = (&snapshot.devices, &snapshot.register.swaps);
+    let coverage = devices.coverage(swaps);
+    alone(out, &SPARES, Value::Ratio(coverage.with_spare as u64, coverage.models as u64));
+    let overdue = swaps.out().filter(|out| out.overdue).count();
+    let out_in_time = swaps.out().count() - overdue;
+    let in_use = devices.list.iter().filter(|device| swaps.of(&device.id).is_none()).count();
+    let statuses = [("in_use", in_use), ("out", out_in_time), ("overdue", overdue)];
+    labelled(out, &DEVICES, "status", statuses.map(|(status, count)| (status, Value::Whole(count as u64))));
+    let (in_time, late) = swaps.ended();
+    let swapped = [("in_time", in_time), ("late", late)];
+    labelled(out, &SWAPS, "outcome", swapped.map(|(outcome, count)| (outcome, Value::Whole(count))));
+    let deadlines = swaps.out().filter_map(|one| Some((one.device.as_str(), one.swap.as_ref()?.deadline)));
+    labelled(out, &SWAP_DEADLINE, "device", deadlines.map(|(device, at)| (device, Value::Millis(at.0))));
 }
 
 fn write_coverage(snapshot: &Snapshot, out: &mut String) {

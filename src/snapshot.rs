@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     contract::Contract,
-    duty::{Handover, Register, Roster, Rounds},
+    duty::{Devices, Handover, Register, Roster, Rounds},
     incident::{Incident, IncidentPhase, Windows},
     inventory::{Inventory, Role},
     judge::{LinkState, rule::Alarm},
@@ -58,6 +58,7 @@ pub struct Snapshot {
     pub alarms: Arc<[Arc<Alarm>]>,
     pub rounds: Arc<Rounds>,
     pub roster: Arc<Roster>,
+    pub devices: Arc<Devices>,
     /// What became of the rounds. Empty: `--exporter-only`.
     pub register: Arc<Register>,
     /// What is open, for those who take over the watch.

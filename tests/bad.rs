@@ -114,7 +114,7 @@ fn home(file: &str) -> PathBuf {
     match file {
         "linkpatrol.yaml" | "web.yaml" => file.into(),
         "inventory.yaml" | "carriers.yaml" | "units.yaml" | "segments.yaml" | "contract.yaml" | "holidays.yaml"
-        | "agreements.yaml" | "rounds.yaml" | "roster.yaml" | "requirements.csv" | "links.csv" => {
+        | "agreements.yaml" | "rounds.yaml" | "roster.yaml" | "devices.yaml" | "requirements.csv" | "links.csv" => {
             Path::new("inventory").join(file)
         }
         "rules.yaml" => Path::new("inventory/rules").join(file),

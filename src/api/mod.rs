@@ -6,6 +6,7 @@
 
 mod alarms;
 mod alerts;
+mod devices;
 mod guard;
 mod handover;
 mod history;
@@ -179,6 +180,8 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Api>>)> {
         ("post", "/api/v1/ledger/exclude", post(ledger::exclude)),
         ("get", "/api/v1/handover", get(handover::show)),
         ("post", "/api/v1/handover/sign", post(handover::sign)),
+        ("get", "/api/v1/devices", get(devices::list)),
+        ("post", "/api/v1/devices/{id}/{action}", post(devices::act)),
         ("get", "/api/v1/roster", get(roster::show)),
         ("get", "/api/v1/rounds", get(rounds::list)),
         ("post", "/api/v1/rounds/{id}/done", post(rounds::sign)),

@@ -42,7 +42,9 @@ impl Problem {
         match self {
             Self::NotFound
             | Self::NoSuchLink
-            | Self::Refused(Refusal::NoSuchIncident | Refusal::NoSuchRound { .. }) => StatusCode::NOT_FOUND,
+            | Self::Refused(Refusal::NoSuchIncident | Refusal::NoSuchRound { .. } | Refusal::NoSuchDevice) => {
+                StatusCode::NOT_FOUND
+            }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadQuery(_) | Self::BadBody(_) | Self::Refused(Refusal::NoActor) => StatusCode::BAD_REQUEST,
             Self::CursorGone => StatusCode::GONE,
@@ -123,6 +125,9 @@ impl Problem {
                 Refusal::RoundNotOpen => ("round_not_open", "No such turn of the round can be made now"),
                 Refusal::AlreadyDone { .. } => ("already_done", "The record of this round is signed already"),
                 Refusal::NoSuchField { .. } => ("no_such_field", "The form of the round has no such field"),
+                Refusal::NoSuchDevice => ("no_such_device", "No device in use has this id"),
+                Refusal::DeviceOut { .. } => ("device_out", "The device is out already"),
+                Refusal::DeviceNotOut => ("device_not_out", "Nobody said that this device failed"),
                 Refusal::Measured => ("measured", "Probes say when this fault is over, or it is over"),
                 Refusal::TooManyReports => ("too_many_reports", "As many reports are open as are held at a time"),
                 Refusal::NothingReported => ("nothing_reported", "A report says what is wrong"),
@@ -141,9 +146,9 @@ impl Problem {
     fn detail(&self) -> Option<String> {
         match self {
             Self::BadQuery(detail) | Self::BadBody(detail) | Self::Unreadable(detail) => Some(detail.clone()),
-            Self::Refused(Refusal::AlreadyAcknowledged { by } | Refusal::AlreadyDone { by }) => {
-                Some(format!("by {by}"))
-            }
+            Self::Refused(
+                Refusal::AlreadyAcknowledged { by } | Refusal::AlreadyDone { by } | Refusal::DeviceOut { by },
+            ) => Some(format!("by {by}")),
             Self::Refused(
                 Refusal::NoSuchParty { known }
                 | Refusal::NoSuchCondition { known }

@@ -58,6 +58,7 @@ fn text(note: &Value, language: Language) -> String {
         ("rounds", DutyText::OpenRounds, &["due", "status", "round"]),
         ("windows", DutyText::OpenWindows, &["until", "window", "standing"]),
         ("muted", DutyText::MutedIncidents, &["incident", "why", "by"]),
+        ("devices", DutyText::DevicesOut, &["deadline", "device", "model"]),
         ("notices", DutyText::UnsentNotices, &["at", "channel", "notice"]),
     ] {
         let rows = note[key].as_array().map_or(&[][..], Vec::as_slice);

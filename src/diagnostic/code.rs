@@ -106,4 +106,5 @@ codes! {
     ROSTER_SHIFT = 2004;
     ROSTER_OVERLAP = 2005;
     ROSTER_GAP = 2006;
+    NO_SPARE = 2007;
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Register, Roster, Status, roster::Role};
+use super::{Register, Roster, Status, devices::Out, roster::Role};
 use crate::{
     command::Standing,
     contract::Contract,
@@ -36,6 +36,9 @@ pub struct Handover {
     /// Open incidents of which people are not told, and why.
     #[serde(default)]
     pub muted: Vec<Muted>,
+    /// Devices that failed and are not swapped, by deadline.
+    #[serde(default)]
+    pub devices: Vec<DeviceOut>,
     /// Notices that wait for their receiver or were given up since the daemon started, the newest last.
     pub notices: Vec<Unsent>,
     /// Rows that did not fit.
@@ -117,6 +120,16 @@ pub enum Why {
     Explained,
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeviceOut {
+    pub device: String,
+    pub model: String,
+    pub began: Timestamp,
+    /// `None`: no clock of the contract runs for it.
+    pub deadline: Option<Timestamp>,
+    pub overdue: bool,
+}
+
 /// A notice that its receiver does not have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unsent {
@@ -144,6 +157,8 @@ impl Handover {
         let open = register.entries().iter().filter(|entry| stands(entry.status, entry.due));
         note.rounds =
             open.map(|entry| Turn { round: entry.round.clone(), status: entry.status, due: entry.due }).collect();
+        note.devices = register.swaps.out().map(DeviceOut::of).collect();
+        note.devices.sort_by_key(|out| out.deadline.unwrap_or(Timestamp(i64::MAX)));
         note.clocks.sort_by_key(|clock| clock.deadline);
         note.promises.sort_by_key(|promise| promise.eta);
         note.rounds.sort_by_key(|turn| turn.due);
@@ -152,6 +167,7 @@ impl Handover {
             + cut(&mut note.promises)
             + cut(&mut note.rounds)
             + cut(&mut note.muted)
+            + cut(&mut note.devices)
             + cut(&mut note.notices);
         note
     }
@@ -221,6 +237,18 @@ impl Handover {
                 eta: promise.eta,
                 overdue: now > promise.eta,
             }));
+        }
+    }
+}
+
+impl DeviceOut {
+    fn of(out: &Out) -> Self {
+        Self {
+            device: out.device.clone(),
+            model: out.model.clone(),
+            began: out.began,
+            deadline: out.swap.as_ref().map(|swap| swap.deadline),
+            overdue: out.overdue,
         }
     }
 }

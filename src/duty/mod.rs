@@ -1,9 +1,10 @@
 //! Duty: what people do again and again, and what the product remembers of it for them.
 //!
-//! In: `rounds.yaml` and `roster.yaml` beside a contract, time, and what people sign. Out: who is on duty, and rounds that
+//! In: `rounds.yaml`, `roster.yaml` and `devices.yaml` beside a contract, time, and what people sign. Out: who is on duty, and rounds that
 //! are planned, due, late, done or missed, each change a [`Fact`] for the journal. Pure: what was measured is handed in, and nothing that a prober cannot
 //! see is ever filled in for a person.
 
+pub mod devices;
 mod handover;
 mod plan;
 mod read;
@@ -17,6 +18,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    devices::{Coverage, DeviceFact, Devices, Fault, Swaps},
     handover::{Handover, OnDuty, Unsent},
     plan::Due,
     register::{Done, Entry, Fact, HandedOver, Register, Signed, Status},

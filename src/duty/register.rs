@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Due, Measured, Rounds};
+use super::{Due, Measured, Rounds, Swaps};
 use crate::{command::Refusal, units::Timestamp};
 
 /// Turns that are kept: half a year of a contract with thirty rounds a day. The journal keeps them all.
@@ -122,6 +122,9 @@ pub struct Register {
     /// The handover that was signed last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     handed_over: Option<HandedOver>,
+    /// Devices that are out or were swapped.
+    #[serde(default)]
+    pub swaps: Swaps,
     /// When something happens next without anybody doing anything.
     #[serde(skip)]
     wake: Timestamp,

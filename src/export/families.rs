@@ -64,6 +64,11 @@ families! {
     // ---- rounds
     ROUNDS = Gauge "linkpatrol_rounds" "Turns of rounds that are planned, due or late (due, not made, and still to be made).";
     ROUNDS_ENDED = Counter "linkpatrol_rounds_ended_total" "Turns of rounds that came to an end: done in time, late (done late) or missed. Counted since the state folder was begun.";
+    // ---- devices
+    SPARES = Gauge "linkpatrol_spare_coverage_ratio" "Models of devices in use that have a spare / models in use, truncated. No sample without devices.";
+    DEVICES = Gauge "linkpatrol_devices" "Devices by status: in_use, out (failed, its swap is in time) or overdue. Who says that one failed is a person.";
+    SWAPS = Counter "linkpatrol_device_swaps_total" "Devices that were swapped, in time or late. Counted since the state folder was begun.";
+    SWAP_DEADLINE = Gauge "linkpatrol_device_swap_deadline_timestamp_seconds" "By when a device that is out must be swapped.";
     // ---- coverage
     COVERAGE = Gauge "linkpatrol_coverage_links" "Links by how they are measured. Sums to all links.";
     VANTAGE_UP = Gauge "linkpatrol_vantage_up" "1 while this vantage sees its witnesses, 0 when it is isolated.";

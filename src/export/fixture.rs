@@ -44,6 +44,7 @@ pub(crate) fn snapshot(links: usize) -> Snapshot {
         alarms: alarms.into(),
         rounds: Arc::default(),
         roster: Arc::default(),
+        devices: Arc::default(),
         register: Arc::default(),
         handover: Arc::default(),
         coverage: Coverage { measured: links as u32, ..Coverage::default() },

@@ -100,7 +100,12 @@ impl Incidents {
                 return Ok(self.planned(window, now, world));
             }
             // Not about incidents: the shell's own work.
-            Action::Exclude { .. } | Action::HandoverSigned { .. } | Action::RoundDone { .. } | Action::Reload => {
+            Action::Exclude { .. }
+            | Action::HandoverSigned { .. }
+            | Action::RoundDone { .. }
+            | Action::DeviceFault { .. }
+            | Action::DeviceSwapped { .. }
+            | Action::Reload => {
                 return Err(Refusal::NoSuchIncident);
             }
         }

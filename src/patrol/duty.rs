@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     command::{Action, Command, Refusal, Reply},
-    duty::{Fact, HandedOver, Handover, LinksOf, Measured, Signed, Unsent},
+    duty::{DeviceFact, Fact, Fault, HandedOver, Handover, LinksOf, Measured, Signed, Unsent},
     inventory::{LinkIndex, Status},
     journal::Record,
     judge::{self, LinkState},
@@ -61,6 +61,7 @@ impl Loop {
         match &command.action {
             Action::HandoverSigned { second, note } => Some(self.hand_over(command, second, note, now)),
             Action::RoundDone { .. } => self.sign_round(command, now),
+            Action::DeviceFault { .. } | Action::DeviceSwapped { .. } => Some(self.hear_of_device(command, now)),
             _ => None,
         }
     }
@@ -127,6 +128,67 @@ impl Loop {
         keeping.batch.duty = Some(text(&keeping.register));
         keeping.record(Record::Note { now, event: "round_signed".to_owned(), subject: round.clone(), detail }, now);
         Some(reply)
+    }
+
+    /// Lets time pass over devices that are out.
+    pub(super) fn look_at_devices(&mut self, now: Now) {
+        let Some(keeping) = &mut self.keeping else { return };
+        if keeping.register.swaps.out().next().is_none() {
+            return;
+        }
+        let facts = Arc::make_mut(&mut keeping.register).swaps.advance(now.utc);
+        if facts.is_empty() {
+            return;
+        }
+        keeping.batch.duty = Some(text(&keeping.register));
+        for fact in facts {
+            let DeviceFact::Overdue(out) = &fact else { continue };
+            tracing::warn!(device = out.device, model = out.model, "the swap of a device is overdue");
+            let (device, mut detail) = (out.device.clone(), json!(fact));
+            if let Some(keeping) = &mut self.keeping {
+                keeping.hide_people(&mut detail);
+            }
+            self.log(now, "device", &device, detail);
+        }
+    }
+
+    /// A device failed, or was swapped: both are a person's word.
+    fn hear_of_device(&mut self, command: &Command, now: Now) -> Reply {
+        let devices = Arc::clone(&self.field.loaded.devices);
+        let Some(keeping) = &mut self.keeping else { return Reply::Refused(Refusal::NotKept) };
+        let actor = command.actor.trim();
+        if actor.is_empty() || actor.chars().count() > ACTOR {
+            return Reply::Refused(Refusal::NoActor);
+        }
+        let swaps = &mut Arc::make_mut(&mut keeping.register).swaps;
+        let cut = |text: &str, most: usize| text.trim().chars().take(most).collect::<String>();
+        let (way, key) = (cut(&command.way, ACTOR), command.key.as_str());
+        let result = match &command.action {
+            Action::DeviceFault { device, at, party, note } => {
+                let (party, note) = (cut(party, ACTOR), cut(note, NOTE));
+                let fault = Fault { device, at: *at, actor, party: &party, way: &way, note: &note, key };
+                swaps.fail(fault, &devices, now.utc)
+            }
+            Action::DeviceSwapped { device, at, spare, note } => {
+                let note = cut(note, NOTE);
+                let said = Fault { device, at: *at, actor, party: "", way: &way, note: &note, key };
+                swaps.swap(said, *spare, &devices, now.utc)
+            }
+            _ => Err(Refusal::NoSuchDevice),
+        };
+        let (reply, fact) = match result {
+            Ok(fact) => (Reply::Done { at: now.utc }, Some(fact)),
+            Err(refusal) => (Reply::Refused(refusal), None),
+        };
+        let mut detail = json!({ "command": command, "reply": reply, "fact": fact });
+        keeping.hide_people(&mut detail);
+        keeping.batch.duty = Some(text(&keeping.register));
+        let device = match &command.action {
+            Action::DeviceFault { device, .. } | Action::DeviceSwapped { device, .. } => cut(device, ACTOR),
+            _ => String::new(),
+        };
+        keeping.record(Record::Note { now, event: "device".to_owned(), subject: device, detail }, now);
+        reply
     }
 
     /// What is known of these links now.

@@ -17,7 +17,7 @@ use crate::{
     config::{Config, Limits},
     contract::{Contract, Terms},
     diagnostic::{Code, Diagnostic, Findings, Place, Source},
-    duty::{Roster, Rounds},
+    duty::{Devices, Roster, Rounds},
     inventory::{Inventory, LinkId, PointIndex, Role, Status, Target},
     judge::rule::{self, Rules},
     profile::{self, Measure, Profiles},
@@ -34,6 +34,7 @@ pub struct Loaded {
     pub rules: Arc<Rules>,
     pub rounds: Arc<Rounds>,
     pub roster: Arc<Roster>,
+    pub devices: Arc<Devices>,
     pub profiles: Arc<Profiles>,
     /// By dense point number; the same for witnesses and whatever no file speaks of.
     pub measures: Vec<Arc<Measure>>,
@@ -63,6 +64,7 @@ pub fn contract_only(file: Option<&Path>) -> Option<(Arc<Config>, Option<Terms>,
     if let Some(terms) = &terms {
         Rounds::load(folder, terms, None, &mut findings);
         Roster::load(folder, terms, &mut findings);
+        Devices::load(folder, terms, "", None, &mut findings);
     }
     Some((Arc::new(config), terms, findings.into_sorted()))
 }
@@ -80,10 +82,12 @@ pub fn load(config: Config, mut findings: Findings) -> (Option<Loaded>, Vec<Diag
         inventory.reconcile(&mut findings);
         over_limits(inventory, &measures, config.limits, &config, &mut findings);
     }
-    let (mut rounds, mut roster) = (Rounds::default(), Roster::default());
+    let (mut rounds, mut roster, mut devices) = (Rounds::default(), Roster::default(), Devices::default());
     if let (Some(inventory), Some(contract)) = (&inventory, &contract) {
         rounds = Rounds::load(&inventory.folder, &contract.terms, Some(inventory), &mut findings);
         roster = Roster::load(&inventory.folder, &contract.terms, &mut findings);
+        let (folder, terms, requirement) = (&inventory.folder, &contract.terms, &contract.requirement);
+        devices = Devices::load(folder, terms, requirement, Some(inventory), &mut findings);
         not_measurable(inventory, contract, &mut findings);
         contract.check_carriers(inventory, &mut findings);
         contract.check_absences(inventory, &mut findings);
@@ -96,6 +100,7 @@ pub fn load(config: Config, mut findings: Findings) -> (Option<Loaded>, Vec<Diag
             rules: Arc::new(rules),
             rounds: Arc::new(rounds),
             roster: Arc::new(roster),
+            devices: Arc::new(devices),
             profiles: Arc::new(profiles),
             measures,
             machine: Arc::new(machine),

@@ -43,6 +43,7 @@ impl Loop {
             alarms: self.alarms.shown(),
             rounds: Arc::clone(&self.field.loaded.rounds),
             roster: Arc::clone(&self.field.loaded.roster),
+            devices: Arc::clone(&self.field.loaded.devices),
             register: self.keeping.as_ref().map(|keeping| Arc::clone(&keeping.register)).unwrap_or_default(),
             handover: self.keeping.as_ref().map(|keeping| Arc::new(keeping.handover(now))).unwrap_or_default(),
             engine: self.engine_view(),

@@ -437,6 +437,7 @@ impl Loop {
         self.look_at_work(now);
         self.look_for_alarms(now);
         self.look_at_rounds(now);
+        self.look_at_devices(now);
         self.look_at_ourselves(now);
         self.keep(|keeping| keeping.batch.heartbeat = Some(now.utc));
         self.publish(feed, now);

@@ -24,6 +24,26 @@ pub enum DutyText {
     OpenRounds,
     UnsentNotices,
     OpenWindows,
+    DevicesOut,
+    NoSpare {
+        models: Vec<String>,
+        with_spare: usize,
+        all: usize,
+    },
+    NoSpareHelp,
+    NoDevices,
+    SpareCoverage {
+        with_spare: usize,
+        all: usize,
+        without: Vec<String>,
+    },
+    SpareLeft {
+        left: u64,
+        place: String,
+    },
+    DeviceStatus {
+        status: String,
+    },
     MutedIncidents,
     HandedOver {
         actor: String,
@@ -112,6 +132,20 @@ impl DutyText {
             RunningClocks => write!(out, "clocks that run:"),
             OpenPromises => write!(out, "promises that are due:"),
             OpenRounds => write!(out, "rounds due, late or missed within a day:"),
+            DevicesOut => write!(out, "devices that failed and are not swapped:"),
+            NoSpare { models, with_spare, all } => {
+                write!(out, "no spare for {}: {with_spare} of {all} models in use have one", models.join(", "))
+            }
+            NoSpareHelp => {
+                write!(out, "write under `spares` where one lies, with `count` and the day it was `counted`")
+            }
+            NoDevices => write!(out, "no devices: devices.yaml does not stand beside the contract, or names none"),
+            SpareCoverage { with_spare, all, without } => {
+                write!(out, "models in use with a spare: {with_spare} of {all}")?;
+                if without.is_empty() { Ok(()) } else { write!(out, "; without: {}", without.join(", ")) }
+            }
+            SpareLeft { left, place } => write!(out, "{left} left at {place}"),
+            DeviceStatus { status } => write!(out, "{status}"),
             OpenWindows => write!(out, "planned work that goes on:"),
             MutedIncidents => write!(out, "incidents that people are not told of:"),
             UnsentNotices => write!(out, "notices that nobody has taken:"),
@@ -172,6 +206,27 @@ impl DutyText {
             RunningClocks => write!(out, "计时中的时限："),
             OpenPromises => write!(out, "待兑现的承诺："),
             OpenRounds => write!(out, "待完成、逾期及一日内漏检的巡检："),
+            DevicesOut => write!(out, "已故障待替换的设备："),
+            NoSpare { models, with_spare, all } => {
+                write!(out, "{} 没有备件：在用型号 {all} 种，有备件的 {with_spare} 种", models.join("、"))
+            }
+            NoSpareHelp => write!(out, "在 `spares` 中写明存放地点、数量 `count` 和盘点日期 `counted`"),
+            NoDevices => write!(out, "没有设备：合同目录中没有 devices.yaml，或其中未列设备"),
+            SpareCoverage { with_spare, all, without } => {
+                write!(out, "有备件的在用型号：{with_spare}/{all}")?;
+                if without.is_empty() { Ok(()) } else { write!(out, "；缺：{}", without.join("、")) }
+            }
+            SpareLeft { left, place } => write!(out, "余 {left}，存放于 {place}"),
+            DeviceStatus { status } => write!(
+                out,
+                "{}",
+                match status.as_str() {
+                    "in_use" => "在用",
+                    "out" => "故障待替换",
+                    "overdue" => "替换超时",
+                    other => other,
+                }
+            ),
             OpenWindows => write!(out, "进行中的计划作业："),
             MutedIncidents => write!(out, "暂不通知的事件："),
             UnsentNotices => write!(out, "未送达的通知："),

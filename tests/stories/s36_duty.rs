@@ -208,6 +208,75 @@ fn the_roster_says_who_is_on_duty_with_a_daemon_and_without() {
     assert!(signed.contains("p-01") && !signed.contains("示例"), "{signed}");
 }
 
+/// The clock of a swap runs on the word of a person, is told when it runs out, and outlives a kill -9.
+#[test]
+fn a_device_that_failed_is_swapped_in_time_or_late_and_its_spare_is_gone() {
+    let Some(mut site) = Site::make(1) else { return };
+    let contract = site.read("site/contract.yaml");
+    let short = contract.replace("{clock: device_swap, limit: 4h,", "{clock: device_swap, limit: 3s,");
+    assert_ne!(contract, short);
+    site.write("site/contract.yaml", &short);
+    site.write(
+        "site/devices.yaml",
+        "devices:\n  - {id: sw-1, model: SX-24, site: 甲, links: [LL-0001]}\n  \
+        - {id: sw-2, model: SX-48, site: 乙}\nspares:\n  \
+        - {model: SX-24, place: 备件库, count: 1, counted: 2026-01-01}\n  \
+        - {model: SX-48, place: 备件库, count: 1, counted: 2026-01-01}\n",
+    );
+    site.start(&[]);
+    let coverage = "linkpatrol_spare_coverage_ratio";
+    assert_eq!(site.metric(coverage), Some(1.0));
+
+    let program = linkpatrol();
+    let device = |site: &Site, arguments: &[&str]| {
+        let mut command = site.namespace.command(&[&program.get_program().to_string_lossy()]);
+        command.args(["--lang", "en", "device"]).args(arguments).output().unwrap()
+    };
+    let told = device(&site, &["fault", "sw-1", "--actor", "示例甲", "--note", "不加电"]);
+    assert!(told.status.success(), "{}", words(&told));
+    assert_eq!(device(&site, &["fault", "sw-1", "--actor", "示例乙"]).status.code(), Some(1), "it is out already");
+    assert_eq!(site.post("/api/v1/devices/sw-9/fault", &json!({"actor": "示例甲"})).status, 404);
+    let shown = |site: &Site| site.get("/api/v1/devices").json();
+    let out = site.wait("the fault is shown", |site| shown(site)["devices"][0]["out"].as_object().cloned());
+    assert_eq!((&out["swap"]["clause"], &out["swap"]["starts"]), (&json!("001 L101, L6320"), &json!("detected")));
+    let note = site.get("/api/v1/handover").json();
+    assert_eq!(
+        (&note["devices"][0]["device"], &note["devices"][0]["deadline"]),
+        (&json!("sw-1"), &out["swap"]["deadline"])
+    );
+
+    site.daemon().signal(libc::SIGKILL);
+    site.daemon().wait(Duration::from_secs(10));
+    site.start(&[]);
+    let overdue = "linkpatrol_devices{status=\"overdue\"}";
+    site.wait("the swap is overdue", |site| (site.metric(overdue) == Some(1.0)).then_some(()));
+    assert!(site.metric("linkpatrol_device_swap_deadline_timestamp_seconds{device=\"sw-1\"}").is_some());
+
+    let swapped = device(&site, &["swapped", "sw-1", "--actor", "示例甲"]);
+    assert!(swapped.status.success(), "{}", words(&swapped));
+    site.wait("no spare is left", |site| (site.metric(coverage) == Some(0.5)).then_some(()));
+    assert_eq!(site.metric("linkpatrol_device_swaps_total{outcome=\"late\"}"), Some(1.0));
+    let done = shown(&site)["swapped"][0].clone();
+    assert_eq!((&done["late"], &done["spare"], &done["device"]), (&json!(true), &json!("备件库"), &json!("sw-1")));
+    let listed = String::from_utf8(device(&site, &["list"]).stdout).unwrap();
+    assert!(
+        listed.starts_with("models in use with a spare: 1 of 2; without: SX-24\n  SX-24 0 left at 备件库"),
+        "{listed}"
+    );
+    assert!(listed.contains("in_use   sw-1 SX-24 甲"), "{listed}");
+
+    site.daemon().signal(libc::SIGTERM);
+    site.daemon().wait(Duration::from_secs(20));
+    let entries = journal(&site, "export");
+    let facts: Vec<&str> = entries.lines().filter(|line| line.contains("device") && line.contains("sw-1")).collect();
+    for fact in ["device_fault", "overdue", "device_swapped"] {
+        assert!(facts.iter().any(|line| line.contains(fact)), "{fact} in {facts:?}");
+    }
+    assert!(!entries.contains("示例甲"), "no name stands in the chain");
+    journal(&site, "verify");
+    journal(&site, "replay");
+}
+
 fn turns(site: &Site, round: &str, status: &str) -> Vec<Value> {
     let page = site.get(&format!("/api/v1/rounds?round={round}&status={status}")).json();
     page["turns"].as_array().cloned().unwrap_or_default()
