@@ -3,6 +3,8 @@
 //! "The line is down" and "we could not look" are different facts. How a probe ended is data, never an `Err`.
 //! Kept outside `probe`, so that judging is read and tested without any I/O code.
 
+pub mod service;
+
 use std::time::Duration;
 
 use crate::{

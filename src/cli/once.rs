@@ -1,9 +1,10 @@
-//! `linkpatrol once`: measures one link or address now, and says what happened for people.
+//! `linkpatrol once`: measures one link, address or service now, and says what happened for people.
 //!
 //! Uses the same engine as the daemon, with the same sockets, stamps and checks, but sends no confirm probes and keeps
 //! nothing. Packets go to the points of the named link, or to the named address, and nowhere else.
 
 mod print;
+mod service;
 
 use std::{
     net::{IpAddr, SocketAddr, UdpSocket},
@@ -25,22 +26,26 @@ use crate::{
         icmp::{Engine, HostOpener, Options},
         resolve::{Answer, Resolver},
     },
-    profile::{Confirm, Measure},
+    profile::{Confirm, Measure, service::Check},
     sample::{Block, Event, Outcome},
     schedule::{Limits, Plan, PlannedPoint, Wheel, nanos},
     text::{Language, Message},
 };
 
-/// Measures one link or address now and prints what happened.
+/// Measures one link, address or service now and prints what happened.
 ///
 /// Exit code: 0 answered, 1 not answered, 2 could not measure.
 #[derive(Debug, clap::Args)]
 pub struct Once {
-    /// Id of a link in the ledger, such as LL-0412, or its circuit id; or any address or name.
+    /// Id of a link in the ledger, such as LL-0412, or its circuit id; or any address or name. Of a service:
+    /// https://host/path, http://…, tls://host:port, host:port or dns://server/name?type=SOA.
     target: String,
-    /// Probes to each measuring point.
+    /// Probes to each measuring point; a service is checked once.
     #[arg(long, default_value = "5", value_parser = clap::value_parser!(u32).range(1..=1000))]
     count: u32,
+    /// Longest time that the check of a service may take.
+    #[arg(long, default_value = "10s", value_name = "DURATION", value_parser = service::deadline)]
+    timeout: Duration,
 }
 
 /// Time between two probes.
@@ -71,6 +76,9 @@ enum Verdict {
 
 impl Once {
     pub fn run(self, global: &Global) -> ExitCode {
+        if let Some(check) = Check::parse(&self.target) {
+            return service::once(&self.target, Check { deadline: self.timeout, ..check }, global);
+        }
         let (loaded, findings) = from_file(global.config_file.as_deref());
         let language = global.language(loaded.as_ref().map(|loaded| &*loaded.config));
         if loaded.is_none() && !is_host(&self.target) {

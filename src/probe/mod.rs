@@ -4,6 +4,7 @@
 
 pub mod icmp;
 pub mod resolve;
+pub mod service;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 

@@ -29,22 +29,32 @@ pub struct Resolver(TokioResolver);
 impl Resolver {
     /// As `/etc/resolv.conf` and `/etc/hosts` say.
     pub fn system() -> Result<Self, NetError> {
+        Self::system_preferring(false)
+    }
+
+    /// The same; `six`: addresses of IPv6 first, and the others only without them.
+    pub fn system_preferring(six: bool) -> Result<Self, NetError> {
         let mut builder = TokioResolver::builder_tokio()?;
         // Answers are kept here, by their own time to live.
         builder.options_mut().cache_size = 0;
-        builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
+        builder.options_mut().ip_strategy = strategy(six);
         builder.build().map(Self)
     }
 
     /// One name server.
     pub fn asking(server: SocketAddr) -> Result<Self, NetError> {
+        Self::asking_preferring(server, false)
+    }
+
+    /// The same; `six`: addresses of IPv6 first, and the others only without them.
+    pub fn asking_preferring(server: SocketAddr, six: bool) -> Result<Self, NetError> {
         let mut one = NameServerConfig::udp_and_tcp(server.ip());
         one.connections.iter_mut().for_each(|connection| connection.port = server.port());
         let config = ResolverConfig::from_parts(None, vec![], vec![one]);
         let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
         let options = builder.options_mut();
         (options.cache_size, options.attempts, options.timeout) = (0, 1, Duration::from_secs(1));
-        options.ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
+        options.ip_strategy = strategy(six);
         builder.build().map(Self)
     }
 
@@ -60,6 +70,10 @@ impl Resolver {
             Err(error) => Answer::Failed(error.to_string()),
         }
     }
+}
+
+fn strategy(six: bool) -> LookupIpStrategy {
+    if six { LookupIpStrategy::Ipv6thenIpv4 } else { LookupIpStrategy::Ipv4thenIpv6 }
 }
 
 /// What a name server said.

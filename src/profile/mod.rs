@@ -5,6 +5,7 @@
 
 mod effective;
 mod read;
+pub mod service;
 mod sound;
 
 use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};

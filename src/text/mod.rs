@@ -10,6 +10,7 @@ mod en;
 mod journal;
 mod ledger;
 mod rule;
+mod service;
 mod simulate;
 mod web;
 mod window;
@@ -28,6 +29,7 @@ pub use self::{
     journal::JournalMessage,
     ledger::{HistoryLine, LedgerMessage, LedgerRow},
     rule::RuleMessage,
+    service::{ServiceText, reason_zh},
     simulate::SimulateMessage,
     web::WebText,
     window::{WindowLine, WindowMessage},
@@ -248,6 +250,9 @@ pub enum Message {
     // ---- duty
     /// In a file of its own.
     Duty(DutyText),
+    // ---- services
+    /// In a file of its own.
+    Service(ServiceText),
     // ---- explain
     NoSuchLink {
         link: String,

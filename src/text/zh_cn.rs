@@ -34,6 +34,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         FiguresOutOfOrderHelp { smaller, larger } => write!(out, "对照合同核对两处；{smaller} 应在 {larger} 之前"),
         Contract(text) => text.write(super::Language::ZhCn, out),
         Duty(text) => text.write(super::Language::ZhCn, out),
+        Service(text) => text.write(super::Language::ZhCn, out),
         // ---- demo
         Simulated => write!(out, "【模拟】"),
         DemoNoSuchPlace { scope, id } => write!(out, "台账中没有这个{}：`{id}`", scope_word(scope)),

@@ -1,0 +1,103 @@
+//! Whether an answer that came whole is the answer that was wanted.
+
+use std::io::{self, Read};
+
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use hyper::header::CONTENT_ENCODING;
+
+use super::{Page, seen};
+use crate::{
+    probe::service::{Progress, Stopped},
+    profile::service::{Compression, HeaderRule, Http},
+    sample::service::Reason,
+};
+
+/// In the order of blackbox_exporter: status, headers, body, version, TLS.
+pub fn judge(http: &Http, page: &Page, progress: &mut Progress) -> Stopped<()> {
+    let status = page.status;
+    let fine = if http.statuses.is_empty() { (200..300).contains(&status) } else { http.statuses.contains(&status) };
+    if !fine {
+        return Err(progress.failed(Reason::Status, status));
+    }
+    headers(http, page, progress)?;
+    body(http, page, progress)?;
+    let version = format!("HTTP/{}", seen(progress).version);
+    let same = |wanted: &String| *wanted == version || version == "HTTP/2" && wanted == "HTTP/2.0";
+    if !http.versions.is_empty() && !http.versions.iter().any(same) {
+        return Err(progress.failed(Reason::Version, version));
+    }
+    let secure = seen(progress).tls;
+    match http.tls_wanted {
+        Some(true) if !secure => Err(progress.failed(Reason::TlsMissing, "the last answer came without TLS")),
+        Some(false) if secure => Err(progress.failed(Reason::TlsUnwanted, "the last answer came over TLS")),
+        _ => Ok(()),
+    }
+}
+
+fn headers(http: &Http, page: &Page, progress: &mut Progress) -> Stopped<()> {
+    let matches = |rule: &HeaderRule| {
+        let mut values = page.headers.get_all(&rule.header).iter().peekable();
+        values.peek().is_some().then(|| values.any(|value| rule.pattern.is_match(value.as_bytes())))
+    };
+    let unwanted = http.header_must_not.iter().find(|rule| matches(rule).unwrap_or(!rule.allow_missing));
+    let missing = http.header_must.iter().find(|rule| !matches(rule).unwrap_or(rule.allow_missing));
+    match unwanted.or(missing) {
+        None => Ok(()),
+        Some(rule) => {
+            seen(progress).failed_regex = true;
+            Err(progress.failed(Reason::HeaderMismatch, format!("{}: {}", rule.header, rule.pattern)))
+        }
+    }
+}
+
+fn body(http: &Http, page: &Page, progress: &mut Progress) -> Stopped<()> {
+    let coding = page.headers.get(CONTENT_ENCODING).map(hyper::header::HeaderValue::as_bytes);
+    let unpacked = match (http.compression, coding) {
+        (Some(Compression::Gzip), Some(b"gzip" | b"x-gzip")) => {
+            Some(unpack(MultiGzDecoder::new(&*page.body), http.body_limit))
+        }
+        // Some servers leave out the two bytes that the standard asks for.
+        (Some(Compression::Deflate), Some(b"deflate")) if page.body.first().is_some_and(|byte| byte & 0x0f == 8) => {
+            Some(unpack(ZlibDecoder::new(&*page.body), http.body_limit))
+        }
+        (Some(Compression::Deflate), Some(b"deflate")) => {
+            Some(unpack(DeflateDecoder::new(&*page.body), http.body_limit))
+        }
+        (Some(_), Some(other)) if other != b"identity" => {
+            let text = String::from_utf8_lossy(other).into_owned();
+            return Err(progress.failed(Reason::BadCompression, text));
+        }
+        _ => None,
+    };
+    let unpacked = unpacked.transpose().map_err(|error| match error {
+        Unpacking::Bomb => {
+            progress.failed(Reason::CompressionBomb, format!("unpacks to more than {} bytes", http.body_limit))
+        }
+        Unpacking::Broken(error) => progress.failed(Reason::BadCompression, error),
+    })?;
+    let text = unpacked.as_deref().unwrap_or(&page.body);
+    seen(progress).body_bytes = text.len();
+    let unwanted = http.body_must_not.iter().find(|pattern| pattern.is_match(text));
+    let missing = || http.body_must.iter().find(|pattern| !pattern.is_match(text));
+    let said = match unwanted {
+        Some(pattern) => format!("it contains {pattern}"),
+        None => match missing() {
+            Some(pattern) => format!("nothing in it matches {pattern}"),
+            None => return Ok(()),
+        },
+    };
+    seen(progress).failed_regex = true;
+    Err(progress.failed(Reason::BodyMismatch, said))
+}
+
+enum Unpacking {
+    Bomb,
+    Broken(io::Error),
+}
+
+/// Stops one byte beyond `limit`, whatever the packed bytes promise.
+fn unpack(packed: impl Read, limit: usize) -> Result<Vec<u8>, Unpacking> {
+    let mut bytes = vec![];
+    packed.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(Unpacking::Broken)?;
+    if bytes.len() > limit { Err(Unpacking::Bomb) } else { Ok(bytes) }
+}

@@ -1,0 +1,142 @@
+//! Checks of services: http, tls, tcp and dns, each as one future that ends by its deadline.
+//!
+//! In: a [`Check`]. Out: a [`Report`], whatever the far end does. The far end is not trusted: headers, bodies, lines,
+//! redirects and unpacked bytes have bounds, and the deadline of the check lies over all of them.
+//!
+//! Every check opens its own connection: keep-alive and session tickets would hide connect and handshake times.
+
+mod certificate;
+mod dns;
+mod http;
+mod stream;
+mod tcp;
+mod tls;
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use tokio::time::timeout;
+
+use self::tls::Trust;
+use super::resolve::Resolver;
+use crate::{
+    clock::monotonic_nanos,
+    profile::service::{Check, Kind, TlsSettings},
+    sample::service::{Ending, Fault, Phase, Reason, Report},
+};
+
+/// What all checks share: whom to ask for addresses, and whom to trust. Cheap to share behind an `Arc`.
+pub struct Checker {
+    /// Preferring the fourth and the sixth version of IP; `Err`: why there are none.
+    resolvers: Result<[Resolver; 2], String>,
+    provider: Arc<CryptoProvider>,
+    /// Read when first needed: a check of a port needs none.
+    system: OnceLock<Arc<Trust>>,
+}
+
+impl Checker {
+    /// Asks `name_server` for addresses, else whom the system asks.
+    pub fn new(name_server: Option<SocketAddr>) -> Self {
+        let resolver = |six| match name_server {
+            Some(server) => Resolver::asking_preferring(server, six),
+            None => Resolver::system_preferring(six),
+        };
+        let resolvers = resolver(false).and_then(|four| Ok([four, resolver(true)?]));
+        Self {
+            resolvers: resolvers.map_err(|error| error.to_string()),
+            provider: Arc::new(aws_lc_rs::default_provider()),
+            system: OnceLock::new(),
+        }
+    }
+
+    /// Carries out one check. Must be called within a tokio runtime.
+    pub async fn run(&self, check: &Check) -> Report {
+        let begun = monotonic_nanos();
+        let mut progress = Progress::start(begun);
+        let ended = timeout(check.deadline, self.carry_out(check, &mut progress)).await;
+        let now = monotonic_nanos();
+        progress.leave(now);
+        progress.report.ending = match ended {
+            Ok(Ok(())) => Ending::Passed,
+            Ok(Err(ending)) => ending,
+            Err(_) => {
+                let text = format!("no end after {:?}", check.deadline);
+                Ending::Failed(Fault::new(progress.phase, Reason::Timeout, text))
+            }
+        };
+        progress.report.took = Duration::from_nanos(now - begun);
+        progress.report
+    }
+
+    async fn carry_out(&self, check: &Check, progress: &mut Progress) -> Stopped<()> {
+        match &check.kind {
+            Kind::Http(http) => http::visit(self, check.family, http, progress).await,
+            Kind::Tls(tls) => {
+                let connected = stream::connect(self, &tls.endpoint, check.family, progress).await?;
+                tls::handshake(self, &tls.settings, &tls.endpoint.host, connected, &[], progress).await.map(drop)
+            }
+            Kind::Tcp(tcp) => tcp::talk(self, check.family, tcp, progress).await,
+            Kind::Dns(dns) => dns::ask(self, check.family, dns, progress).await,
+        }
+    }
+
+    /// Whom `settings` trust.
+    fn trust(&self, settings: &TlsSettings) -> Arc<Trust> {
+        match &settings.roots {
+            Some(pem) => Arc::new(Trust::pem(pem, &self.provider)),
+            None => self.system.get_or_init(|| Arc::new(Trust::system(&self.provider))).clone(),
+        }
+    }
+}
+
+/// A step of a check: done, or how the whole check ends.
+type Stopped<T> = Result<T, Ending>;
+
+/// What is known so far. Kept outside the future of the check, so that it survives the deadline.
+struct Progress {
+    report: Report,
+    phase: Phase,
+    since: u64,
+}
+
+impl Progress {
+    fn start(now: u64) -> Self {
+        Self { report: Report::default(), phase: Phase::Resolve, since: now }
+    }
+
+    /// What happens from now on belongs to `phase`.
+    fn enter(&mut self, phase: Phase) {
+        self.enter_at(phase, monotonic_nanos());
+    }
+
+    fn enter_at(&mut self, phase: Phase, at: u64) {
+        self.leave(at);
+        (self.phase, self.since) = (phase, at);
+    }
+
+    fn leave(&mut self, at: u64) {
+        let durations = &mut self.report.durations;
+        let place = match self.phase {
+            Phase::Resolve => &mut durations.resolve,
+            Phase::Connect => &mut durations.connect,
+            Phase::Tls => &mut durations.tls,
+            Phase::Processing => &mut durations.processing,
+            Phase::Transfer => &mut durations.transfer,
+            Phase::Content => return,
+        };
+        *place += Duration::from_nanos(at.saturating_sub(self.since));
+        self.since = at.max(self.since);
+    }
+
+    /// The check fails in the phase that it is in.
+    fn failed(&self, reason: Reason, text: impl ToString) -> Ending {
+        Ending::Failed(Fault::new(self.phase, reason, text))
+    }
+}
+
+#[cfg(test)]
+mod tests;

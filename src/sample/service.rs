@@ -1,0 +1,234 @@
+//! What one check of a service told us: how it ended, where the time went, and which certificates were shown.
+//!
+//! In: nothing; `probe` fills it. Out: a [`Report`] as a value. A failure names the [`Phase`] it happened in and a
+//! [`Reason`] of a closed list (docs/services.md), so that metrics, pages and reports speak of the same thing.
+//!
+//! ```text
+//!   resolve ──▶ connect ──▶ tls ──▶ processing ──▶ transfer ──▶ content
+//!                                   request to first byte       what the answer must say
+//! ```
+
+use std::{net::IpAddr, time::Duration};
+
+use crate::units::Timestamp;
+
+/// One check of one service, ended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    pub ending: Ending,
+    pub durations: Durations,
+    /// The whole check, from the first look-up to the last byte.
+    pub took: Duration,
+    /// What was connected to, in order; several after redirects.
+    pub addresses: Vec<IpAddr>,
+    pub tls: Option<TlsSeen>,
+    pub http: Option<HttpSeen>,
+    pub dns: Option<DnsSeen>,
+}
+
+/// How a check ended: three truths, as for links.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    #[default]
+    Passed,
+    /// The far end was silent or wrong.
+    Failed(Fault),
+    /// This host could not check. Says nothing about the service.
+    Unmeasured(String),
+}
+
+/// Where and why a check failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub phase: Phase,
+    pub reason: Reason,
+    /// What the library, the kernel or the far end said, in English, bounded.
+    pub text: String,
+}
+
+/// Longest text that a fault keeps: the far end chooses part of it.
+const TEXT: usize = 300;
+
+impl Fault {
+    pub fn new(phase: Phase, reason: Reason, text: impl ToString) -> Self {
+        let text = text.to_string().chars().filter(|character| !character.is_control()).take(TEXT).collect();
+        Self { phase, reason, text }
+    }
+}
+
+/// Part of a check, in the order of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Resolve,
+    Connect,
+    Tls,
+    Processing,
+    Transfer,
+    /// All bytes came; they do not say what they must.
+    Content,
+}
+
+impl Phase {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Processing => "processing",
+            Self::Transfer => "transfer",
+            Self::Content => "content",
+        }
+    }
+}
+
+/// Makes the closed list and its names in one place.
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// Why a check failed. Closed: metrics, alerts and reports use these names (docs/services.md).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Reason { $($(#[$doc])* $variant,)* }
+
+        impl Reason {
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// As metrics and JSON write it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The deadline of the whole check; the phase says where it was spent.
+    Timeout = "timeout",
+    NameNotFound = "name_not_found",
+    /// The name exists, without an address of the family asked for.
+    NoAddress = "no_address",
+    ResolverFailed = "resolver_failed",
+    Refused = "connection_refused",
+    Unreachable = "unreachable",
+    Reset = "connection_reset",
+    /// The far end closed before it had said what it had to.
+    Closed = "connection_closed",
+    /// Bytes came that are no TLS.
+    NotTls = "not_tls",
+    TlsAlert = "tls_alert",
+    TlsFailed = "tls_failed",
+    Expired = "certificate_expired",
+    NotYetValid = "certificate_not_yet_valid",
+    WrongName = "certificate_wrong_name",
+    SelfSigned = "certificate_self_signed",
+    /// The served chain ends below an authority, and says where the missing certificate is.
+    Incomplete = "certificate_chain_incomplete",
+    UnknownIssuer = "certificate_unknown_issuer",
+    Revoked = "certificate_revoked",
+    BadSignature = "certificate_bad_signature",
+    /// A signature algorithm that is no longer accepted.
+    WeakSignature = "certificate_weak_signature",
+    /// Not for servers, or an authority's own.
+    WrongPurpose = "certificate_wrong_purpose",
+    Malformed = "certificate_malformed",
+    TlsUnwanted = "tls_not_wanted",
+    TlsMissing = "tls_missing",
+    BadAnswer = "malformed_answer",
+    HeadersTooLarge = "headers_too_large",
+    BodyTooLarge = "body_too_large",
+    BodyIncomplete = "body_incomplete",
+    BadCompression = "bad_compression",
+    /// More than the body limit once unpacked.
+    CompressionBomb = "compression_bomb",
+    Redirects = "too_many_redirects",
+    BadRedirect = "bad_redirect",
+    Status = "http_status",
+    Version = "http_version",
+    HeaderMismatch = "header_mismatch",
+    BodyMismatch = "body_mismatch",
+    /// What was to be read from a port did not come.
+    ExpectMismatch = "expect_mismatch",
+    DnsRcode = "dns_rcode",
+    DnsMismatch = "dns_answer_mismatch",
+}
+
+/// Where the time went; of an HTTP check, summed over its redirects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Durations {
+    pub resolve: Duration,
+    pub connect: Duration,
+    pub tls: Duration,
+    /// From a usable connection to the first byte of the answer.
+    pub processing: Duration,
+    /// From the first byte to the last.
+    pub transfer: Duration,
+}
+
+/// What a handshake showed, whatever its verdict.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsSeen {
+    /// Such as `TLS 1.3`; empty when the handshake did not end.
+    pub version: String,
+    pub cipher: String,
+    /// As served, the server's own first.
+    pub certificates: Vec<Certificate>,
+    /// `None`: the chain is good.
+    pub verdict: Option<Reason>,
+    /// What the verifier said about a bad chain.
+    pub detail: String,
+    /// The server stapled an OCSP answer. Says nothing about what the answer is.
+    pub stapled: bool,
+}
+
+impl TlsSeen {
+    /// Soonest end of what was served.
+    pub fn earliest_expiry(&self) -> Option<Timestamp> {
+        self.certificates.iter().map(|certificate| certificate.not_after).min()
+    }
+}
+
+/// One certificate as served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    pub subject: String,
+    pub issuer: String,
+    pub not_before: Timestamp,
+    pub not_after: Timestamp,
+    /// Lower-case hex of the SHA-256 of its DER form.
+    pub sha256: String,
+    /// Public key and signature, such as `EC 256, ecdsa-with-SHA256`.
+    pub algorithm: String,
+    /// DNS names and addresses that it is for.
+    pub san: Vec<String>,
+}
+
+/// What the last answer of an HTTP check was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpSeen {
+    pub status: u16,
+    /// Such as `1.1` or `2`.
+    pub version: &'static str,
+    /// As the header says; `None` without one.
+    pub content_length: Option<u64>,
+    /// Bytes of the body after unpacking.
+    pub body_bytes: usize,
+    pub redirects: u32,
+    pub tls: bool,
+    pub last_modified: Option<Timestamp>,
+    /// A regular expression was not satisfied.
+    pub failed_regex: bool,
+}
+
+/// What a name server answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DnsSeen {
+    pub rcode: String,
+    pub authoritative: bool,
+    pub recursion_available: bool,
+    pub authentic: bool,
+    /// Answers as zone files write them, in the order served; at most 64.
+    pub answers: Vec<String>,
+    pub answer_count: usize,
+    pub authority_count: usize,
+    pub additional_count: usize,
+    /// Of an SOA answer.
+    pub serial: Option<u32>,
+}

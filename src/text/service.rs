@@ -1,0 +1,181 @@
+//! What is said of checked services: where the time went, which certificates were shown, and why a check failed.
+
+use std::{
+    fmt::{Formatter, Result},
+    time::Duration,
+};
+
+use super::Language;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum ServiceText {
+    /// `addresses`: everything that was connected to.
+    Reached {
+        target: String,
+        addresses: String,
+    },
+    Durations {
+        resolve: Duration,
+        connect: Duration,
+        tls: Duration,
+        processing: Duration,
+        transfer: Duration,
+    },
+    Http {
+        version: &'static str,
+        status: u16,
+        bytes: usize,
+        redirects: u32,
+    },
+    Tls {
+        version: String,
+        cipher: String,
+    },
+    Certificate {
+        subject: String,
+        issuer: String,
+        not_after: String,
+        days: i64,
+    },
+    Dns {
+        rcode: String,
+        answers: usize,
+    },
+    Passed {
+        took: Duration,
+    },
+    /// Phase and reason by their names in metrics and JSON.
+    Failed {
+        phase: &'static str,
+        reason: &'static str,
+        text: String,
+    },
+    Unmeasured {
+        text: String,
+    },
+}
+
+impl ServiceText {
+    pub(super) fn write(&self, language: Language, out: &mut Formatter<'_>) -> Result {
+        match language {
+            Language::ZhCn => self.zh_cn(out),
+            Language::En => self.en(out),
+        }
+    }
+
+    fn en(&self, out: &mut Formatter<'_>) -> Result {
+        use ServiceText::*;
+        match self {
+            Reached { target, addresses } if addresses.is_empty() => write!(out, "{target}"),
+            Reached { target, addresses } => write!(out, "{target} at {addresses}"),
+            Durations { resolve, connect, tls, processing, transfer } => write!(
+                out,
+                "  resolve {resolve:.1?}, connect {connect:.1?}, tls {tls:.1?}, processing {processing:.1?}, transfer {transfer:.1?}"
+            ),
+            Http { version, status, bytes, redirects } => {
+                write!(out, "  HTTP/{version} {status}, {bytes} bytes of body, {redirects} redirects")
+            }
+            Tls { version, cipher } => write!(out, "  {version}, {cipher}"),
+            Certificate { subject, issuer, not_after, days } if *days < 0 => {
+                write!(out, "  certificate of {subject}, by {issuer}, ended {not_after}, {} days ago", -days)
+            }
+            Certificate { subject, issuer, not_after, days } => {
+                write!(out, "  certificate of {subject}, by {issuer}, until {not_after}, {days} days left")
+            }
+            Dns { rcode, answers } => write!(out, "  {rcode}, {answers} answers"),
+            Passed { took } => write!(out, "verdict: good, after {took:.1?}"),
+            Failed { phase, reason, text } => write!(out, "verdict: failed in {phase}: {} ({text})", reason_en(reason)),
+            Unmeasured { text } => write!(out, "verdict: not measured, this host could not: {text}"),
+        }
+    }
+
+    fn zh_cn(&self, out: &mut Formatter<'_>) -> Result {
+        use ServiceText::*;
+        match self {
+            Reached { target, addresses } if addresses.is_empty() => write!(out, "{target}"),
+            Reached { target, addresses } => write!(out, "{target}，地址 {addresses}"),
+            Durations { resolve, connect, tls, processing, transfer } => write!(
+                out,
+                "  解析 {resolve:.1?}，连接 {connect:.1?}，TLS 握手 {tls:.1?}，等待首字节 {processing:.1?}，传输 {transfer:.1?}"
+            ),
+            Http { version, status, bytes, redirects } => {
+                write!(out, "  HTTP/{version} {status}，正文 {bytes} 字节，重定向 {redirects} 次")
+            }
+            Tls { version, cipher } => write!(out, "  {version}，{cipher}"),
+            Certificate { subject, issuer, not_after, days } if *days < 0 => {
+                write!(out, "  证书 {subject}，签发者 {issuer}，已于 {not_after} 过期 {} 天", -days)
+            }
+            Certificate { subject, issuer, not_after, days } => {
+                write!(out, "  证书 {subject}，签发者 {issuer}，有效至 {not_after}，剩余 {days} 天")
+            }
+            Dns { rcode, answers } => write!(out, "  {rcode}，应答记录 {answers} 条"),
+            Passed { took } => write!(out, "结论：正常，用时 {took:.1?}"),
+            Failed { phase, reason, text } => {
+                write!(out, "结论：失败，环节：{}，原因：{}（{text}）", phase_zh(phase), reason_zh(reason))
+            }
+            Unmeasured { text } => write!(out, "结论：未测量，本机无法拨测：{text}"),
+        }
+    }
+}
+
+fn reason_en(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+fn phase_zh(name: &str) -> &str {
+    match name {
+        "resolve" => "域名解析",
+        "connect" => "建立连接",
+        "tls" => "TLS 握手",
+        "processing" => "等待应答",
+        "transfer" => "传输正文",
+        "content" => "内容检查",
+        other => other,
+    }
+}
+
+/// Every reason of the closed list; `cli` holds the two lists together in a test.
+pub fn reason_zh(name: &str) -> &str {
+    match name {
+        "timeout" => "超时",
+        "name_not_found" => "域名不存在",
+        "no_address" => "域名没有所需类型的地址",
+        "resolver_failed" => "域名服务器故障",
+        "connection_refused" => "连接被拒绝",
+        "unreachable" => "主机不可达",
+        "connection_reset" => "连接被重置",
+        "connection_closed" => "连接被提前关闭",
+        "not_tls" => "对端没有使用 TLS",
+        "tls_alert" => "对端拒绝 TLS 握手",
+        "tls_failed" => "TLS 握手失败",
+        "certificate_expired" => "证书已过期",
+        "certificate_not_yet_valid" => "证书尚未生效",
+        "certificate_wrong_name" => "证书与域名不符",
+        "certificate_self_signed" => "自签名证书",
+        "certificate_chain_incomplete" => "证书链不完整",
+        "certificate_unknown_issuer" => "证书签发者不受信任",
+        "certificate_revoked" => "证书已吊销",
+        "certificate_bad_signature" => "证书签名错误",
+        "certificate_weak_signature" => "证书签名算法过弱",
+        "certificate_wrong_purpose" => "证书用途不符",
+        "certificate_malformed" => "证书格式错误",
+        "tls_not_wanted" => "不应使用 TLS",
+        "tls_missing" => "应使用 TLS 而未使用",
+        "malformed_answer" => "应答格式错误",
+        "headers_too_large" => "应答头过大",
+        "body_too_large" => "正文过大",
+        "body_incomplete" => "正文不完整",
+        "bad_compression" => "压缩数据错误",
+        "compression_bomb" => "解压后过大",
+        "too_many_redirects" => "重定向过多",
+        "bad_redirect" => "重定向地址错误",
+        "http_status" => "状态码不符",
+        "http_version" => "协议版本不符",
+        "header_mismatch" => "应答头不符",
+        "body_mismatch" => "正文不符",
+        "expect_mismatch" => "未收到预期内容",
+        "dns_rcode" => "域名服务器返回错误码",
+        "dns_answer_mismatch" => "解析结果不符",
+        other => other,
+    }
+}
