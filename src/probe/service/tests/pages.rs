@@ -31,7 +31,8 @@ async fn every_faulty_page_gives_its_own_reason() {
     let plain = |http| http;
     let unpacking = |http: Http| Http { compression: Some(Compression::Gzip), ..http };
     type Change = fn(Http) -> Http;
-    let zoo: Vec<(&str, Vec<u8>, Then, Change, Phase, Reason)> = vec![
+    type Case = (&'static str, Vec<u8>, Then, Change, Phase, Reason);
+    let zoo: Vec<Case> = vec![
         ("never answers", vec![], Hang, plain, Processing, Timeout),
         ("stops within its head", b"HTTP/1.1 200 OK\r\nX: y".to_vec(), Hang, plain, Processing, Timeout),
         ("says 100 for ever", vec![], Repeat(b"HTTP/1.1 100 Continue\r\n\r\n"), plain, Processing, Timeout),
