@@ -7,6 +7,7 @@
 mod alarms;
 mod alerts;
 mod devices;
+mod events;
 mod guard;
 mod handover;
 mod history;
@@ -84,6 +85,7 @@ pub struct Api {
     refused: IntCounter,
     /// Alerts of other monitors, by what became of them.
     alerts: IntCounterVec,
+    listeners: events::Listeners,
 }
 
 impl Api {
@@ -117,6 +119,7 @@ impl Api {
             )?,
             users: Users::new(anonymous_read, &registry)?,
             web,
+            listeners: events::Listeners::new(&registry)?,
             registry,
             language,
             archive: None,
@@ -167,12 +170,16 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Api>>)> {
     vec![
         ("get", "/", get(page::start)),
         ("get", "/links/{id}", get(page::link)),
+        ("get", "/wall", get(page::wall)),
+        ("get", "/wall.js", get(page::script)),
+        ("get", "/wall.css", get(page::style)),
         ("get", "/metrics", get(own::metrics)),
         ("get", "/-/healthy", get(own::healthy)),
         ("get", "/-/ready", get(own::ready)),
         ("post", "/-/reload", post(own::reload)),
         ("get", "/api/v1/status", get(own::status)),
         ("get", "/api/v1/openapi.json", get(own::openapi)),
+        ("get", "/api/v1/events", get(events::stream)),
         ("get", "/api/v1/links", get(links::list)),
         ("get", "/api/v1/links/{id}", get(links::show)),
         ("get", "/api/v1/links/{id}/history", get(history::show)),

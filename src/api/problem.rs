@@ -30,6 +30,7 @@ pub(super) enum Problem {
     ForeignOrigin,
     BadHost,
     QueueFull,
+    TooManyListeners,
     NoAnswer,
     Timeout,
     /// What is stored cannot be read now.
@@ -53,7 +54,9 @@ impl Problem {
             Self::NotYours | Self::NotYou | Self::NotLoopback | Self::ForeignOrigin | Self::BadHost => {
                 StatusCode::FORBIDDEN
             }
-            Self::QueueFull | Self::Timeout | Self::Unreadable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::QueueFull | Self::TooManyListeners | Self::Timeout | Self::Unreadable(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::NoAnswer => StatusCode::GATEWAY_TIMEOUT,
             Self::Refused(
                 Refusal::Findings { .. }
@@ -92,6 +95,7 @@ impl Problem {
             Self::ForeignOrigin => ("foreign_origin", "Changes are not taken from pages of other sites"),
             Self::BadHost => ("bad_host", "Changes are taken only under a loopback address or localhost"),
             Self::QueueFull => ("queue_full", "Too many commands are waiting: try again"),
+            Self::TooManyListeners => ("too_many_listeners", "As many listen to events as may: try again"),
             Self::NoAnswer => {
                 ("no_answer", "The command was handed over, but nobody has answered: look before repeating")
             }

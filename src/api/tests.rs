@@ -140,10 +140,48 @@ fn openapi_lists_exactly_the_routes() {
     for (path, methods) in document["paths"].as_object().unwrap() {
         documented.extend(methods.as_object().unwrap().keys().map(|method| (method.clone(), path.clone())));
     }
-    let api = |path: &str| path != "/" && !path.starts_with("/links");
+    let api = |path: &str| path != "/" && !path.starts_with("/links") && !path.starts_with("/wall");
     let routed = routes().into_iter().filter(|(_, path, _)| api(path));
     let routed: BTreeSet<_> = routed.map(|(method, path, _)| (method.to_owned(), path.to_owned())).collect();
     assert_eq!(documented, routed);
+}
+
+#[tokio::test]
+async fn the_wall_shows_every_link_once_and_visitors_no_unit() {
+    let server = Server::start(9).await;
+    let (status, page) = server.get("/wall?lang=en").await;
+    assert_eq!((status, page.matches("<i id=\"c").count()), (StatusCode::OK, 9));
+    let unit = server.feed.load().inventory.units[0].name.clone();
+    assert!(page.contains(&unit));
+    assert!(!page.contains("<script>") && !page.contains("style="), "the policy allows neither");
+    let (_, page) = server.get("/wall?visitor=1").await;
+    assert!(!page.contains(&unit) && page.matches("<i id=\"c").count() == 9);
+    for file in ["/wall.js", "/wall.css"] {
+        assert_eq!(server.get(file).await.0, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn events_begin_with_everything_and_counters_sum_to_the_total() {
+    let server = Server::start(9).await;
+    for (query, shows) in [("lang=en", true), ("lang=en&visitor=1", false)] {
+        let address = format!("http://{}/api/v1/events?{query}", server.address);
+        let response = server.client.request(Request::get(address).body(Full::default()).unwrap()).await.unwrap();
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let mut body = response.into_body();
+        let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        let first = String::from_utf8(first.to_vec()).unwrap();
+        let data = first.strip_prefix("retry: 2000\n\ndata: ").unwrap();
+        let event: Value = serde_json::from_str(data).unwrap();
+        let counts = event["counts"].as_object().unwrap().values().map(|count| count.as_u64().unwrap());
+        assert_eq!((counts.sum::<u64>(), &event["total"]), (9, &json!(9)));
+        assert_eq!(event["cells"].as_str().unwrap().len(), 9);
+        assert_eq!(event["incidents"][0]["id"], server.feed.load().incidents[0].id.as_str());
+        let unit = &server.feed.load().inventory.units[0].name;
+        assert_eq!(data.contains(unit.as_str()), shows, "{data}");
+        let second = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert!(second.len() < 100, "a quiet second is short: {second:?}");
+    }
 }
 
 #[tokio::test]

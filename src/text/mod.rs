@@ -9,6 +9,7 @@ mod duty;
 mod en;
 mod journal;
 mod ledger;
+mod page;
 mod rule;
 mod service;
 mod simulate;
@@ -28,6 +29,7 @@ pub use self::{
     duty::DutyText,
     journal::JournalMessage,
     ledger::{HistoryLine, LedgerMessage, LedgerRow},
+    page::PageText,
     rule::RuleMessage,
     service::{ServiceText, reason_zh},
     simulate::SimulateMessage,
@@ -253,6 +255,8 @@ pub enum Message {
     // ---- services
     /// In a file of its own.
     Service(ServiceText),
+    // ---- the wall and the desk
+    Page(PageText),
     // ---- explain
     NoSuchLink {
         link: String,

@@ -5,6 +5,7 @@
 
 mod link;
 mod start;
+mod wall;
 
 use askama::Template;
 use axum::{
@@ -13,12 +14,16 @@ use axum::{
 };
 use chrono_tz::Tz;
 
-pub(super) use self::{link::link, start::start};
+pub(super) use self::{
+    link::link,
+    start::start,
+    wall::{Board, Look, Wanted, script, style, wall},
+};
 use super::Api;
 use crate::{
     judge::{LinkState, Unknown},
     snapshot::Snapshot,
-    text::{Language, Message},
+    text::{Language, Message, PageText},
     units::{Now, Ppm, Timestamp},
 };
 
@@ -45,8 +50,11 @@ struct Frame {
 
 impl Frame {
     fn new(api: &Api, snapshot: &Snapshot, asked: Option<&str>, headers: &HeaderMap) -> Self {
+        Self::speaking(api, snapshot, language(asked, headers).unwrap_or(api.language))
+    }
+
+    fn speaking(api: &Api, snapshot: &Snapshot, language: Language) -> Self {
         let (now, zone) = (api.clock.now(), snapshot.contract.time_zone);
-        let language = language(asked, headers).unwrap_or(api.language);
         let age = now.mono.since(snapshot.at.mono).as_secs();
         Self {
             language,
@@ -63,6 +71,10 @@ impl Frame {
 
     fn say(&self, message: Message) -> String {
         message.say(self.language).to_string()
+    }
+
+    fn page(&self, text: PageText) -> String {
+        self.say(Message::Page(text))
     }
 
     /// As `<html lang>` and `?lang=` have it.
@@ -85,6 +97,14 @@ impl Frame {
             LinkState::Suspended => Message::StateSuspended,
             LinkState::Absent => Message::StateAbsent,
         })
+    }
+
+    /// What is counted together: why a state is unknown does not matter there.
+    fn counter(&self, state: LinkState) -> String {
+        match state {
+            LinkState::Unknown(_) => self.say(Message::StateUnknown),
+            other => self.state(other),
+        }
     }
 
     fn clock(&self, at: Timestamp) -> String {
@@ -126,8 +146,12 @@ fn language(asked: Option<&str>, headers: &HeaderMap) -> Option<Language> {
 }
 
 fn show(page: &impl Template) -> Response {
+    show_with(page, POLICY)
+}
+
+fn show_with(page: &impl Template, policy: &'static str) -> Response {
     match page.render() {
-        Ok(html) => ([(header::CONTENT_SECURITY_POLICY, POLICY), (header::CACHE_CONTROL, "no-store")], Html(html))
+        Ok(html) => ([(header::CONTENT_SECURITY_POLICY, policy), (header::CACHE_CONTROL, "no-store")], Html(html))
             .into_response(),
         Err(error) => {
             tracing::error!(%error, "cannot render a page");
