@@ -1,6 +1,6 @@
 //! `linkpatrol ledger`: where every millisecond of a month went, and taking time out of the objective.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use clap::Subcommand;
 use hyper::Method;
@@ -15,7 +15,9 @@ use super::{
 use crate::{
     incident::Incident,
     inventory::LinkId,
-    ledger::{Account, Accounted, Cell, ClosedMonth, Month, SixStates, tier_verdict},
+    ledger::{
+        Account, Accounting, Cell, ClosedMonth, Exclusion, Measured, Month, SixStates, Standard, Stretch, tier_verdict,
+    },
     patrol::load::{Loaded, from_file},
     store::{self, Reader, StoreError},
     text::{Language, LedgerMessage, LedgerRow, Message},
@@ -35,7 +37,7 @@ enum Action {
     Show {
         /// Id of a link; without it all links.
         link: Option<String>,
-        /// Such as 2026-11; without it the newest.
+        /// Such as 2026-11; without it the newest. A quarter or year is shown where the contract's period is one.
         #[arg(long, value_name = "MONTH")]
         month: Option<String>,
         /// The state folder, instead of `data_dir` of the configuration.
@@ -75,7 +77,7 @@ struct Exclude {
     url: String,
 }
 
-/// One link's month.
+/// One link's period: a month, or a quarter or year of months where the contract says so.
 #[derive(Debug, Serialize)]
 struct Row {
     link: LinkId,
@@ -157,48 +159,83 @@ fn read(
     let newest = stored.iter().map(|row| row.month.as_str()).max();
     let month = month.or(newest).map(str::to_owned);
     let incidents = incidents(folder)?;
-    let wanted = stored
-        .iter()
-        .filter(|row| month.as_deref() == Some(&row.month) && link.is_none_or(|link| link == row.link.as_str()));
-    let row = |row: &store::StoredAccount| {
-        let (month, until, is_final, cells) = if let Ok(closed) = serde_json::from_str::<ClosedMonth>(&row.account) {
-            (closed.month, closed.month.ends, true, closed.cells)
-        } else {
-            let account: Account = serde_json::from_str(&row.account).ok()?;
-            (account.month(), account.seen(), false, account.cells(account.seen()))
-        };
-        Some(line(row.link.clone(), month, until, is_final, cells, &incidents, loaded))
+    let standard = Standard::of(&loaded.contract);
+    let mut months: BTreeMap<&LinkId, Vec<Booked>> = BTreeMap::new();
+    for row in stored.iter().filter(|row| link.is_none_or(|link| link == row.link.as_str())) {
+        months.entry(&row.link).or_default().extend(Booked::read(&row.account));
+    }
+    let asked = |booked: &&Booked| month.as_deref() == Some(booked.month.to_string().as_str());
+    let row = |(link, months): (&LinkId, Vec<Booked>)| {
+        let stretch = standard.stretch(months.iter().find(asked)?.month);
+        let mut months: Vec<Booked> = months.into_iter().filter(|booked| stretch.holds(booked.month)).collect();
+        months.sort_by_key(|booked| booked.month.begins);
+        Some(line(link.clone(), &stretch, &months, &incidents, &standard))
     };
-    Ok(wanted.filter_map(row).collect())
+    Ok(months.into_iter().filter_map(row).collect())
 }
 
-fn line(
-    link: LinkId,
+/// A month of a link as it is stored.
+struct Booked {
     month: Month,
     until: Timestamp,
     is_final: bool,
     cells: Vec<Cell>,
-    incidents: &[Incident],
-    loaded: &Loaded,
-) -> Row {
-    let promised = loaded.contract.objectives.availability;
-    let sums = Accounted::of(&cells, month.length());
+}
+
+impl Booked {
+    fn read(stored: &str) -> Option<Self> {
+        if let Ok(closed) = serde_json::from_str::<ClosedMonth>(stored) {
+            let month = closed.month;
+            return Some(Self { month, until: month.ends, is_final: true, cells: closed.cells });
+        }
+        let account: Account = serde_json::from_str(stored).ok()?;
+        let until = account.seen();
+        Some(Self { month: account.month(), until, is_final: false, cells: account.cells(until) })
+    }
+}
+
+/// The months of one period, which are in order.
+fn line(link: LinkId, stretch: &Stretch, months: &[Booked], incidents: &[Incident], standard: &Standard) -> Row {
+    let sums = standard.whole(stretch, months.iter().map(|booked| (booked.month, booked.cells.as_slice())));
+    let mut cells = before_the_first(stretch, months);
+    for cell in months.iter().flat_map(|booked| &booked.cells) {
+        let same = |other: &&mut Cell| (other.measured, other.accounting) == (cell.measured, cell.accounting);
+        match cells.iter_mut().find(same) {
+            Some(other) => other.millis += cell.millis,
+            None => cells.push(*cell),
+        }
+    }
+    cells.sort_by_key(|cell| (cell.measured, cell.accounting));
+    let until = months.last().map_or(stretch.begins, |booked| booked.until);
+    let promised = standard.promised;
     Row {
-        tiers: tier_verdict(incidents, &link, month).as_str(),
+        tiers: tier_verdict(incidents, &link, stretch.begins..stretch.ends).as_str(),
         link,
-        month: month.to_string(),
+        month: stretch.name.clone(),
         until,
-        is_final,
+        is_final: until >= stretch.ends && months.iter().all(|booked| booked.is_final),
         states: SixStates::of(&cells),
         elapsed: sums.elapsed(),
         period: sums.period,
         unknown_as_down: sums.unknown_as_down(),
         unknown_as_up: sums.unknown_as_up(),
-        availability: sums.verdict(promised).as_str(),
+        availability: standard.verdict(&sums).as_str(),
         missing: sums.missing(promised),
         error_budget_remaining: sums.budget_left(promised),
         cells,
     }
+}
+
+/// Months of the period that nobody has booked: before the link was in service with us, or lost.
+fn before_the_first(stretch: &Stretch, months: &[Booked]) -> Vec<Cell> {
+    let mut known = stretch.begins;
+    let mut millis = 0;
+    for booked in months {
+        millis += u64::try_from(booked.month.begins.0 - known.0).unwrap_or(0);
+        known = booked.month.ends;
+    }
+    let accounting = Accounting::Excluded(Exclusion::NotInService);
+    if millis > 0 { vec![Cell { measured: Measured::Unknown, accounting, millis }] } else { vec![] }
 }
 
 /// Incidents that this version can read.

@@ -7,7 +7,7 @@ use super::{
     Objective, Objectives, Proof, Quantity, Terms, Tier,
     limit::WrittenBound,
     resolve::Resolver,
-    words::{ClockKind, Measure, Party},
+    words::{ClockKind, Exclusion, Measure, Party, Period},
     written::{Written, WrittenLinks},
 };
 use crate::{
@@ -83,6 +83,8 @@ impl<'a> Links<'a> {
         let rtt = self.objective("rtt", rtt, Measure::Rtt);
         let loss = self.objective("loss", loss, Measure::Loss);
         let clause = up?.clause.clone();
+        let period = self.period(up?);
+        let counting = counting(up?);
         let availability = match up?.bound {
             Bound::AtLeast(Quantity::Share(share)) => Some(share),
             _ => self.wrong(up?),
@@ -92,7 +94,19 @@ impl<'a> Links<'a> {
             _ => self.wrong(rtt?),
         };
         let loss = share_limit(loss?.bound).or_else(|| self.wrong(loss?));
-        Some(Objectives { availability: availability?, rtt: rtt?, loss: loss?, clause })
+        Some(Objectives { availability: availability?, period: period?, counting, rtt: rtt?, loss: loss?, clause })
+    }
+
+    /// Accounts are kept by civil month, so a period is made of whole ones.
+    fn period(&mut self, objective: &Objective) -> Option<Period> {
+        let period = objective.period.as_ref().map_or(Period::Month, |chosen| chosen.value);
+        if matches!(period, Period::Month | Period::Quarter | Period::Year) {
+            return Some(period);
+        }
+        let place = self.file.place(&format!("{}.period", objective.path));
+        let message = ContractText::PeriodNotJudged { period: period.as_str() }.into();
+        self.findings.error(place, Code::LINK_TERMS, message, ContractText::PeriodNotJudgedHelp.into());
+        None
     }
 
     fn wrong<V>(&mut self, objective: &Objective) -> Option<V> {
@@ -222,6 +236,16 @@ impl<T> Resolver<'_, T> {
         }
         limit
     }
+}
+
+/// Reasons that the contract names and does not leave out. A drill that it does not name is planned work.
+fn counting(objective: &Objective) -> Vec<Exclusion> {
+    let named = |reason| objective.exclusions.iter().find(|(named, _)| *named == reason).map(|(_, out)| !out.value);
+    let counts = |reason| match reason {
+        Exclusion::Drill => named(Exclusion::Drill).or_else(|| named(Exclusion::PlannedWork)),
+        other => named(other),
+    };
+    Exclusion::ALL.iter().copied().filter(|reason| counts(*reason) == Some(true)).collect()
 }
 
 fn share_limit(bound: Bound) -> Option<Limit> {

@@ -11,6 +11,7 @@ mod class;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod holidays;
+mod idle;
 mod limit;
 mod links;
 mod money;
@@ -141,6 +142,10 @@ pub struct Figure {
 pub struct Objectives {
     /// At least this share of service time up.
     pub availability: Ppm,
+    /// Over which this is judged: `month`, `quarter` or `year`.
+    pub period: words::Period,
+    /// Reasons that the contract names and whose time counts all the same.
+    pub counting: Vec<words::Exclusion>,
     /// RTT at most this.
     pub rtt: Rtt,
     pub loss: Limit,

@@ -28,9 +28,4 @@ pub struct Objective {
     pub place: Place,
 }
 
-impl Objective {
-    /// Whether time with this reason is left out. What the file does not name counts.
-    pub fn excludes(&self, reason: Exclusion) -> bool {
-        self.exclusions.iter().any(|(named, out)| *named == reason && out.value)
-    }
-}
+impl Objective {}

@@ -465,7 +465,7 @@ mod tests {
     fn the_shipped_contract_says_what_its_clauses_say() {
         let contract = fixture::contract();
         let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
-        let Objectives { availability, rtt, loss, clause } = &contract.objectives;
+        let Objectives { availability, rtt, loss, clause, .. } = &contract.objectives;
         assert_eq!((availability.0, rtt.0, *loss), (999_000, Duration::from_millis(50), Limit::AtMost(Ppm(1_000))));
         assert_eq!(clause, "001 L101");
         let LinkTiers { network, partial, network_share } = &contract.tiers;

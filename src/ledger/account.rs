@@ -12,7 +12,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Accounted, Accounting, Exclusion, Fact, Measured, Month, NotBooked, Quality, Terms, Timed,
+    Accounted, Accounting, Exclusion, Fact, Measured, Month, NotBooked, Quality, Standard, Terms, Timed,
     exclusion::{History, Segment, book, same, split},
     rollup::{Measures, SLICE_MILLIS, slice_of},
 };
@@ -273,8 +273,17 @@ impl Account {
         cells
     }
 
-    /// Sums of the civil month of `now`, up to it.
+    /// Sums of the civil month of `now`, up to it: whatever is excluded is left out.
     pub fn accounted(&self, now: Timestamp, zone: Tz) -> Accounted {
+        self.accounted_as(now, zone, |accounting| accounting)
+    }
+
+    /// The same as a contract counts it.
+    pub fn accounted_by(&self, standard: &Standard, now: Timestamp, zone: Tz) -> Accounted {
+        self.accounted_as(now, zone, |accounting| standard.accounting(accounting))
+    }
+
+    fn accounted_as(&self, now: Timestamp, zone: Tz, counts: impl Fn(Accounting) -> Accounting) -> Accounted {
         let now = now.max(self.seen);
         let mut month = self.month;
         while now >= month.ends {
@@ -282,12 +291,12 @@ impl Account {
         }
         let mut sums = Accounted { period: month.length(), ..Accounted::default() };
         if month == self.month {
-            self.cells.iter().for_each(|cell| add(&mut sums, cell.measured, cell.accounting, cell.millis));
+            self.cells.iter().for_each(|cell| add(&mut sums, cell.measured, counts(cell.accounting), cell.millis));
         }
         let ends = self.segments.iter().skip(1).map(|segment| segment.from).chain([now]);
         for (segment, end) in self.segments.iter().zip(ends) {
             let millis = end.0.min(now.0) - segment.from.0.max(month.begins.0);
-            add(&mut sums, segment.measured, segment.accounting, u64::try_from(millis).unwrap_or(0));
+            add(&mut sums, segment.measured, counts(segment.accounting), u64::try_from(millis).unwrap_or(0));
         }
         sums
     }
@@ -394,7 +403,7 @@ impl Accounted {
     }
 }
 
-fn add(sums: &mut Accounted, measured: Measured, accounting: Accounting, millis: u64) {
+pub(super) fn add(sums: &mut Accounted, measured: Measured, accounting: Accounting, millis: u64) {
     let sum = match (accounting, measured) {
         (Accounting::Excluded(_), _) => &mut sums.excluded,
         (Accounting::Counted, Measured::Up) => &mut sums.up,

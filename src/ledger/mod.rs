@@ -14,6 +14,7 @@ mod history;
 mod month;
 mod quality;
 pub mod rollup;
+mod standard;
 mod tiers;
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,7 @@ pub use self::{
     history::{HistoryRow, Millis, PointDay, Span, Step},
     month::Month,
     quality::{Course, Quality, Terms, Timed, closed},
+    standard::{Standard, Stretch},
     tiers::tier_verdict,
 };
 

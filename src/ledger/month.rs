@@ -36,7 +36,7 @@ impl Month {
         u64::try_from(self.ends.0 - self.begins.0).unwrap_or(0)
     }
 
-    fn of(year: i32, month: u32, zone: Tz) -> Self {
+    pub(super) fn of(year: i32, month: u32, zone: Tz) -> Self {
         let (next_year, next_month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
         let (begins, ends) = (first_instant(year, month, zone), first_instant(next_year, next_month, zone));
         Self { year, month, begins, ends }

@@ -3,19 +3,26 @@
 //! In: incidents. Out: [`Verdict`]. Pure. An outage that was repaired within its tier may still break the month, and a link
 //! within its allowance may have been repaired too late: neither verdict says anything of the other.
 
-use super::{Month, Verdict};
+use std::ops::Range;
+
+use super::Verdict;
 use crate::{
     incident::{Clock, Incident},
     inventory::LinkId,
+    units::Timestamp,
 };
 
 /// Whose clocks the contract holds us to.
 const OPERATOR: &str = "operator";
 
-/// The verdict over all incidents of the link that began in the month.
-pub fn tier_verdict<'a>(incidents: impl IntoIterator<Item = &'a Incident>, link: &LinkId, month: Month) -> Verdict {
+/// The verdict over all incidents of the link that began in the period.
+pub fn tier_verdict<'a>(
+    incidents: impl IntoIterator<Item = &'a Incident>,
+    link: &LinkId,
+    period: Range<Timestamp>,
+) -> Verdict {
     let ours = |incident: &&Incident| {
-        (month.begins..month.ends).contains(&incident.began) && incident.links.iter().any(|(member, _)| member == link)
+        period.contains(&incident.began) && incident.links.iter().any(|(member, _)| member == link)
     };
     let clocks = incidents.into_iter().filter(ours).flat_map(|incident| &incident.clocks);
     let mut verdict = Verdict::Met;
@@ -40,7 +47,7 @@ mod tests {
     use super::*;
     use crate::{
         incident::fixture::{AT, incident},
-        units::Timestamp,
+        ledger::Month,
     };
 
     #[test]
@@ -50,7 +57,7 @@ mod tests {
         let (link, _) = one.links[0].clone();
         one.began = AT.utc;
         one.clocks.truncate(1);
-        let told = |one: &Incident| tier_verdict([one], &link, month);
+        let told = |one: &Incident| tier_verdict([one], &link, month.begins..month.ends);
         let clock = &mut one.clocks[0];
         (clock.party, clock.deadline, clock.stopped, clock.overdue) = (OPERATOR.into(), Timestamp(9), None, None);
         assert_eq!(told(&one), Verdict::Pending);
@@ -61,7 +68,7 @@ mod tests {
         one.clocks[0].party = "carrier/one".into();
         assert_eq!(told(&one), Verdict::Met, "another party's clock is no breach of ours");
         one.clocks[0].party = OPERATOR.into();
-        assert_eq!(tier_verdict([&one], &LinkId::parse("LL-9999").unwrap(), month), Verdict::Met);
+        assert_eq!(tier_verdict([&one], &LinkId::parse("LL-9999").unwrap(), month.begins..month.ends), Verdict::Met);
         one.began = Timestamp(month.ends.0);
         assert_eq!(told(&one), Verdict::Met, "the next month's");
     }

@@ -15,7 +15,7 @@ use crate::{
         self,
         rule::{Alarm, Change, Facts},
     },
-    ledger::Account,
+    ledger::{Account, Standard},
     units::Now,
 };
 
@@ -64,7 +64,7 @@ impl Loop {
 fn facts<'a>(field: &'a Field, account: &Account, loaded: &'a Loaded, index: LinkIndex, now: Now) -> Facts<'a> {
     let link = &loaded.inventory.links[index.at()];
     let deciding = judge::deciding_point(&link.points, loaded.contract.measuring_point(link.kind));
-    let month = account.accounted(now.utc, loaded.contract.time_zone);
+    let month = account.accounted_by(&Standard::of(&loaded.contract), now.utc, loaded.contract.time_zone);
     Facts {
         link,
         carrier: &loaded.inventory.carriers[link.carrier.at()].id,

@@ -14,6 +14,7 @@ use crate::{
     inventory::{LinkIndex, Status},
     journal::Record,
     judge::{self, LinkState},
+    ledger::Standard,
     notify::channels::{Delivery, Outcome},
     units::{Now, billionths},
     window::HOUR,
@@ -194,6 +195,7 @@ impl Loop {
     /// What is known of these links now.
     fn measured(&self, links: &LinksOf, now: Now) -> Measured {
         let loaded = &self.field.loaded;
+        let standard = Standard::of(&loaded.contract);
         let mut measured = Measured { at: now.utc, ..Measured::default() };
         let mut worst = 0;
         for (number, link) in loaded.inventory.links.iter().enumerate() {
@@ -207,7 +209,7 @@ impl Loop {
             if link.status == Status::Active && ails && measured.not_up.len() < MOST_NOT_UP {
                 measured.not_up.push(link.id.clone());
             }
-            let month = self.accounts[number].accounted(now.utc, loaded.contract.time_zone);
+            let month = self.accounts[number].accounted_by(&standard, now.utc, loaded.contract.time_zone);
             measured.month += month;
             let role = loaded.contract.measuring_point(link.kind);
             let Some(place) = judge::deciding_point(&link.points, role) else { continue };

@@ -8,7 +8,7 @@ use crate::{
     incident::Incident,
     inventory::LinkIndex,
     judge::{self, LinkState, PointVerdict, PointWatch, Unknown},
-    ledger::Account,
+    ledger::{Account, Standard},
     notify::channels,
     snapshot::{CHUNK, Coverage, EngineView, Feed, LinkView, PointView, Ready, Snapshot},
     units::Now,
@@ -149,13 +149,14 @@ pub fn coverage(links: &[Arc<[LinkView]>]) -> Coverage {
 fn view(field: &Field, index: LinkIndex, account: &Account, now: Now) -> LinkView {
     let link = &field.loaded.inventory.links[index.at()];
     let role = field.loaded.contract.measuring_point(link.kind);
+    let standard = Standard::of(&field.loaded.contract);
     let points = link.points.iter().zip(field.points_of(index));
     LinkView {
         state: field.states[index.at()],
         state_since: field.since[index.at()],
         points: points.map(|(point, watch)| point_view(point.role, watch, now)).collect(),
         deciding: judge::deciding_point(&link.points, role).map(|place| place as u8),
-        month: account.accounted(now.utc, field.loaded.contract.time_zone),
+        month: account.accounted_by(&standard, now.utc, field.loaded.contract.time_zone),
         quality: *account.quality(now.utc),
         last_month: account.last_month().copied(),
         is_control_plane: super::quality::is_control_plane(field, index),

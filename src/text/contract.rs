@@ -31,6 +31,9 @@ pub enum ContractText {
     NoLinksSectionHelp,
     WrongMeasure { objective: String, measure: &'static str },
     WrongMeasureHelp,
+    PeriodNotJudged { period: &'static str },
+    PeriodNotJudgedHelp,
+    ExplainIdle,
     NoSuchClock { clock: &'static str },
     NoSuchClockHelp,
     AmountUnclear,
@@ -115,6 +118,14 @@ impl ContractText {
             Self::WrongMeasure { objective, measure } => {
                 write!(out, "objective `{objective}` has no limit for `{measure}` of links")
             }
+            Self::PeriodNotJudged { period } => write!(out, "availability of links cannot be judged over `{period}`"),
+            Self::PeriodNotJudgedHelp => {
+                write!(
+                    out,
+                    "write month, quarter or year: accounts are kept by civil month, and a period is made of whole ones"
+                )
+            }
+            Self::ExplainIdle => write!(out, "(recorded, decides nothing yet)"),
             Self::WrongMeasureHelp => {
                 write!(
                     out,
@@ -203,6 +214,9 @@ impl ContractText {
             Self::NoLinksSection => write!(out, "目录中有链路，而合同没有写如何判定链路"),
             Self::NoLinksSectionHelp => write!(out, "补上 `links:` 一节，见 docs/contracts.md"),
             Self::WrongMeasure { objective, measure } => write!(out, "目标 `{objective}` 没有链路 `{measure}` 的限值"),
+            Self::PeriodNotJudged { period } => write!(out, "链路可用率不能按 `{period}` 判定"),
+            Self::PeriodNotJudgedHelp => write!(out, "写 month、quarter 或 year：台账按自然月记，周期由整月组成"),
+            Self::ExplainIdle => write!(out, "（已记录，尚不影响任何判定）"),
             Self::WrongMeasureHelp => {
                 write!(
                     out,

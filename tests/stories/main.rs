@@ -17,5 +17,6 @@ mod s34_simulate;
 mod s35_outside;
 mod s36_duty;
 mod s37_history;
+mod s38_periods;
 mod s65_doors;
 mod site;

@@ -21,6 +21,8 @@ pub(super) struct Explained {
     folder: String,
     target: Option<Value>,
     sections: Vec<Section>,
+    /// Switches that decide nothing yet.
+    idle: BTreeSet<String>,
 }
 
 struct Section {
@@ -92,7 +94,9 @@ impl Explained {
     }
 
     fn new(folder: &Path, terms: &Terms, target: Option<Value>) -> Self {
-        Self { contract: terms.name.clone(), folder: folder.display().to_string(), target, sections: vec![] }
+        let idle = terms.idle_switches().map(|switch| switch.id.clone()).collect();
+        let (contract, folder) = (terms.name.clone(), folder.display().to_string());
+        Self { contract, folder, target, sections: vec![], idle }
     }
 
     /// Rules for the target itself, and for its devices, its security and questions about it.
@@ -267,6 +271,8 @@ impl Explained {
                 );
                 parts.extend(clause.as_ref().map(|clause| say(ContractText::ExplainClause { clause: clause.clone() })));
                 parts.extend(place.as_ref().map(Place::to_string));
+                let idles = section.part == "switches" && self.idle.contains(key);
+                parts.extend(idles.then(|| say(ContractText::ExplainIdle)));
                 line(parts.join("  "));
             }
         }
@@ -274,7 +280,7 @@ impl Explained {
     }
 
     pub fn json(&self, language: Language) -> Value {
-        let row = |row: &Row| {
+        let row = |row: &Row, part: &str| {
             json!({
                 "key": row.key,
                 "name": row.name.as_ref().map(|name| name.say(language)),
@@ -283,6 +289,7 @@ impl Explained {
                 "from_contract": row.clause.as_ref().map(|clause| clause != NOT_FROM_CONTRACT),
                 "switch": row.switch,
                 "source": row.source,
+                "decides": (part == "switches").then(|| !self.idle.contains(&row.key)),
                 "place": row.place.as_ref().map(Place::to_string),
             })
         };
@@ -290,7 +297,7 @@ impl Explained {
             json!({
                 "part": section.part,
                 "title": Message::from(section.title.clone()).say(language).to_string(),
-                "rows": section.rows.iter().map(row).collect::<Vec<_>>(),
+                "rows": section.rows.iter().map(|one| row(one, section.part)).collect::<Vec<_>>(),
             })
         };
         json!({

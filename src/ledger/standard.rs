@@ -1,0 +1,254 @@
+//! What the availability objective is judged by: its limit, its period, and which time is left out.
+//!
+//! In: a contract. Out: the period that a month belongs to, and the sums of its cells as that contract counts them. Pure.
+//! The same time under another contract may come to another verdict; what was measured does not change.
+
+use chrono_tz::Tz;
+
+use super::{Accounted, Accounting, Cell, Exclusion, Month, Verdict, account::add};
+use crate::{
+    contract::{
+        Contract,
+        words::{self, Period},
+    },
+    units::{Ppm, Timestamp},
+};
+
+/// The availability objective of links, as a contract has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standard {
+    pub promised: Ppm,
+    pub period: Period,
+    /// Reasons whose time counts all the same, in the order of [`REASONS`].
+    counts: [bool; REASONS.len()],
+    zone: Tz,
+}
+
+/// Reasons that a contract can decide about. Out of service is out of service.
+const REASONS: [Exclusion; 5] =
+    [Exclusion::PlannedWork, Exclusion::Drill, Exclusion::ForceMajeure, Exclusion::CustomerFault, Exclusion::Ordered];
+
+/// One period of the objective.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// `2026-11`, `2026-Q4`, `2026`.
+    pub name: String,
+    pub begins: Timestamp,
+    pub ends: Timestamp,
+}
+
+impl Standard {
+    pub fn of(contract: &Contract) -> Self {
+        let objectives = &contract.objectives;
+        Self {
+            promised: objectives.availability,
+            period: objectives.period,
+            counts: REASONS.map(|reason| objectives.counting.contains(&word(reason))),
+            zone: contract.time_zone,
+        }
+    }
+
+    /// How time on this axis counts under the contract.
+    pub fn accounting(&self, accounting: Accounting) -> Accounting {
+        let counts = |reason| REASONS.iter().zip(self.counts).any(|(one, counts)| *one == reason && counts);
+        match accounting {
+            Accounting::Excluded(reason) if counts(reason) => Accounting::Counted,
+            other => other,
+        }
+    }
+
+    /// The sums of these cells in a period of so many milliseconds.
+    pub fn sums(&self, cells: &[Cell], period: u64) -> Accounted {
+        let mut sums = Accounted { period, ..Accounted::default() };
+        for Cell { measured, accounting, millis } in cells {
+            add(&mut sums, *measured, self.accounting(*accounting), *millis);
+        }
+        sums
+    }
+
+    /// The period that a month belongs to.
+    pub fn stretch(&self, month: Month) -> Stretch {
+        let (first, months, name) = match self.period {
+            Period::Quarter => {
+                let quarter = (month.month - 1) / 3;
+                (quarter * 3 + 1, 3, format!("{:04}-Q{}", month.year, quarter + 1))
+            }
+            Period::Year => (1, 12, format!("{:04}", month.year)),
+            _ => (month.month, 1, month.to_string()),
+        };
+        let begins = Month::of(month.year, first, self.zone);
+        let last = (1..months).fold(begins, |month, _| month.next(self.zone));
+        Stretch { name, begins: begins.begins, ends: last.ends }
+    }
+
+    /// The sums of a period from its months as far as they are known, which are in order. What lies before the first of
+    /// them was not in service with us.
+    pub fn whole<'a>(&self, stretch: &Stretch, months: impl IntoIterator<Item = (Month, &'a [Cell])>) -> Accounted {
+        let length = |from: Timestamp, to: Timestamp| u64::try_from(to.0 - from.0).unwrap_or(0);
+        let mut whole = Accounted { period: length(stretch.begins, stretch.ends), ..Accounted::default() };
+        let mut known = stretch.begins;
+        for (month, cells) in months {
+            if !stretch.holds(month) {
+                continue;
+            }
+            whole += self.sums(cells, 0);
+            whole.excluded += length(known, month.begins);
+            known = month.ends;
+        }
+        whole
+    }
+
+    pub fn verdict(&self, sums: &Accounted) -> Verdict {
+        sums.verdict(self.promised)
+    }
+}
+
+impl Stretch {
+    pub fn holds(&self, month: Month) -> bool {
+        self.begins <= month.begins && month.ends <= self.ends
+    }
+}
+
+fn word(reason: Exclusion) -> words::Exclusion {
+    match reason {
+        Exclusion::NotInService => words::Exclusion::NotInService,
+        Exclusion::Suspended => words::Exclusion::Suspended,
+        Exclusion::PlannedWork => words::Exclusion::PlannedWork,
+        Exclusion::Drill => words::Exclusion::Drill,
+        Exclusion::ForceMajeure => words::Exclusion::ForceMajeure,
+        Exclusion::CustomerFault => words::Exclusion::CustomerFault,
+        Exclusion::Ordered => words::Exclusion::Ordered,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{contract::fixture::contract, ledger::Measured};
+
+    const ZONE: Tz = chrono_tz::Asia::Shanghai;
+    const DAY: u64 = 86_400_000;
+
+    fn standard(period: Period) -> Standard {
+        Standard { period, ..Standard::of(&contract()) }
+    }
+
+    fn month(year: i32, month: u32) -> Month {
+        Month::of(year, month, ZONE)
+    }
+
+    fn cell(measured: Measured, accounting: Accounting, millis: u64) -> Cell {
+        Cell { measured, accounting, millis }
+    }
+
+    /// A month that was up but for so much.
+    fn down(of: Month, millis: u64) -> Vec<Cell> {
+        vec![
+            cell(Measured::Up, Accounting::Counted, of.length() - millis),
+            cell(Measured::Down, Accounting::Counted, millis),
+        ]
+    }
+
+    #[test]
+    fn periods_are_those_of_the_civil_calendar_of_the_contract() {
+        let say = |period, of: Month| {
+            let Stretch { name, begins, ends } = standard(period).stretch(of);
+            format!("{name} {} {}", &begins.rfc3339(ZONE)[..16], &ends.rfc3339(ZONE)[..16])
+        };
+        assert_eq!(say(Period::Month, month(2024, 2)), "2024-02 2024-02-01T00:00 2024-03-01T00:00");
+        assert_eq!(say(Period::Quarter, month(2024, 2)), "2024-Q1 2024-01-01T00:00 2024-04-01T00:00");
+        assert_eq!(say(Period::Quarter, month(2026, 12)), "2026-Q4 2026-10-01T00:00 2027-01-01T00:00");
+        assert_eq!(say(Period::Year, month(2024, 12)), "2024 2024-01-01T00:00 2025-01-01T00:00");
+        let length = |period, of| standard(period).whole(&standard(period).stretch(of), []).period;
+        assert_eq!(
+            (length(Period::Year, month(2024, 5)), length(Period::Year, month(2025, 5))),
+            (366 * DAY, 365 * DAY)
+        );
+        assert_eq!(
+            (length(Period::Quarter, month(2024, 2)), length(Period::Quarter, month(2025, 2))),
+            (91 * DAY, 90 * DAY)
+        );
+    }
+
+    /// An hour of down-time breaks the 43 minutes of a month and is within the 130 of a quarter.
+    #[test]
+    fn the_same_hour_breaks_a_month_and_not_a_quarter() {
+        let bad = down(month(2026, 11), 3_600_000);
+        let good = [10, 12].map(|number| (month(2026, number), down(month(2026, number), 0)));
+        let months = || {
+            let mut all = vec![(month(2026, 11), bad.as_slice())];
+            all.extend(good.iter().map(|(month, cells)| (*month, cells.as_slice())));
+            all.sort_by_key(|(month, _)| month.begins);
+            all
+        };
+        let of = |period, number| {
+            let standard = standard(period);
+            standard.verdict(&standard.whole(&standard.stretch(month(2026, number)), months()))
+        };
+        assert_eq!((of(Period::Month, 11), of(Period::Month, 12)), (Verdict::Breached, Verdict::Met));
+        assert_eq!(of(Period::Quarter, 11), Verdict::Met);
+        // Nine months before ours are not in service with us: the year allows no more than its last quarter.
+        let standard = standard(Period::Year);
+        let year = standard.whole(&standard.stretch(month(2026, 11)), months());
+        assert_eq!((year.excluded, year.elapsed()), (273 * DAY, year.period));
+        assert_eq!(standard.verdict(&year), Verdict::Met);
+    }
+
+    #[test]
+    fn a_reason_that_the_contract_counts_is_no_excuse() {
+        let cells = [
+            cell(Measured::Up, Accounting::Counted, 29 * DAY),
+            cell(Measured::Down, Accounting::Excluded(Exclusion::ForceMajeure), DAY / 2),
+            cell(Measured::Unknown, Accounting::Excluded(Exclusion::Drill), DAY / 4),
+            cell(Measured::Unknown, Accounting::Excluded(Exclusion::NotInService), DAY / 4),
+        ];
+        let mut contract = contract();
+        let judged = |contract: &Contract| {
+            let sums = Standard::of(contract).sums(&cells, 30 * DAY);
+            (Standard::of(contract).verdict(&sums), sums.down, sums.unknown, sums.excluded)
+        };
+        assert_eq!(judged(&contract), (Verdict::Met, 0, 0, DAY));
+        contract.objectives.counting = vec![words::Exclusion::ForceMajeure];
+        assert_eq!(judged(&contract), (Verdict::Breached, DAY / 2, 0, DAY / 2));
+        contract.objectives.counting = vec![words::Exclusion::PlannedWork, words::Exclusion::Drill];
+        assert_eq!(judged(&contract), (Verdict::NotProvable, 0, DAY / 4, 3 * DAY / 4));
+        // Nobody promised anything of a link that is not in service.
+        contract.objectives.counting = vec![words::Exclusion::NotInService];
+        assert_eq!(judged(&contract).0, Verdict::Met);
+    }
+
+    proptest! {
+        /// Over leap years and any months that are known: every millisecond of a period that has passed has one place,
+        /// and its months add up to it.
+        #[test]
+        fn months_add_up_to_their_period(
+            year in 2023i32..2029,
+            first in 1u32..=12,
+            known in 1usize..=12,
+            downs in prop::collection::vec(0u64..(28 * DAY), 12),
+            which in 0usize..3,
+        ) {
+            let standard = standard([Period::Month, Period::Quarter, Period::Year][which]);
+            let mut at = month(year, first);
+            let mut months = vec![];
+            for millis in &downs[..known] {
+                months.push((at, down(at, *millis)));
+                at = at.next(ZONE);
+            }
+            let (last, _) = months[known - 1];
+            let stretch = standard.stretch(last);
+            prop_assert!(stretch.holds(last) && stretch.begins <= last.begins && last.ends <= stretch.ends);
+            let whole = standard.whole(&stretch, months.iter().map(|(month, cells)| (*month, cells.as_slice())));
+            prop_assert_eq!(whole.elapsed(), (last.ends.0 - stretch.begins.0) as u64);
+            let within = months.iter().filter(|(month, _)| stretch.holds(*month));
+            let sum: u64 = within.map(|(_, cells)| cells[1].millis).sum();
+            prop_assert_eq!(whole.down, sum);
+            prop_assert_eq!(whole.period, (stretch.ends.0 - stretch.begins.0) as u64);
+            // The periods follow on each other without a gap.
+            let next = standard.stretch(Month::containing(stretch.ends, ZONE));
+            prop_assert_eq!(next.begins, stretch.ends);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The period of the availability objective, and which time is left out of it, are the contract's: the same books under
+//! another answer come to another verdict.
+
+#![expect(clippy::unwrap_used, reason = "a story may stop at what should not happen")]
+
+use std::{fs, path::Path};
+
+use chrono_tz::Asia::Shanghai;
+use linkpatrol::{
+    inventory::LinkId,
+    ledger::{Account, Exclusion, Fact, Measured, Month},
+    store::{Batch, Options, Store, StoredAccount},
+    units::Timestamp,
+};
+use serde_json::Value;
+
+use crate::harness::{linkpatrol, root, words};
+
+const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
+
+/// A moment of a day of 2026 in Shanghai.
+pub fn at(day: &str) -> Timestamp {
+    let text = format!("2026-{day}T00:00:00+08:00");
+    Timestamp(chrono::DateTime::parse_from_rfc3339(&text).unwrap().timestamp_millis())
+}
+
+/// The small good set with a state folder: LL-0001 was out for an hour on 10 October, LL-0002 for two in the time of a
+/// flood on 10 November. Both are up otherwise, from July to the end of the year.
+pub fn make(folder: &Path) {
+    let good = root().join("tests/bad/good");
+    copy(&good, folder);
+    let (store, _) = Store::open(&folder.join("state"), &Options::default()).unwrap();
+    let mut batch = Batch::default();
+    for (link, out, length) in [("LL-0001", "10-10", HOUR), ("LL-0002", "11-10", 2 * HOUR)] {
+        let link = LinkId::parse(link).unwrap();
+        let (begins, out) = (at("07-01"), at(out));
+        let mut account = Account::open(begins, Shanghai);
+        account.measure(Measured::Up, begins, begins);
+        let mut months = vec![];
+        let mut now = begins;
+        while now < Timestamp(at("12-31").0 + 2 * DAY) {
+            now = Timestamp(now.0 + HOUR);
+            if now == out {
+                account.measure(Measured::Down, now, now);
+            } else if now.0 == out.0 + length {
+                account.measure(Measured::Up, now, now);
+            } else if now.0 == out.0 + DAY && link.as_str() == "LL-0002" {
+                let flood = Fact { from: out, to: Timestamp(out.0 + length), reason: Exclusion::ForceMajeure };
+                account.exclude_fact(flood, now).unwrap();
+            }
+            months.extend(account.advance(now, Shanghai));
+        }
+        batch.accounts.extend(months.iter().map(|closed| StoredAccount {
+            link: link.clone(),
+            month: closed.month.to_string(),
+            account: serde_json::to_string(closed).unwrap(),
+        }));
+    }
+    assert_eq!(batch.accounts.len(), 12, "{:?}", Month::containing(at("07-01"), Shanghai));
+    store.commit(batch);
+    drop(store);
+}
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            copy(&entry.path(), &to.join(entry.file_name()));
+        }
+    } else {
+        fs::copy(from, to).unwrap();
+    }
+}
+
+/// The availability objective of the set with these keys besides.
+pub fn answer(folder: &Path, more: &str) {
+    let file = root().join("tests/bad/good/inventory/contract.yaml");
+    let text = fs::read_to_string(file).unwrap();
+    let objective = "limit: {at_least: 99.9 %}, source";
+    assert!(text.contains(objective));
+    let text = text.replace(objective, &format!("limit: {{at_least: 99.9 %}}, {more}source"));
+    fs::write(folder.join("inventory/contract.yaml"), text).unwrap();
+}
+
+/// `ledger show` of a month: exit code and the rows of both links.
+fn shown(folder: &Path, month: &str) -> (Option<i32>, [Value; 2]) {
+    let output = linkpatrol()
+        .args(["ledger", "show", "--month", month, "--output", "json", "--data-dir"])
+        .arg(folder.join("state"))
+        .arg("--config.file")
+        .arg(folder.join("linkpatrol.yaml"))
+        .output()
+        .unwrap();
+    let rows: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", words(&output)));
+    (output.status.code(), [rows["links"][0].clone(), rows["links"][1].clone()])
+}
+
+#[test]
+fn an_hour_breaks_a_month_and_not_a_quarter_and_a_flood_excuses_only_where_it_is_agreed() {
+    let set = tempfile::tempdir().unwrap();
+    let folder = set.path();
+    make(folder);
+    let verdicts = |month: &str| {
+        let (code, rows) = shown(folder, month);
+        let [one, two] = rows.map(|row| format!("{} {}", row["month"], row["availability"]).replace('"', ""));
+        (code, one, two)
+    };
+    let told = |one: &str, two: &str, code| (Some(code), one.to_owned(), two.to_owned());
+    // Months are the default, and what two people signed is left out.
+    assert_eq!(verdicts("2026-10"), told("2026-10 breached", "2026-10 met", 1));
+    assert_eq!(verdicts("2026-11"), told("2026-11 met", "2026-11 met", 0));
+
+    answer(folder, "period: quarter, ");
+    assert_eq!(verdicts("2026-10"), told("2026-Q4 met", "2026-Q4 met", 0));
+    let (_, [row, _]) = shown(folder, "2026-12");
+    assert_eq!((&row["period"], &row["elapsed"]), (&(92 * DAY).into(), &(92 * DAY).into()));
+    assert_eq!((&row["states"]["down"], &row["is_final"]), (&HOUR.into(), &true.into()));
+    // 92 days at three nines allow 132 min 28.8 s, of which 60 are gone.
+    assert_eq!(row["error_budget_remaining"], 4_348_800);
+
+    answer(folder, "period: month, exclude: {force_majeure: false}, ");
+    assert_eq!(verdicts("2026-11"), told("2026-11 met", "2026-11 breached", 1));
+    let (_, [_, row]) = shown(folder, "2026-11");
+    // What was measured and the view of six states stay: only what counts is another.
+    assert_eq!(row["states"]["suspended"], 2 * HOUR);
+
+    // The first half of the year was before its time with us, and promises nothing.
+    answer(folder, "period: year, ");
+    let (code, [row, _]) = shown(folder, "2026-08");
+    assert_eq!((code, &row["month"], &row["states"]["suspended"]), (Some(0), &"2026".into(), &(181 * DAY).into()));
+    assert_eq!(row["elapsed"], 365 * DAY);
+
+    answer(folder, "period: week, ");
+    let refused = linkpatrol()
+        .args(["--lang", "en", "check", "--config.file"])
+        .arg(folder.join("linkpatrol.yaml"))
+        .output()
+        .unwrap();
+    assert!(words(&refused).contains("availability of links cannot be judged over `week`"), "{}", words(&refused));
+}
+
+/// A switch that is answered and steers nothing says so.
+#[test]
+fn what_decides_nothing_yet_is_said() {
+    let explain = |more: &[&str]| {
+        let output = linkpatrol().args(["--lang", "en", "contract", "explain", "xuchang"]).args(more).output().unwrap();
+        assert!(output.status.success(), "{}", words(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = explain(&[]);
+    let line = |switch: &str| text.lines().find(|line| line.starts_with(&format!("  {switch}  "))).unwrap().to_owned();
+    assert!(line("rounding").ends_with("(recorded, decides nothing yet)"), "{}", line("rounding"));
+    assert!(!line("availability-period").contains("decides nothing"), "{}", line("availability-period"));
+    let json: Value = serde_json::from_str(&explain(&["--output", "json"])).unwrap();
+    let sections = json["parts"].as_array().unwrap();
+    let switches = sections.iter().find(|section| section["part"] == "switches").unwrap()["rows"].as_array().unwrap();
+    let decides = |id: &str| switches.iter().find(|row| row["key"] == id).unwrap()["decides"].clone();
+    assert_eq!((decides("rounding"), decides("force-majeure-excluded")), (false.into(), true.into()));
+}
