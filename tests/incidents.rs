@@ -109,6 +109,26 @@ fn an_incident_opens_at_once_and_is_announced_after_the_grace() {
 }
 
 #[test]
+fn all_links_that_fail_within_two_seconds_are_one_incident_of_tier_1_within_five() {
+    let mut city = City::new();
+    let links = city.inventory.links.len() as u32;
+    for step in 0..20 {
+        let failing = (0..links).filter(|link| link % 20 == step);
+        city.set(failing, LinkState::Down, i64::from(step) * 100);
+    }
+    // The last is understood 3.3 s after the first cut; what follows is time alone.
+    let ripe = (3_300..=5_000).step_by(100).find(|at| {
+        city.step(Input::Tick, *at);
+        let incident = Incident::clone(&city.incidents.list()[0]);
+        let down = incident.links.iter().filter(|(_, is_down)| *is_down).count();
+        (city.incidents.list().len(), incident.tier, down) == (1, 1, 1_631)
+    });
+    assert!(ripe.is_some(), "{} incidents after 5 s", city.incidents.list().len());
+    let incident = city.only();
+    assert_eq!((incident.scope.kind.as_str(), incident.began), ("network", now(0).utc));
+}
+
+#[test]
 fn a_command_is_obeyed_once_and_refused_with_a_reason() {
     let mut city = City::new();
     city.set([5], LinkState::Down, 0);
