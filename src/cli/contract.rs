@@ -1,6 +1,7 @@
 //! `linkpatrol contract explain`: which rule applies to what, where each figure stands, and what people must supply.
 
 mod explain;
+mod simulate;
 
 use std::{
     path::{Path, PathBuf},
@@ -27,6 +28,7 @@ pub struct ContractCommand {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     Explain(Explain),
+    Simulate(simulate::Simulate),
 }
 
 /// Prints which rules apply to a target, every figure with its clause and place, and what must be supplied by hand.
@@ -44,7 +46,10 @@ struct Explain {
 
 impl ContractCommand {
     pub fn run(self, global: &Global) -> ExitCode {
-        let Action::Explain(explain) = self.action;
+        let explain = match self.action {
+            Action::Explain(explain) => explain,
+            Action::Simulate(simulate) => return simulate.run(global),
+        };
         let mut findings = Findings::default();
         let config = Config::load(global.config_file.as_deref(), &mut findings);
         let language = global.language(config.as_ref());

@@ -175,15 +175,15 @@ fn read(
 }
 
 /// A month of a link as it is stored.
-struct Booked {
-    month: Month,
+pub(super) struct Booked {
+    pub month: Month,
     until: Timestamp,
     is_final: bool,
-    cells: Vec<Cell>,
+    pub cells: Vec<Cell>,
 }
 
 impl Booked {
-    fn read(stored: &str) -> Option<Self> {
+    pub fn read(stored: &str) -> Option<Self> {
         if let Ok(closed) = serde_json::from_str::<ClosedMonth>(stored) {
             let month = closed.month;
             return Some(Self { month, until: month.ends, is_final: true, cells: closed.cells });

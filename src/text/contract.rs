@@ -34,6 +34,8 @@ pub enum ContractText {
     PeriodNotJudged { period: &'static str },
     PeriodNotJudgedHelp,
     ExplainIdle,
+    Simulated { link: String, period: String, verdict: &'static str, down: u64, unknown: u64, deductions: Vec<String> },
+    NothingSimulated,
     NoSuchClock { clock: &'static str },
     NoSuchClockHelp,
     AmountUnclear,
@@ -125,6 +127,13 @@ impl ContractText {
                     "write month, quarter or year: accounts are kept by civil month, and a period is made of whole ones"
                 )
             }
+            Self::Simulated { link, period, verdict, down, unknown, deductions } => {
+                write!(out, "{link}  {period}  {verdict}  down {down} s  unknown {unknown} s")?;
+                deductions
+                    .iter()
+                    .try_for_each(|one| write!(out, "\n  may be deducted (the customer decides; never summed): {one}"))
+            }
+            Self::NothingSimulated => write!(out, "no account is stored of these months"),
             Self::ExplainIdle => write!(out, "(recorded, decides nothing yet)"),
             Self::WrongMeasureHelp => {
                 write!(
@@ -216,6 +225,11 @@ impl ContractText {
             Self::WrongMeasure { objective, measure } => write!(out, "目标 `{objective}` 没有链路 `{measure}` 的限值"),
             Self::PeriodNotJudged { period } => write!(out, "链路可用率不能按 `{period}` 判定"),
             Self::PeriodNotJudgedHelp => write!(out, "写 month、quarter 或 year：台账按自然月记，周期由整月组成"),
+            Self::Simulated { link, period, verdict, down, unknown, deductions } => {
+                write!(out, "{link}  {period}  {verdict}  中断 {down} 秒  未知 {unknown} 秒")?;
+                deductions.iter().try_for_each(|one| write!(out, "\n  可能扣款（待甲方认定，不相加）：{one}"))
+            }
+            Self::NothingSimulated => write!(out, "所选月份没有已存的台账"),
             Self::ExplainIdle => write!(out, "（已记录，尚不影响任何判定）"),
             Self::WrongMeasureHelp => {
                 write!(

@@ -160,3 +160,81 @@ fn what_decides_nothing_yet_is_said() {
     let decides = |id: &str| switches.iter().find(|row| row["key"] == id).unwrap()["decides"].clone();
     assert_eq!((decides("rounding"), decides("force-majeure-excluded")), (false.into(), true.into()));
 }
+
+/// A draft is judged by what was really booked, before anybody signs it.
+#[test]
+fn a_draft_contract_is_replayed_over_the_months_that_are_stored() {
+    let set = tempfile::tempdir().unwrap();
+    let folder = set.path();
+    make(folder);
+    let draft = folder.join("draft");
+    copy(&folder.join("inventory"), &draft);
+    let shipped = fs::read_to_string(folder.join("inventory/contract.yaml")).unwrap();
+    let simulate = |draft_text: &str, more: &[&str]| {
+        fs::write(draft.join("contract.yaml"), draft_text).unwrap();
+        let mut command = linkpatrol();
+        command.args(["--lang", "en", "contract", "simulate"]).arg(draft.join("contract.yaml"));
+        command.args(more).arg("--data-dir").arg(folder.join("state"));
+        command.arg("--config.file").arg(folder.join("linkpatrol.yaml")).output().unwrap()
+    };
+    let strict = shipped.replace(
+        "limit: {at_least: 99.9 %}, source",
+        "limit: {at_least: 99.9 %}, exclude: {force_majeure: false}, source",
+    ) + "assessment:\n  penalties:\n    - {id: link-month, name: 链路月可用率不达标, needs: [availability_breached], by: down, \
+           amounts: [{up_to: 90m, yuan: 500}, {yuan: 2000}], clause: draft 7.2}\n    \
+           - {id: leak, name: 泄露, needs: [leak], amounts: [{yuan: 9000}], clause: draft 7.3}\n";
+    let output = simulate(&strict, &["--from", "2026-09", "--to", "2026-11", "--output", "json"]);
+    assert_eq!(output.status.code(), Some(1), "{}", words(&output));
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rows: Vec<String> = json["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            let deductions: Vec<String> = row["deductions"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| format!(" {}={}", one["penalty"].as_str().unwrap(), one["fen"]))
+                .collect();
+            format!(
+                "{} {} {}{}",
+                row["link"].as_str().unwrap(),
+                row["period"].as_str().unwrap(),
+                row["availability"].as_str().unwrap(),
+                deductions.concat()
+            )
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            "LL-0001 2026-09 met",
+            "LL-0001 2026-10 breached link-month=50000",
+            "LL-0001 2026-11 met",
+            "LL-0002 2026-09 met",
+            "LL-0002 2026-10 met",
+            "LL-0002 2026-11 breached link-month=200000",
+        ]
+    );
+    let loose =
+        shipped.replace("limit: {at_least: 99.9 %}, source", "limit: {at_least: 99.9 %}, period: quarter, source");
+    let output = simulate(&loose, &["--from", "2026-07"]);
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output));
+    assert_eq!(
+        text.lines().collect::<Vec<_>>(),
+        [
+            "LL-0001  2026-Q3  met  down 0 s  unknown 0 s",
+            "LL-0001  2026-Q4  met  down 3600 s  unknown 0 s",
+            "LL-0002  2026-Q3  met  down 0 s  unknown 0 s",
+            "LL-0002  2026-Q4  met  down 0 s  unknown 0 s",
+        ]
+    );
+    assert_eq!(simulate(&loose, &["--from", "2027-01"]).status.code(), Some(2));
+    assert_eq!(
+        simulate("name: x\n", &["--from", "2026-07"]).status.code(),
+        Some(1),
+        "a draft with errors judges nothing"
+    );
+}
