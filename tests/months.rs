@@ -87,6 +87,7 @@ impl Daemon {
             loader: Arc::new(|| Err(vec![])),
             watched: (vec![], vec![]),
             facts: None,
+            probing: None,
         });
         let running = running.unwrap_or_else(|error| panic!("{error}"));
         Self { running, clock, blocks: receiver.recv().unwrap(), booted: utc, mono: 0 }

@@ -36,7 +36,10 @@ const MAY_NAME: [(&str, &str); 27] = [
     ("snapshot", "notify ledger incident judge window contract inventory duty"),
     ("export", "snapshot ledger incident judge window contract inventory duty"),
     ("store", "journal notify ledger incident window sample command inventory duty"),
-    ("api", "export snapshot notify ledger incident judge window contract inventory command config duty"),
+    (
+        "api",
+        "probe profile sample export snapshot notify ledger incident judge window contract inventory command config duty",
+    ),
     (
         "patrol",
         "config inventory contract profile schedule sample probe window judge command incident ledger duty journal \

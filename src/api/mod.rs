@@ -17,6 +17,7 @@ mod links;
 mod own;
 mod page;
 mod paging;
+mod probe;
 mod problem;
 mod roster;
 mod rounds;
@@ -43,6 +44,7 @@ use tokio::{
     time::{Duration, timeout},
 };
 
+pub use self::probe::Probing;
 pub use self::{
     history::Archive,
     server::serve,
@@ -80,6 +82,8 @@ pub struct Api {
     pub language: Language,
     /// `None`: nothing is kept.
     archive: Option<Archive>,
+    /// `None`: nobody may ask for a check.
+    probing: Option<Probing>,
     requests: HistogramVec,
     connections: IntGauge,
     refused: IntCounter,
@@ -123,12 +127,20 @@ impl Api {
             registry,
             language,
             archive: None,
+            probing: None,
         };
         api.registry.register(Box::new(api.alerts.clone()))?;
         api.registry.register(Box::new(api.requests.clone()))?;
         api.registry.register(Box::new(api.connections.clone()))?;
         api.registry.register(Box::new(api.refused.clone()))?;
         Ok(api)
+    }
+
+    /// Checks targets on demand.
+    pub fn with_probing(mut self, probing: Probing) -> prometheus::Result<Self> {
+        self.registry.register(Box::new(probing.counter()))?;
+        self.probing = Some(probing);
+        Ok(self)
     }
 
     /// Answers questions about the past from here.
@@ -174,6 +186,7 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Api>>)> {
         ("get", "/wall.js", get(page::script)),
         ("get", "/wall.css", get(page::style)),
         ("get", "/metrics", get(own::metrics)),
+        ("get", "/probe", get(probe::probe)),
         ("get", "/-/healthy", get(own::healthy)),
         ("get", "/-/ready", get(own::ready)),
         ("post", "/-/reload", post(own::reload)),

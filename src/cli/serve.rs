@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, mpsc::SyncSender},
 };
@@ -11,6 +11,7 @@ use clap::ValueEnum;
 
 use super::{Global, print_findings};
 use crate::{
+    api::Probing,
     clock::{Clock, SystemClock},
     config::{Config, IcmpMode, Web},
     diagnostic::Findings,
@@ -18,10 +19,12 @@ use crate::{
     probe::{
         Prober,
         icmp::{Engine, HostOpener, Mode, Options},
+        service::{Allowed, Network},
     },
+    profile::module::Modules,
     sample::Block,
     schedule::Plan,
-    text::Message,
+    text::{Language, Message},
 };
 
 /// Runs the daemon: measures, judges, keeps incidents, tells, and serves metrics, API and pages.
@@ -40,6 +43,12 @@ pub struct Serve {
     /// Whoever reaches us may look, without a password.
     #[arg(long = "web.allow-anonymous-read")]
     anonymous_read: bool,
+    /// A module file of blackbox_exporter: turns `/probe` on (docs/services.md). Read once, at the start.
+    #[arg(long = "probe.config.file", value_name = "FILE")]
+    probe_config: Option<PathBuf>,
+    /// Address or network that `/probe` may visit; without it only loopback. May be given several times.
+    #[arg(long = "probe.target", value_name = "NETWORK")]
+    probe_targets: Vec<Network>,
     /// What is logged: a level, or directives such as `info,linkpatrol::probe=debug`.
     #[arg(long = "log.level", default_value = "info")]
     log_level: String,
@@ -88,7 +97,14 @@ impl Serve {
             anstream::eprintln!("{}: {}", Message::Help.say(language), Message::ListenNotLoopbackHelp.say(language));
             return ExitCode::from(1);
         }
-        match patrol::start(setup(loaded, listen, !self.exporter_only, global.config_file.clone())) {
+        let probing = match &self.probe_config {
+            None => None,
+            Some(file) => match probing(file, self.probe_targets, &loaded.config, language) {
+                Some(probing) => Some(probing),
+                None => return ExitCode::from(1),
+            },
+        };
+        match patrol::start(setup(loaded, listen, !self.exporter_only, global.config_file.clone(), probing)) {
             Ok(running) => {
                 tracing::info!(addresses = ?running.listening, "serving");
                 running.until_told();
@@ -103,7 +119,27 @@ impl Serve {
     }
 }
 
-fn setup(loaded: Loaded, listen: Vec<SocketAddr>, keeps_incidents: bool, file: Option<PathBuf>) -> Setup {
+/// `None`, said aloud: the module file or a file that it names cannot be used.
+fn probing(file: &Path, targets: Vec<Network>, config: &Config, language: Language) -> Option<Probing> {
+    let mut findings = Findings::default();
+    let modules = Modules::load(file, &mut findings);
+    print_findings(&findings.into_sorted(), language);
+    match Probing::new(modules?, Allowed::these(targets), config.name_server) {
+        Ok(probing) => Some(probing),
+        Err(error) => {
+            anstream::eprintln!("{error}");
+            None
+        }
+    }
+}
+
+fn setup(
+    loaded: Loaded,
+    listen: Vec<SocketAddr>,
+    keeps_incidents: bool,
+    file: Option<PathBuf>,
+    probing: Option<Probing>,
+) -> Setup {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let config = Arc::clone(&loaded.config);
     let watched = (vec![config.inventory.clone(), config.probes.clone()], config.file.iter().cloned().collect());
@@ -124,6 +160,7 @@ fn setup(loaded: Loaded, listen: Vec<SocketAddr>, keeps_incidents: bool, file: O
         }),
         watched,
         facts: None,
+        probing,
         loaded,
     }
 }

@@ -231,6 +231,7 @@ fn setup(
         loader: Arc::new(move || stage::load(&config, links)),
         watched: (vec![], vec![]),
         facts: Some(facts),
+        probing: None,
     }
 }
 

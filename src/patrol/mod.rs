@@ -88,6 +88,8 @@ pub struct Setup {
     pub watched: (Vec<PathBuf>, Vec<PathBuf>),
     /// Told of every link change and incident, for the score of a demo. What does not fit is dropped and counted.
     pub facts: Option<SyncSender<Fact>>,
+    /// Checks on demand; `None`: nobody may ask for one.
+    pub probing: Option<api::Probing>,
 }
 
 /// Something that the product said, for those who hold it against the truth.
@@ -205,7 +207,8 @@ impl Running {
 /// # Errors
 /// An address is taken, the state folder cannot be used, or the prober or a thread does not start.
 pub fn start(setup: Setup) -> Result<Running, StartError> {
-    let Setup { loaded, clock, prober, listen, data_dir, keeps_incidents, simulated, loader, watched, facts } = setup;
+    let Setup { loaded, clock, prober, listen, data_dir, keeps_incidents, simulated, loader, watched, facts, probing } =
+        setup;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("io").enable_all().build()?;
     let listeners = bind(&listen, &runtime)?;
@@ -269,6 +272,9 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
     state.naming = naming(&loaded, runtime.handle(), &itself);
     let (commands, asked) = Commands::channel();
     let mut api = Api::new(feed.clone(), commands, clock, registry, language, doors)?;
+    if let Some(probing) = probing {
+        api = api.with_probing(probing)?;
+    }
     if keeps_incidents {
         api = api.with_archive(Arc::new(move |link, [first, last]| {
             let (days, unreadable) =

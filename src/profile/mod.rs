@@ -4,6 +4,7 @@
 //! the place it came from. Precedence: link > unit > carrier > profile > default.
 
 mod effective;
+pub mod module;
 mod read;
 pub mod service;
 mod sound;

@@ -24,6 +24,10 @@ pub struct Report {
     pub tls: Option<TlsSeen>,
     pub http: Option<HttpSeen>,
     pub dns: Option<DnsSeen>,
+    /// How long the first look-up took.
+    pub first_lookup: Duration,
+    /// Its address is not among those that may be visited; nothing was sent.
+    pub forbidden: bool,
 }
 
 /// How a check ended: three truths, as for links.
@@ -174,6 +178,8 @@ pub struct TlsSeen {
     pub verdict: Option<Reason>,
     /// What the verifier said about a bad chain.
     pub detail: String,
+    /// When the verified chain ends, its authority included; `None`: no chain was verified.
+    pub chain_expiry: Option<Timestamp>,
     /// The server stapled an OCSP answer. Says nothing about what the answer is.
     pub stapled: bool,
 }
@@ -190,6 +196,9 @@ impl TlsSeen {
 pub struct Certificate {
     pub subject: String,
     pub issuer: String,
+    /// The same as RFC 2253 writes them: the last part first.
+    pub subject_rfc2253: String,
+    pub issuer_rfc2253: String,
     pub not_before: Timestamp,
     pub not_after: Timestamp,
     /// Lower-case hex of the SHA-256 of its DER form.

@@ -18,6 +18,7 @@ mod s35_outside;
 mod s36_duty;
 mod s37_history;
 mod s38_periods;
+mod s50_blackbox;
 mod s50_probe;
 mod s65_doors;
 mod site;

@@ -1,5 +1,7 @@
 //! Somebody on call asks about a website, a port and a name server, with real servers behind: nginx, openssl, unbound.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop at what should not happen")]
+
 use std::{
     fs,
     process::{Command, Output},

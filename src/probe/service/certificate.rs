@@ -8,6 +8,7 @@ use x509_parser::{
     oid_registry::{OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS, Oid},
     parse_x509_certificate,
     public_key::PublicKey,
+    x509::{AttributeTypeAndValue, X509Name},
 };
 
 use crate::{
@@ -26,12 +27,64 @@ pub fn read(der: &[u8]) -> Option<Certificate> {
     Some(Certificate {
         subject: parsed.subject().to_string(),
         issuer: parsed.issuer().to_string(),
+        subject_rfc2253: reversed(parsed.subject()),
+        issuer_rfc2253: reversed(parsed.issuer()),
         not_before: millis(validity.not_before.timestamp()),
         not_after: millis(validity.not_after.timestamp()),
         sha256: fingerprint(der),
         algorithm: format!("{}, {}", key(&parsed), signature(&parsed.signature_algorithm.algorithm)),
         san: names(&parsed),
     })
+}
+
+/// The last part first, without blanks, with the short names of RFC 4519; other parts by their number.
+fn reversed(name: &X509Name<'_>) -> String {
+    let part = |attribute: &AttributeTypeAndValue<'_>| {
+        let kind = match attribute.attr_type().to_id_string().as_str() {
+            "2.5.4.3" => "CN".to_owned(),
+            "2.5.4.5" => "SERIALNUMBER".to_owned(),
+            "2.5.4.6" => "C".to_owned(),
+            "2.5.4.7" => "L".to_owned(),
+            "2.5.4.8" => "ST".to_owned(),
+            "2.5.4.9" => "STREET".to_owned(),
+            "2.5.4.10" => "O".to_owned(),
+            "2.5.4.11" => "OU".to_owned(),
+            "2.5.4.17" => "POSTALCODE".to_owned(),
+            number => number.to_owned(),
+        };
+        format!("{kind}={}", escaped(attribute.as_str().unwrap_or_default()))
+    };
+    let parts: Vec<_> = name.iter_rdn().map(|one| one.iter().map(part).collect::<Vec<_>>().join("+")).collect();
+    parts.into_iter().rev().collect::<Vec<_>>().join(",")
+}
+
+fn escaped(value: &str) -> String {
+    let last = value.chars().count().saturating_sub(1);
+    let special = |at: usize, character: char| {
+        matches!(character, ',' | '+' | '"' | '\\' | '<' | '>' | ';')
+            || at == 0 && matches!(character, '#' | ' ')
+            || at == last && character == ' '
+    };
+    let parts = value.chars().enumerate().map(|(at, character)| match special(at, character) {
+        true => format!("\\{character}"),
+        false => character.to_string(),
+    });
+    parts.collect()
+}
+
+/// When the chain that `own` verified ends: the soonest of what was served and of the authority above it.
+pub fn chain_expiry(chain: &[CertificateDer<'_>], roots: &[CertificateDer<'_>]) -> Option<Timestamp> {
+    let end = |der: &CertificateDer<'_>| {
+        let (_, parsed) = parse_x509_certificate(der).ok()?;
+        Some(parsed.validity().not_after.timestamp())
+    };
+    let (_, top) = parse_x509_certificate(chain.last()?).ok()?;
+    let above = roots.iter().filter(|root| {
+        parse_x509_certificate(root).is_ok_and(|(_, root)| root.subject().as_raw() == top.issuer().as_raw())
+    });
+    let served = chain.iter().filter_map(end).min()?;
+    let end = above.filter_map(end).max().map_or(served, |root| served.min(root));
+    Some(Timestamp(end.saturating_mul(1_000)))
 }
 
 fn fingerprint(der: &[u8]) -> String {

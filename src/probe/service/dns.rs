@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use hickory_resolver::proto::{
     op::{Message, MessageType, OpCode, Query},
-    rr::{DNSClass, Name, RData, RecordType},
+    rr::{DNSClass, Name, RData, Record, RecordType},
 };
 use rand::Rng;
 use tokio::{
@@ -117,12 +117,17 @@ fn seen(answer: &Message) -> DnsSeen {
         authoritative: metadata.authoritative,
         recursion_available: metadata.recursion_available,
         authentic: metadata.authentic_data,
-        answers: answer.answers.iter().take(KEPT).map(ToString::to_string).collect(),
+        answers: answer.answers.iter().take(KEPT).map(written).collect(),
         answer_count: answer.answers.len(),
         authority_count: answer.authorities.len(),
         additional_count: answer.additionals.len(),
         serial,
     }
+}
+
+/// As zone files write them, with tabs, which is what patterns of others look for.
+fn written(record: &Record) -> String {
+    format!("{}\t{}\t{}\t{}\t{}", record.name, record.ttl, record.dns_class, record.record_type(), record.data)
 }
 
 /// As IANA writes them, which is how people and other probers know them.

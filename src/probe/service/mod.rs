@@ -5,6 +5,7 @@
 //!
 //! Every check opens its own connection: keep-alive and session tickets would hide connect and handshake times.
 
+mod allowed;
 mod certificate;
 mod dns;
 mod http;
@@ -21,11 +22,12 @@ use std::{
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio::time::timeout;
 
+pub use self::allowed::{Allowed, Network};
 use self::tls::Trust;
 use super::resolve::Resolver;
 use crate::{
     clock::monotonic_nanos,
-    profile::service::{Check, Kind, TlsSettings},
+    profile::service::{Check, Kind, Tcp, TlsSettings},
     sample::service::{Ending, Fault, Phase, Reason, Report},
 };
 
@@ -36,6 +38,8 @@ pub struct Checker {
     provider: Arc<CryptoProvider>,
     /// Read when first needed: a check of a port needs none.
     system: OnceLock<Arc<Trust>>,
+    /// `None`: any address.
+    allowed: Option<Allowed>,
 }
 
 impl Checker {
@@ -50,11 +54,18 @@ impl Checker {
             resolvers: resolvers.map_err(|error| error.to_string()),
             provider: Arc::new(aws_lc_rs::default_provider()),
             system: OnceLock::new(),
+            allowed: None,
         }
+    }
+
+    /// Visits these addresses only, whatever a name or a redirect says.
+    pub fn limited_to(self, allowed: Allowed) -> Self {
+        Self { allowed: Some(allowed), ..self }
     }
 
     /// Carries out one check. Must be called within a tokio runtime.
     pub async fn run(&self, check: &Check) -> Report {
+        self.prepare(check);
         let begun = monotonic_nanos();
         let mut progress = Progress::start(begun);
         let ended = timeout(check.deadline, self.carry_out(check, &mut progress)).await;
@@ -70,6 +81,16 @@ impl Checker {
         };
         progress.report.took = Duration::from_nanos(now - begun);
         progress.report
+    }
+
+    /// What this host must do once, before its first handshake: it takes a quarter of a second, and is no fault of the
+    /// service.
+    fn prepare(&self, check: &Check) {
+        if matches!(check.kind, Kind::Http(_) | Kind::Tls(_) | Kind::Tcp(Tcp { tls: Some(_), .. })) {
+            self.system.get_or_init(|| Arc::new(Trust::system(&self.provider)));
+            // Randomness that cannot be had fails the handshake, which says so.
+            let _ = self.provider.secure_random.fill(&mut [0; 32]);
+        }
     }
 
     async fn carry_out(&self, check: &Check, progress: &mut Progress) -> Stopped<()> {

@@ -9,6 +9,7 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use tokio::{
@@ -36,6 +37,14 @@ pub async fn find(
         Some(address) => address,
         None => look_up(checker, &endpoint.host, family, progress).await?,
     };
+    if progress.report.addresses.is_empty() {
+        progress.report.first_lookup = Duration::from_nanos(monotonic_nanos().saturating_sub(progress.since));
+    }
+    // After the look-up, so that no name can lead to where its address may not.
+    if checker.allowed.as_ref().is_some_and(|allowed| !allowed.has(address)) {
+        progress.report.forbidden = true;
+        return Err(Ending::Unmeasured(format!("{address} is not among the targets that may be probed")));
+    }
     progress.report.addresses.push(address);
     Ok(SocketAddr::new(address, endpoint.port))
 }

@@ -84,6 +84,8 @@ fn trusted_itself(own: &CertificateDer<'_>, name: &ServerName<'_>, now: UnixTime
 struct Witness {
     trust: Arc<Trust>,
     algorithms: WebPkiSupportedAlgorithms,
+    /// A bad chain ends the check.
+    verifies: bool,
     seen: Mutex<Option<TlsSeen>>,
 }
 
@@ -98,10 +100,12 @@ impl ServerCertVerifier for Witness {
     ) -> Result<ServerCertVerified, Error> {
         let chain: Vec<_> = std::iter::once(own).chain(rest).take(CHAIN).cloned().collect();
         let verdict = self.trust.judge(&chain, name, now).err();
+        let verified = verdict.is_none() && self.verifies;
         let seen = TlsSeen {
             certificates: chain.iter().filter_map(|der| certificate::read(der)).collect(),
             verdict: verdict.as_ref().map(|error| certificate::reason(error, &chain)),
             detail: verdict.map(|error| error.to_string()).unwrap_or_default(),
+            chain_expiry: verified.then(|| certificate::chain_expiry(&chain, &self.trust.roots)).flatten(),
             stapled: !stapled.is_empty(),
             ..TlsSeen::default()
         };
@@ -141,13 +145,12 @@ pub async fn handshake(
     protocols: &[&[u8]],
     progress: &mut Progress,
 ) -> Stopped<TlsStream<TcpStream>> {
-    // Reading the store of the system takes milliseconds, once, and is no part of a handshake.
     let trust = checker.trust(settings);
     progress.enter(Phase::Tls);
     let name = settings.server_name.as_deref().unwrap_or(host).to_owned();
     let name = ServerName::try_from(name).map_err(|error| progress.failed(Reason::WrongName, error))?;
     let algorithms = checker.provider.signature_verification_algorithms;
-    let witness = Arc::new(Witness { trust, algorithms, seen: Mutex::default() });
+    let witness = Arc::new(Witness { trust, algorithms, verifies: settings.verify, seen: Mutex::default() });
     let mut config = ClientConfig::builder_with_provider(checker.provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| Ending::Unmeasured(error.to_string()))?
