@@ -20,5 +20,6 @@ mod s37_history;
 mod s38_periods;
 mod s50_blackbox;
 mod s50_probe;
+mod s62_prometheus;
 mod s65_doors;
 mod site;
