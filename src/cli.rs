@@ -8,6 +8,7 @@ mod contract;
 mod demo;
 mod device;
 mod explain;
+mod grafana;
 mod handover;
 mod history;
 mod incident;
@@ -77,6 +78,7 @@ pub enum Command {
     Check(check::Check),
     Contract(contract::ContractCommand),
     Explain(explain::Explain),
+    Grafana(grafana::GrafanaCommand),
     Once(once::Once),
     Incident(incident::Incident),
     Handover(handover::Handover),
@@ -102,6 +104,7 @@ pub fn run() -> ExitCode {
         Command::Check(check) => check.run(&global),
         Command::Contract(contract) => contract.run(&global),
         Command::Explain(explain) => explain.run(&global),
+        Command::Grafana(grafana) => grafana.run(&global),
         Command::Once(once) => once.run(&global),
         Command::Incident(incident) => incident.run(&global),
         Command::Handover(handover) => handover.run(&global),

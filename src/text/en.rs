@@ -46,6 +46,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         Duty(text) => text.write(super::Language::En, out),
         Service(text) => text.write(super::Language::En, out),
         Page(text) => text.write(super::Language::En, out),
+        Grafana(text) => text.write(super::Language::En, out),
         // ---- demo
         Simulated => write!(out, "【模拟】"),
         DemoNoSuchPlace { scope, id } => write!(out, "the inventory has no {scope} `{id}`"),

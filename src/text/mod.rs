@@ -7,6 +7,7 @@ mod argument;
 mod contract;
 mod duty;
 mod en;
+mod grafana;
 mod journal;
 mod ledger;
 mod page;
@@ -27,6 +28,7 @@ pub use self::{
     argument::{AddressFault, Clocks, Expected, HostFault},
     contract::ContractText,
     duty::DutyText,
+    grafana::GrafanaText,
     journal::JournalMessage,
     ledger::{HistoryLine, LedgerMessage, LedgerRow},
     page::PageText,
@@ -257,6 +259,8 @@ pub enum Message {
     Service(ServiceText),
     // ---- the wall and the desk
     Page(PageText),
+    // ---- grafana
+    Grafana(GrafanaText),
     // ---- explain
     NoSuchLink {
         link: String,

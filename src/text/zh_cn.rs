@@ -36,6 +36,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         Duty(text) => text.write(super::Language::ZhCn, out),
         Service(text) => text.write(super::Language::ZhCn, out),
         Page(text) => text.write(super::Language::ZhCn, out),
+        Grafana(text) => text.write(super::Language::ZhCn, out),
         // ---- demo
         Simulated => write!(out, "【模拟】"),
         DemoNoSuchPlace { scope, id } => write!(out, "台账中没有这个{}：`{id}`", scope_word(scope)),

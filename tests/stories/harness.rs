@@ -174,9 +174,23 @@ pub fn request(
         head += &format!("{name}: {value}\r\n");
     }
     stream.write_all(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes())?;
-    let mut bytes = vec![];
-    stream.read_to_end(&mut bytes)?;
+    let (mut bytes, mut part) = (vec![], [0; 65_536]);
+    // Some servers keep a connection open though they were asked to close it.
+    while !is_whole(&bytes) {
+        match stream.read(&mut part)? {
+            0 => break,
+            read => bytes.extend(&part[..read]),
+        }
+    }
     parse_answer(&bytes).ok_or_else(|| std::io::Error::other("not an HTTP answer"))
+}
+
+/// Whether all that `Content-Length` promises has come; answers without it end with their connection.
+fn is_whole(bytes: &[u8]) -> bool {
+    let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    length.is_some_and(|length| bytes.len() >= end + 4 + length)
 }
 
 fn parse_answer(bytes: &[u8]) -> Option<Answer> {

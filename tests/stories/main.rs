@@ -20,6 +20,7 @@ mod s37_history;
 mod s38_periods;
 mod s50_blackbox;
 mod s50_probe;
+mod s62_grafana;
 mod s62_prometheus;
 mod s65_doors;
 mod site;

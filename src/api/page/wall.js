@@ -32,17 +32,22 @@ function spell(millis) {
 
 // ---- cells
 
-function turn(place, letter, isNews) {
-  const cell = (cells[place] ??= at(`c${place}`));
-  if (!cell) return;
-  cell.classList.remove(...Object.values(LETTERS), 'turned');
-  cell.classList.add(LETTERS[letter]);
-  if (isNews) {
-    void cell.offsetWidth; // Lets the animation begin again.
-    cell.classList.add('turned');
+// All classes first, then one layout, then the animations: a layout for each of 1631 cells would take a minute.
+function turn(turned, isNews) {
+  const here = [];
+  for (const [place, letter] of turned) {
+    const cell = (cells[place] ??= at(`c${place}`));
+    if (!cell) continue;
+    cell.classList.remove(...Object.values(LETTERS), 'turned');
+    cell.classList.add(LETTERS[letter]);
+    here.push(cell);
   }
-  const group = cell.closest('article');
-  group.classList.toggle('hit', group.querySelector('i.down') !== null);
+  for (const group of new Set(here.map((cell) => cell.closest('article')))) {
+    group.classList.toggle('hit', group.querySelector('i.down') !== null);
+  }
+  if (!isNews || here.length === 0) return;
+  void here[0].offsetWidth; // Lets animations begin again.
+  for (const cell of here) cell.classList.add('turned');
 }
 
 // ---- lists
@@ -160,8 +165,8 @@ function take(news) {
   heard = steady();
   age = news.age;
   ahead = news.at - steady();
-  if (news.cells) [...news.cells].forEach((letter, place) => turn(place, letter, false));
-  for (const [place, letter] of news.turned ?? []) turn(place, letter, true);
+  if (news.cells) turn([...news.cells].entries(), false);
+  turn(news.turned ?? [], true);
   if (news.counts) {
     for (const [name, count] of Object.entries(news.counts)) {
       at(`n-${name}`).textContent = count;
