@@ -32,7 +32,7 @@ function spell(millis) {
 
 // ---- cells
 
-// All classes first, then one layout, then the animations: a layout for each of 1631 cells would take a minute.
+// All classes first, then one layout, then the animations: not a layout for each cell.
 function turn(turned, isNews) {
   const here = [];
   for (const [place, letter] of turned) {
