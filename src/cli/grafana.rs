@@ -177,6 +177,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_panel_leads_to_is_a_board_of_its_own_language() {
+        let boards = boards();
+        let uids: BTreeSet<_> = boards.iter().map(|board| board["uid"].as_str().unwrap()).collect();
+        for board in &boards {
+            let is_english = board["uid"].as_str().unwrap().ends_with("-en");
+            for panel in panels(board) {
+                let url = panel["fieldConfig"]["defaults"]["links"][0]["url"].as_str().unwrap();
+                let uid = url.strip_prefix("/d/").and_then(|rest| rest.split('?').next()).unwrap();
+                assert!(uids.contains(uid) && uid.ends_with("-en") == is_english, "{url}");
+            }
+        }
+    }
+
+    #[test]
     fn every_panel_has_a_title_a_unit_and_the_chosen_data_source() {
         for board in &boards() {
             let ids: BTreeSet<_> = panels(board).iter().map(|panel| panel["id"].as_u64().unwrap()).collect();

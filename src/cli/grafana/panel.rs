@@ -108,7 +108,7 @@ impl Panel {
                     "thresholds": {"mode": "absolute", "steps": steps},
                     "custom": custom,
                     "links": [{"title": say(GrafanaText::OpenLink, language), "targetBlank": true,
-                               "url": "/d/lp-link?var-link=${__field.labels.link}"}],
+                               "url": format!("/d/lp-link{}?var-link=${{__field.labels.link}}", suffix(language))}],
                 },
                 "overrides": [],
             },
