@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 
 /// The shipped city, or its links over and over.
 fn city(links: Option<usize>) -> Loaded {
-    let mut loaded = stage::load(&Config::shipped(), None).unwrap_or_else(|findings| panic!("{findings:?}"));
+    let mut loaded = stage::load(&Config::shipped(), None, None).unwrap_or_else(|findings| panic!("{findings:?}"));
     let Some(links) = links else { return loaded };
     let inventory = Arc::get_mut(&mut loaded.inventory).expect("nobody else has it");
     let shipped = inventory.links.clone();

@@ -2,11 +2,15 @@
 //!
 //! Exit codes: 0 fine (warnings allowed), 1 findings or violated, 2 usage or could not run.
 
+mod backup;
+mod breach;
 mod check;
 mod client;
 mod contract;
 mod demo;
+mod desk;
 mod device;
+mod doctor;
 mod explain;
 mod grafana;
 mod handover;
@@ -14,10 +18,14 @@ mod history;
 mod incident;
 mod journal;
 mod ledger;
+mod maintnote;
+mod man;
+mod notice;
 mod once;
 mod roster;
 mod round;
 mod rule;
+mod sd;
 mod serve;
 mod simulate;
 mod window;
@@ -75,6 +83,8 @@ pub enum Output {
 pub enum Command {
     Serve(serve::Serve),
     Demo(demo::Demo),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
     Check(check::Check),
     Contract(contract::ContractCommand),
     Explain(explain::Explain),
@@ -83,13 +93,22 @@ pub enum Command {
     Incident(incident::Incident),
     Handover(handover::Handover),
     Device(device::DeviceCommand),
+    Doctor(doctor::Doctor),
     Roster(roster::RosterCommand),
     Round(round::RoundCommand),
     Rule(rule::RuleCommand),
     Journal(journal::Journal),
     Ledger(ledger::Ledger),
     Simulate(simulate::Simulate),
+    Breach(breach::Breach),
+    Problem(desk::Problem),
+    Change(desk::Change),
+    Ticket(desk::Ticket),
+    Maintnote(maintnote::Maintnote),
+    Notice(notice::Notice),
     Window(window::Window),
+    Man(man::Man),
+    Sd(sd::Sd),
     /// Prints the completion script of a shell.
     Completions {
         shell: clap_complete::Shell,
@@ -101,6 +120,8 @@ pub fn run() -> ExitCode {
     match command {
         Command::Serve(serve) => serve.run(&global),
         Command::Demo(demo) => demo.run(&global),
+        Command::Backup(backup) => backup.run(&global),
+        Command::Restore(restore) => restore.run(&global),
         Command::Check(check) => check.run(&global),
         Command::Contract(contract) => contract.run(&global),
         Command::Explain(explain) => explain.run(&global),
@@ -109,13 +130,22 @@ pub fn run() -> ExitCode {
         Command::Incident(incident) => incident.run(&global),
         Command::Handover(handover) => handover.run(&global),
         Command::Roster(roster) => roster.run(&global),
+        Command::Doctor(doctor) => doctor.run(&global),
         Command::Device(device) => device.run(&global),
         Command::Round(round) => round.run(&global),
         Command::Rule(rule) => rule.run(&global),
         Command::Journal(journal) => journal.run(&global),
         Command::Ledger(ledger) => ledger.run(&global),
         Command::Simulate(simulate) => simulate.run(&global),
+        Command::Breach(breach) => breach.run(&global),
+        Command::Problem(problem) => problem.run(&global),
+        Command::Change(change) => change.run(&global),
+        Command::Ticket(ticket) => ticket.run(&global),
+        Command::Maintnote(maintnote) => maintnote.run(&global),
+        Command::Notice(notice) => notice.run(&global),
         Command::Window(window) => window.run(&global),
+        Command::Man(man) => man.run(),
+        Command::Sd(sd) => sd.run(&global),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "linkpatrol", &mut std::io::stdout());
             ExitCode::SUCCESS

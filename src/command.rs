@@ -1,12 +1,22 @@
 //! What outsiders may ask for: by API, CLI or page. Each command names who asks; `patrol` carries it out on its own thread.
 
+mod breach;
+mod desk;
+mod maintnote;
+mod observation;
 mod window;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::window::{Every, Overlap, Planned, Standing};
+pub use self::{
+    breach::{BreachStep, Paper, PaperLine, SealedAt},
+    desk::{ProblemStep, RequestedChange, Verdict},
+    maintnote::{Impact, MaintNote, NoteObject, NoteOutcome, NoteStatus, NoteTaken, NotesTaken, ReadNote, Waits},
+    observation::{InterfaceCounts, NotTaken, Observation, Observed, Owner, RefusedObservation, Traffic},
+    window::{Every, Overlap, Planned, Standing},
+};
 use crate::units::Timestamp;
 
 /// Something a person asked for.
@@ -34,7 +44,38 @@ pub enum Action {
         party: String,
         #[serde(default)]
         note: String,
+        /// As the party numbers its own work.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        work_order: String,
+        /// By when it means to be done: a promise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        eta: Option<Timestamp>,
     },
+    /// Takes an acknowledgement back: the response clocks of the party run on from their start.
+    Withdraw {
+        incident: String,
+        #[serde(default)]
+        party: String,
+        /// Why.
+        note: String,
+    },
+    /// Writes down that a signed link to the page of this party was given out.
+    IssueLink {
+        incident: String,
+        party: String,
+        #[serde(default)]
+        note: String,
+    },
+    /// Something came back from a telephone.
+    Heard(Heard),
+    /// A person has dealt with a reply that was not plain.
+    SettleReply {
+        reply: String,
+        #[serde(default)]
+        note: String,
+    },
+    /// Makes a new key for signed links: those given out before open nothing.
+    RotateLinks,
     /// Writes down a step of the work, which may have been taken earlier than it is told.
     Record {
         incident: String,
@@ -48,6 +89,9 @@ pub enum Action {
         eta: Option<Timestamp>,
         #[serde(default)]
         note: String,
+        /// Ids of those links of the party that it is about; empty: all of them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        links: Vec<String>,
     },
     /// Says what an entry of the timeline should have said. The entry stays.
     Correct {
@@ -144,6 +188,61 @@ pub enum Action {
         #[serde(default)]
         note: String,
     },
+    /// Takes in what carriers wrote about their maintenance.
+    TakeMaintnotes {
+        /// Id of the carrier that they are from; empty: as they say themselves.
+        #[serde(default)]
+        carrier: String,
+        notes: Vec<ReadNote>,
+    },
+    /// Says what a note in the inbox is about, or why nothing has to be planned for it.
+    SettleMaintnote {
+        maintnote: String,
+        /// What is worked on, as in [`Planned::scopes`].
+        #[serde(default)]
+        on: Vec<String>,
+        #[serde(default)]
+        note: String,
+    },
+    /// Asks for a change.
+    RequestChange(RequestedChange),
+    /// Agrees to a change or not, or says what came of it. All but `approve` and `done` say why.
+    JudgeChange {
+        change: String,
+        verdict: Verdict,
+        #[serde(default)]
+        note: String,
+    },
+    /// Writes down what is known of a problem.
+    RecordProblem { problem: String, step: ProblemStep, note: String },
+    /// Says how another system calls an incident, a problem or a change.
+    Ticket { about: String, system: String, number: String },
+    /// Opens or closes what a notice passes on its way out: `channel/<name>`, `carrier/<id>` or `units`.
+    TurnDoor {
+        door: String,
+        open: bool,
+        #[serde(default)]
+        note: String,
+    },
+    /// Drafts the notice of a carrier and the period that a month is in.
+    DraftBreach { carrier: String, month: String },
+    /// Takes a draft in: the loop's own, and nobody else's.
+    KeepBreach { paper: Paper },
+    /// Reviews, approves, sends or withdraws a notice. `journal` is filled in by the loop.
+    JudgeBreach {
+        breach: String,
+        step: BreachStep,
+        #[serde(default)]
+        note: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        journal: Option<SealedAt>,
+    },
+    /// Hands in what another system has counted or seen.
+    Observe {
+        /// How that system is called here.
+        source: String,
+        observations: Vec<Observation>,
+    },
     /// Reads configuration, inventory, profiles and contract again: all or nothing.
     Reload,
 }
@@ -162,6 +261,52 @@ pub enum Reason {
     CustomerFault,
     /// An authority had it switched off.
     Ordered,
+}
+
+/// What came back from a telephone: a text message, or a key that was pressed in a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Heard {
+    /// Of whoever answered, as the gateway writes it.
+    pub number: String,
+    #[serde(default)]
+    pub text: String,
+    /// Of a call: which key, and about which incident the call was.
+    #[serde(default)]
+    pub key: String,
+    #[serde(default)]
+    pub incident: String,
+    /// As the gateway numbers it.
+    #[serde(default)]
+    pub id: String,
+    #[serde(default)]
+    pub at: Option<Timestamp>,
+}
+
+/// Why a reply was not taken for an acknowledgement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unclear {
+    /// Nobody has registered this number.
+    UnknownNumber,
+    /// No code of an incident stands in it.
+    NoCode,
+    /// No open incident has this code.
+    NoSuchCode,
+    SeveralCodes,
+    /// It says something besides the code: a person should read it.
+    MoreThanACode,
+    /// A telephone or mailbox answered by itself.
+    Automatic,
+    Unsubscribes,
+    /// Another key than the one that takes it on.
+    OtherKey,
+    /// Whoever has this number has no part in that incident, or it is over; or reports a circuit of others.
+    NotTheirs,
+    /// It reports a fault of no circuit that we know, or of several.
+    NoSuchLink,
+    /// A report that cannot be written down now.
+    NotTaken,
 }
 
 /// A fault that somebody outside has seen.
@@ -200,6 +345,10 @@ pub enum Step {
     Workaround,
     /// With the time by which the party means to be done.
     Promised,
+    /// The party says that it is not its fault, and why. Its clocks run on.
+    Disputed,
+    /// The party says that it is over: its links are tested again.
+    ClaimsRestored,
     DeviceSwapped,
     DataRestored,
     ReportReceived,
@@ -221,6 +370,8 @@ impl Step {
             Self::Begun => "begun",
             Self::Workaround => "workaround",
             Self::Promised => "promised",
+            Self::Disputed => "disputed",
+            Self::ClaimsRestored => "claims_restored",
             Self::DeviceSwapped => "device_swapped",
             Self::DataRestored => "data_restored",
             Self::ReportReceived => "report_received",
@@ -232,7 +383,7 @@ impl Step {
     /// The clock that it stops.
     pub fn stops(self) -> Option<&'static str> {
         match self {
-            Self::Notified | Self::CustomerReported | Self::Promised => None,
+            Self::Notified | Self::CustomerReported | Self::Promised | Self::Disputed | Self::ClaimsRestored => None,
             Self::Registered => Some("register"),
             Self::Diagnosed => Some("diagnosis"),
             Self::PlanGiven => Some("plan"),
@@ -280,6 +431,29 @@ pub enum Reply {
         standing: Standing,
         overlaps: Vec<Overlap>,
     },
+    /// The change as it is written down, and its planned work.
+    Changed {
+        at: Timestamp,
+        change: String,
+        window: Option<String>,
+    },
+    /// The notice as it is now.
+    Breached {
+        at: Timestamp,
+        breach: String,
+        number: Option<String>,
+        /// SHA-256 of what was sealed.
+        seal: Option<String>,
+    },
+    /// A reply that was not plain waits for a person.
+    Listed {
+        at: Timestamp,
+        why: Unclear,
+    },
+    /// What became of each note of a carrier.
+    Maintnotes(NotesTaken),
+    /// What became of observations.
+    Observed(Observed),
     Refused(Refusal),
 }
 
@@ -291,6 +465,10 @@ pub enum Refusal {
     AlreadyAcknowledged {
         by: String,
     },
+    /// The party has not acknowledged it, or not any more.
+    NotAcknowledged,
+    /// This is said with a reason in words.
+    NoReason,
     NotRestored,
     AlreadyClosed,
     NoActor,
@@ -365,9 +543,50 @@ pub enum Refusal {
     WindowOver,
     /// As much work is planned as is held at a time.
     TooManyWindows,
+    /// As many notes of carriers wait for a person as are held: settle some first.
+    InboxFull,
+    /// Nothing of this id waits for a person, or nothing was said about it.
+    NothingToSettle,
+    /// A note that cannot be read has no times: plan the work by hand, then settle the note.
+    NoteUnreadable,
+    /// What the request of a change lacks.
+    WrongChange {
+        reason: String,
+    },
+    NoSuchChange,
+    /// Who asks for a change does not agree to it.
+    OwnChange,
+    /// A change is approved before it is carried out, and over once.
+    WrongPhase,
+    /// As many changes are under way as are held at a time.
+    TooManyChanges,
+    NoSuchBreach,
+    /// Who drafted or reviewed a notice does not approve it.
+    OwnBreach,
+    /// A notice of this carrier and period is there.
+    AlreadyDrafted,
+    /// No link of the carrier is breached in this period.
+    NotBreached,
+    NothingToDraft {
+        reason: String,
+    },
+    NoSuchProblem,
+    /// It is closed, or is no problem yet.
+    ProblemNotOpen,
+    /// System and number of a ticket have 1 to 64 characters, and a record has tickets of a few systems.
+    WrongTicket,
     /// The reload was refused; findings as printed by `check`.
     Findings {
         findings: Vec<String>,
+    },
+    NoSuchReply,
+    /// Nothing of this name stands in the way of notices.
+    NoSuchDoor {
+        known: Vec<String>,
+    },
+    /// A new key cannot be written to the disk.
+    NotStored {
+        reason: String,
     },
     /// This process keeps no incidents (`--exporter-only`).
     NotKept,

@@ -3,6 +3,7 @@
 //! In: a file, or nothing. Out: a [`Config`] whose paths can be opened as they are, and every finding. What is measured
 //! and promised stands elsewhere; a machine can be replaced without touching either.
 
+mod channels;
 pub mod web;
 
 use std::{
@@ -15,15 +16,18 @@ use std::{
 
 use serde::Deserialize;
 
-pub use self::web::Web;
+pub use self::{
+    channels::{Channel, CloudMas, Form, Hook, Http, Modem, Robot, RobotKind, Secret, Security, Smtp},
+    web::Web,
+};
 
 use crate::{
     diagnostic::{
-        Code, Findings,
+        Code, Findings, closest,
         yaml::{self, Document},
     },
-    text::{AddressFault, Language, Message},
-    units::duration_text,
+    text::{AddressFault, ChannelText, Language, Message},
+    units::{Network, duration_text},
 };
 
 /// Everything that `linkpatrol.yaml` says. [`Default`] is what holds without a file; deploy/linkpatrol.yaml spells it out.
@@ -49,6 +53,11 @@ pub struct Config {
     pub witnesses: Vec<Witness>,
     pub alertmanagers: Vec<Alertmanager>,
     pub webhooks: Vec<Webhook>,
+    /// Stores that our metrics are pushed to.
+    pub remote_write: Vec<RemoteWrite>,
+    pub replies: Replies,
+    /// How people are reached.
+    pub channels: Vec<Channel>,
     /// A closed incident stays in `/metrics` this long.
     #[serde(deserialize_with = "yaml::duration")]
     pub closed_incidents_leave_after: Duration,
@@ -56,6 +65,28 @@ pub struct Config {
     pub trusted_roots: Option<PathBuf>,
     /// Who is asked for the addresses of named targets; without it as `/etc/resolv.conf` says.
     pub name_server: Option<SocketAddr>,
+    pub probe: ProbeKeys,
+}
+
+/// Checks on demand, at `/probe`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProbeKeys {
+    /// A module file of blackbox_exporter; without it nobody may ask for a check.
+    pub modules: Option<PathBuf>,
+    /// What may be visited; without it only loopback.
+    pub targets: Vec<Network>,
+    /// Checks at one time.
+    pub at_once: u32,
+    /// Checks that may begin in one second.
+    pub per_second: u32,
+}
+
+impl Default for ProbeKeys {
+    /// 64 checks of 10 s answer a scrape of 200 targets in time; 200 a second is three times what 2000 targets need at 30 s.
+    fn default() -> Self {
+        Self { modules: None, targets: vec![], at_once: 64, per_second: 200 }
+    }
 }
 
 /// Who may use what is served.
@@ -66,6 +97,25 @@ pub struct WebKeys {
     pub config_file: Option<PathBuf>,
     /// Whoever reaches us may look, without a password.
     pub allow_anonymous_read: bool,
+    /// How others reach us, such as `https://noc.example`: stands in links that leave the house. Without it where we listen.
+    pub public_url: Option<String>,
+}
+
+/// Who may answer from a telephone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Replies {
+    pub numbers: Vec<Number>,
+}
+
+/// A registered telephone number.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Number {
+    pub number: String,
+    /// Whom its owner speaks for: `operator`, `carrier/<id>` or `unit/<id>`.
+    pub party: String,
+    pub person: String,
 }
 
 /// How the ICMP engine runs.
@@ -130,6 +180,45 @@ pub struct Alertmanager {
 pub struct Webhook {
     pub name: String,
     pub url: String,
+    /// Key of `X-Linkpatrol-Signature`, an HMAC of what is sent.
+    #[serde(default)]
+    pub secret: Secret,
+}
+
+/// A store that takes Prometheus' remote write, protocol 1.0.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoteWrite {
+    pub name: String,
+    pub url: String,
+    /// Our metrics are sent this often.
+    #[serde(default = "default_interval", deserialize_with = "yaml::duration")]
+    pub interval: Duration,
+    /// Sent as `Authorization: Bearer`.
+    #[serde(default)]
+    pub token: Secret,
+    /// Label `job` of every series: the shipped rules look for this one.
+    #[serde(default = "default_job")]
+    pub job: String,
+    /// Label `instance`; without it where we listen.
+    #[serde(default)]
+    pub instance: Option<String>,
+    /// Bytes that wait on the disk at most while the store is away; the oldest samples are given up for newer ones.
+    #[serde(default = "default_most_waiting")]
+    pub most_waiting: u64,
+}
+
+fn default_interval() -> Duration {
+    Duration::from_secs(15)
+}
+
+fn default_job() -> String {
+    "linkpatrol".to_owned()
+}
+
+/// 256 MiB: some three hours of 1631 links.
+fn default_most_waiting() -> u64 {
+    256 << 20
 }
 
 fn default_resend() -> Duration {
@@ -156,9 +245,13 @@ impl Default for Config {
             witnesses: vec![],
             alertmanagers: vec![],
             webhooks: vec![],
+            remote_write: vec![],
+            replies: Replies::default(),
+            channels: vec![],
             closed_incidents_leave_after: Duration::from_secs(24 * 3600),
             trusted_roots: None,
             name_server: None,
+            probe: ProbeKeys::default(),
         }
     }
 }
@@ -212,7 +305,10 @@ impl Config {
 
     /// Relative paths are relative to the file's folder.
     fn beside(mut self, folder: &Path) -> Self {
-        let named = self.trusted_roots.iter_mut().chain(&mut self.web.config_file);
+        let secrets = self.channels.iter_mut().flat_map(Channel::files);
+        let secrets = secrets.chain(self.webhooks.iter_mut().filter_map(|webhook| webhook.secret.file.as_mut()));
+        let named = self.trusted_roots.iter_mut().chain(&mut self.web.config_file).chain(secrets);
+        let named = named.chain(&mut self.probe.modules);
         for path in [&mut self.data_dir, &mut self.inventory, &mut self.probes].into_iter().chain(named) {
             *path = folder.join(&path);
         }
@@ -240,9 +336,17 @@ impl Checks<'_> {
     fn all(mut self) {
         let config = &self.document.value;
         self.listen();
-        self.names("witnesses", config.witnesses.iter().map(|witness| witness.name.as_str()));
-        self.names("alertmanagers", config.alertmanagers.iter().map(|alertmanager| alertmanager.name.as_str()));
-        self.names("webhooks", config.webhooks.iter().map(|webhook| webhook.name.as_str()));
+        self.names(config.witnesses.iter().map(|witness| ("witnesses", witness.name.as_str())));
+        // One of them tells by its name which is meant.
+        let receivers = config.alertmanagers.iter().map(|one| ("alertmanagers", one.name.as_str()));
+        let receivers = receivers.chain(config.webhooks.iter().map(|one| ("webhooks", one.name.as_str())));
+        let receivers = receivers.chain(config.remote_write.iter().map(|one| ("remote_write", one.name.as_str())));
+        let receivers = receivers.chain(config.channels.iter().map(|one| ("channels", one.name.as_str())));
+        self.names(receivers);
+        for (at, channel) in config.channels.iter().enumerate() {
+            let later = config.channels[at + 1..].iter().map(|later| later.name.clone()).collect();
+            self.channel(&format!("channels.{at}"), channel, later);
+        }
         for (at, witness) in config.witnesses.iter().enumerate() {
             self.witness(&format!("witnesses.{at}.address"), witness.address);
         }
@@ -263,9 +367,25 @@ impl Checks<'_> {
         for (at, webhook) in config.webhooks.iter().enumerate() {
             self.url(&format!("webhooks.{at}.url"), &webhook.url);
         }
+        for (at, target) in config.remote_write.iter().enumerate() {
+            let key = |name: &str| format!("remote_write.{at}.{name}");
+            self.url(&key("url"), &target.url);
+            let pace = Duration::from_secs(1)..=Duration::from_secs(3_600);
+            self.range(&key("interval"), pace.contains(&target.interval), "1s".into(), "1h".into());
+            let waiting = (1 << 20)..=1 << 40;
+            let (least, most) = ("1048576".into(), "1099511627776".into());
+            self.range(&key("most_waiting"), waiting.contains(&target.most_waiting), least, most);
+        }
+        if let Some(url) = &config.web.public_url {
+            self.url("web.public_url", url);
+        }
+        self.numbers();
         let (tick, buffer) = (config.icmp.tick.as_millis(), config.icmp.receive_buffer);
         self.range("icmp.tick", (1..=100).contains(&tick), "1ms".into(), "100ms".into());
         self.range("icmp.receive_buffer", (65_536..=1 << 30).contains(&buffer), "65536".into(), "1073741824".into());
+        let (at_once, per_second) = (config.probe.at_once, config.probe.per_second);
+        self.range("probe.at_once", (1..=1_000).contains(&at_once), "1".into(), "1000".into());
+        self.range("probe.per_second", (1..=10_000).contains(&per_second), "1".into(), "10000".into());
         let Limits { total, per_carrier, per_target } = config.limits;
         for (key, limit) in [("total", total), ("per_carrier", per_carrier), ("per_target", per_target)] {
             self.range(&format!("limits.{key}"), (1..=1_000_000).contains(&limit), "1".into(), "1000000".into());
@@ -287,10 +407,13 @@ impl Checks<'_> {
         self.range("listen", (1..=8).contains(&listen.len()), "1".into(), "8".into());
     }
 
-    /// Names stand in notices and metrics, so each is used once in its list.
-    fn names<'n>(&mut self, list: &str, names: impl Iterator<Item = &'n str>) {
-        let mut seen = HashMap::new();
-        for (at, name) in names.enumerate() {
+    /// Names stand in notices and metrics, so each of them, with the list it stands in, is used once.
+    fn names<'n>(&mut self, names: impl Iterator<Item = (&'static str, &'n str)>) {
+        let (mut seen, mut counts) = (HashMap::new(), HashMap::<_, usize>::new());
+        for (list, name) in names {
+            let count = counts.entry(list).or_default();
+            let at = *count;
+            *count += 1;
             let place = self.document.place(&format!("{list}.{at}.name"));
             match seen.get(name) {
                 None => _ = seen.insert(name, place),
@@ -298,6 +421,19 @@ impl Checks<'_> {
                     let message = Message::DuplicateId { id: name.to_owned(), first: first.clone() };
                     self.findings.error(place, Code::DUPLICATE_NAME, message, Message::DuplicateNameHelp);
                 }
+            }
+        }
+    }
+
+    /// Whoever answers from a telephone is one person of one party.
+    fn numbers(&mut self) {
+        let mut seen = HashMap::new();
+        for (at, known) in self.document.value.replies.numbers.iter().enumerate() {
+            let digits: String = known.number.chars().filter(char::is_ascii_digit).collect();
+            let place = self.document.place(&format!("replies.numbers.{at}.number"));
+            if let Some(first) = seen.insert(digits, place.clone()) {
+                let message = Message::DuplicateId { id: known.number.clone(), first };
+                self.findings.error(place, Code::DUPLICATE_NAME, message, Message::DuplicateNameHelp);
             }
         }
     }
@@ -312,6 +448,31 @@ impl Checks<'_> {
         let message = Message::BadAddress { address: address.to_string(), reason };
         let place = self.document.place(path);
         self.findings.error(place, Code::BAD_ADDRESS, message, Message::BadAddressHelp(reason));
+    }
+
+    /// One transport, and a `later` channel to go on when it fails: nobody waits for each other.
+    fn channel(&mut self, path: &str, channel: &Channel, later: Vec<String>) {
+        let transports = channel.transports();
+        if transports != 1 {
+            let message = Message::Channel(ChannelText::Transports { channel: channel.name.clone(), transports });
+            let place = self.document.place(&format!("{path}.name"));
+            self.findings.error(
+                place,
+                Code::CHANNEL_TRANSPORTS,
+                message,
+                Message::Channel(ChannelText::TransportsHelp),
+            );
+        }
+        for (key, url) in channel.urls() {
+            // What a template leaves open stands for something.
+            self.url(&format!("{path}.{key}"), &url.replace(['{', '}'], ""));
+        }
+        if let Some(name) = channel.next.as_ref().filter(|name| !later.contains(name)) {
+            let message = Message::UnknownReference { column: "next", name: name.clone() };
+            let closest = closest(name, later.iter().map(String::as_str)).map(str::to_owned);
+            let help = Message::Known { closest, known: later };
+            self.findings.error(self.document.place(&format!("{path}.next")), Code::NO_SUCH_CHANNEL, message, help);
+        }
     }
 
     fn url(&mut self, path: &str, url: &str) {

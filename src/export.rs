@@ -7,9 +7,16 @@ mod families;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod links;
+mod services;
+mod sites;
 mod text;
 
-use std::{cmp::Ordering, collections::BTreeMap, fmt::Write, sync::Arc};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    sync::Arc,
+};
 
 use self::{
     families::*,
@@ -18,7 +25,7 @@ use self::{
 use crate::{
     duty,
     incident::IncidentPhase,
-    inventory::{Inventory, Link},
+    inventory::{Inventory, Link, Registered},
     judge::rule::PhaseName,
     snapshot::{LinkLabels, Snapshot},
     units::{Timestamp, billionths},
@@ -28,8 +35,8 @@ use crate::{
 const SERIES_PER_LINK: usize = 42;
 /// Families of incidents, coverage and ourselves, with four witnesses and a dozen reasons.
 const SERIES_BESIDE_LINKS: usize = 100;
-/// Most series that firing alarms add for each link on the whole: more firing at once is one alarm, not many.
-const ALARMS_PER_LINK: usize = 2;
+/// Most series that firing alarms, and links of open incidents, add for each link on the whole: more at once is one alarm, not many.
+const PER_LINK: usize = 2;
 /// Mean length of a sample of the shipped inventory, its share of HELP and TYPE lines included.
 const BYTES_PER_SERIES: usize = 66;
 
@@ -64,6 +71,7 @@ fn link_labels(inventory: &Inventory, link: &Link) -> LinkLabels {
     let (carrier, unit) = (&inventory.carriers[link.carrier.at()], &inventory.units[link.unit.at()]);
     let bandwidth = link.bandwidth.0.to_string();
     let mut info = format!("link=\"{}\"", link.id);
+    let link_length = info.len();
     for (name, value) in [
         ("cid", link.cid.as_str()),
         ("carrier", &carrier.id),
@@ -79,7 +87,7 @@ fn link_labels(inventory: &Inventory, link: &Link) -> LinkLabels {
     ] {
         _ = write!(info, ",{name}=\"{}\"", escape(value));
     }
-    LinkLabels { link: format!("link=\"{}\"", link.id), info }
+    LinkLabels { info: info.into(), link_length }
 }
 
 /// One scrape, in parts of at most some hundred kilobytes: whoever reads slowly makes nobody hold all of it.
@@ -106,7 +114,11 @@ impl Iterator for Scrape {
                 write_incidents(snapshot, &mut out);
                 write_rules(snapshot, &mut out);
                 write_rounds(snapshot, &mut out);
+                write_desk(snapshot, &mut out);
                 write_devices(snapshot, &mut out);
+                services::write(snapshot, &mut out);
+                sites::write(snapshot, &mut out);
+                write_register(snapshot, &mut out);
                 write_coverage(snapshot, &mut out);
                 write_ourselves(snapshot, &mut out);
             }
@@ -134,6 +146,15 @@ fn write_incidents(snapshot: &Snapshot, out: &mut String) {
         let pieces = [&tier.to_string(), "\",scope=\"", scope, "\",phase=\"", phase, "\""];
         sample(out, &INCIDENTS, "", "tier=\"", &pieces, Value::Whole(count));
     }
+    family(out, &INCIDENT_LINK);
+    let open = snapshot.incidents.iter().filter(|incident| incident.phase == IncidentPhase::Open);
+    let down = open.flat_map(|incident| {
+        let told = incident.parent.as_ref().map_or(&incident.id, |parent| &parent.incident);
+        incident.links.iter().filter(|(_, down)| *down).map(move |(link, _)| (told, link))
+    });
+    for (incident, link) in down.collect::<BTreeSet<_>>().into_iter().take(snapshot.inventory.links.len() * PER_LINK) {
+        sample(out, &INCIDENT_LINK, "", "incident=\"", &[incident, "\",link=\"", link.as_str(), "\""], Value::Whole(1));
+    }
     family(out, &DEADLINE);
     for incident in snapshot.incidents.iter() {
         // Two clauses may run the same clock: the stricter one is shown.
@@ -153,7 +174,7 @@ fn write_incidents(snapshot: &Snapshot, out: &mut String) {
 fn write_rules(snapshot: &Snapshot, out: &mut String) {
     let firing = snapshot.alarms.iter().filter(|alarm| alarm.phase == PhaseName::Firing);
     family(out, &RULE_FIRING);
-    for alarm in firing.take(snapshot.inventory.links.len() * ALARMS_PER_LINK) {
+    for alarm in firing.take(snapshot.inventory.links.len() * PER_LINK) {
         let pieces = ["=\"", &alarm.rule.name, "\",link=\"", alarm.link.as_str(), "\""];
         sample(out, &RULE_FIRING, "", "rule", &pieces, Value::Whole(1));
     }
@@ -166,6 +187,11 @@ fn write_rounds(snapshot: &Snapshot, out: &mut String) {
     labelled(out, &ROUNDS, "status", open.map(count));
     let ended = snapshot.register.ended().map(|(outcome, count)| (outcome, Value::Whole(count)));
     labelled(out, &ROUNDS_ENDED, "outcome", ended);
+}
+
+fn write_desk(snapshot: &Snapshot, out: &mut String) {
+    let waiting = snapshot.desk.waiting().map(|(kind, count)| (kind, Value::Whole(count as u64)));
+    labelled(out, &DESK, "kind", waiting);
 }
 
 fn write_devices(snapshot: &Snapshot, out: &mut String) {
@@ -182,6 +208,23 @@ fn write_devices(snapshot: &Snapshot, out: &mut String) {
     labelled(out, &SWAPS, "outcome", swapped.map(|(outcome, count)| (outcome, Value::Whole(count))));
     let deadlines = swaps.out().filter_map(|one| Some((one.device.as_str(), one.swap.as_ref()?.deadline)));
     labelled(out, &SWAP_DEADLINE, "device", deadlines.map(|(device, at)| (device, Value::Millis(at.0))));
+}
+
+fn write_register(snapshot: &Snapshot, out: &mut String) {
+    if snapshot.expiries.list.is_empty() {
+        return;
+    }
+    let label = |one: &Registered| format!("entry=\"{}\",kind=\"{}\"", escape(&one.id), one.kind.as_str());
+    family(out, &REGISTER_EXPIRY);
+    for (one, ..) in snapshot.registered() {
+        sample(out, &REGISTER_EXPIRY, "", &label(one), &[], Value::Millis(one.ends.0));
+    }
+    family(out, &REGISTER_RUNG);
+    for (one, _, rung) in snapshot.registered() {
+        if let Some(rung) = rung {
+            sample(out, &REGISTER_RUNG, "", &label(one), &[], Value::Whole(rung.into()));
+        }
+    }
 }
 
 fn write_coverage(snapshot: &Snapshot, out: &mut String) {

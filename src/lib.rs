@@ -30,6 +30,7 @@ pub mod notify;
 pub mod patrol;
 pub mod probe;
 pub mod profile;
+pub mod push;
 pub mod sample;
 pub mod schedule;
 pub mod simulate;

@@ -4,6 +4,7 @@
 //! Kept outside `probe`, so that judging is read and tested without any I/O code.
 
 pub mod service;
+pub mod site;
 
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub enum Purpose {
     Scheduled,
     /// After an overdue reply: decides state only, counted apart, in no statistic.
     Confirm,
+    /// Out of turn, because something near it failed: decides state only, counted with the confirms, in no statistic.
+    Urgent,
 }
 
 /// `Ended` comes exactly once per probe; the others only after it.

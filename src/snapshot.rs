@@ -3,21 +3,28 @@
 //! `patrol` publishes it at most once a second, chunk by chunk, and also while nothing changes: an old picture means that
 //! the loop stands still. `export`, `api` and pages read only this, through a [`Feed`].
 
-use std::sync::Arc;
+mod sites;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use serde::Serialize;
 
 use crate::{
-    contract::Contract,
+    contract::{Contract, sites::SiteRules, words::Period},
     duty::{Devices, Handover, Register, Roster, Rounds},
-    incident::{Incident, IncidentPhase, Windows},
-    inventory::{Inventory, Role},
-    judge::{LinkState, rule::Alarm},
-    ledger::{Accounted, Month, Quality},
+    incident::{Desk, Incident, IncidentPhase, Windows},
+    inventory::{Expiries, Inventory, Registered, Role},
+    judge::{LinkState, rule::Alarm, service::ServiceState, site::days},
+    ledger::{Accounted, ClosedMonth, Month, Quality, Stretch, Whole},
+    notify::doors::DoorView,
+    profile::services::Service,
+    sample::service::{Ending, Report},
     units::{Counts, Mono, Now, Rtt, Timestamp},
-    window::{RTT_EDGES_NANOS, Summary},
+    window::{Edges, Summary, WINDOWS},
 };
+
+pub use self::sites::SiteView;
 
 /// 1024 links a chunk: a chunk is copied whole when one of its links changed.
 pub const CHUNK: usize = 1024;
@@ -50,19 +57,28 @@ pub struct Snapshot {
     pub labels: Arc<[LinkLabels]>,
     /// In ledger order, [`CHUNK`] links each.
     pub links: Vec<Arc<[LinkView]>>,
+    /// The period of the availability objective that runs.
+    pub period: Stretch,
     /// Open ones first, then restored, then closed ones that have not left yet; newest first.
     pub incidents: Arc<[Arc<Incident>]>,
     /// Planned work.
     pub windows: Arc<Windows>,
+    /// What people have to act on besides.
+    pub desk: Arc<Desk>,
     /// Of operators' rules: firing, then pending, then those that ended.
     pub alarms: Arc<[Arc<Alarm>]>,
     pub rounds: Arc<Rounds>,
     pub roster: Arc<Roster>,
     pub devices: Arc<Devices>,
+    pub services: Arc<ServicesView>,
+    pub site_rules: Arc<SiteRules>,
+    pub expiries: Arc<Expiries>,
     /// What became of the rounds. Empty: `--exporter-only`.
     pub register: Arc<Register>,
     /// What is open, for those who take over the watch.
     pub handover: Arc<Handover>,
+    /// What may leave, of channels and parties.
+    pub doors: Arc<[DoorView]>,
     pub coverage: Coverage,
     pub engine: EngineView,
     /// `None`: `--exporter-only`.
@@ -80,6 +96,21 @@ impl Snapshot {
         self.incidents.iter().filter(|incident| incident.phase == IncidentPhase::Open)
     }
 
+    /// What a link's running period comes to, by the contract. `None`: it is being read.
+    pub fn judged(&self, view: &LinkView) -> Option<Whole> {
+        match self.contract.objectives.period {
+            Period::Quarter | Period::Year => view.whole.as_deref().copied(),
+            _ => Some(Whole { accounted: view.month, failures: view.failures }),
+        }
+    }
+
+    /// What the register of expiries has, what ends first first: each with the whole days left and the rung of the ladder
+    /// that is reached.
+    pub fn registered(&self) -> impl Iterator<Item = (&Registered, i64, Option<u32>)> {
+        let (now, ladder) = (self.at.utc, self.site_rules.days_left.as_ref().map_or(&[][..], |days| &days.register));
+        self.expiries.list.iter().map(move |one| (one, days::left(one.ends, now), days::rung(ladder, one.ends, now)))
+    }
+
     /// In ledger order.
     pub fn links(&self) -> impl Iterator<Item = &LinkView> {
         self.links.iter().flat_map(|chunk| chunk.iter())
@@ -88,10 +119,17 @@ impl Snapshot {
 
 /// Text that never changes between two reloads, in exposition escape.
 pub struct LinkLabels {
-    /// `link="LL-0412"`.
-    pub link: String,
     /// `link="LL-0412",cid="…",carrier="…",…`: all labels of `linkpatrol_link_info`.
-    pub info: String,
+    pub info: Box<str>,
+    /// Length of the first of them.
+    pub link_length: usize,
+}
+
+impl LinkLabels {
+    /// `link="LL-0412"`.
+    pub fn link(&self) -> &str {
+        &self.info[..self.link_length]
+    }
 }
 
 /// What is known of one link now. Cheap to copy: no strings, no tables without a bound.
@@ -100,14 +138,18 @@ pub struct LinkView {
     pub state: LinkState,
     pub state_since: Timestamp,
     /// By point, in role order; at most five.
-    pub points: Vec<PointView>,
+    pub points: Box<[PointView]>,
     /// Place in `points` of the measuring point.
     pub deciding: Option<u8>,
     /// Milliseconds of the current civil month by measured state.
     pub month: Accounted,
+    /// Outages of that month, merged as the contract says; `None`: there were too many to tell apart.
+    pub failures: Option<u32>,
+    /// What the contract's period comes to where it is no month; see [`Snapshot::judged`].
+    pub whole: Option<Box<Whole>>,
     /// Loss and RTT of the current civil month, and of the one before.
-    pub quality: Quality,
-    pub last_month: Option<(Month, Quality)>,
+    pub quality: Arc<Quality>,
+    pub last_month: Option<Arc<(Month, Quality)>>,
     /// A router's control plane is the point that decides: what it shows of loss and RTT is a suspicion.
     pub is_control_plane: bool,
 }
@@ -127,9 +169,9 @@ pub struct PointView {
     pub up: Option<bool>,
     /// Scheduled probes since the process started.
     pub counts: Counts,
-    pub late: u64,
-    pub duplicates: u64,
-    pub confirms: u64,
+    pub late: u32,
+    pub duplicates: u32,
+    pub confirms: u32,
     pub last_rtt: Option<Rtt>,
     /// RFC 3550 smoothed.
     pub jitter: Option<Rtt>,
@@ -137,10 +179,57 @@ pub struct PointView {
     pub hop_limit: Option<u8>,
     pub consecutive_losses: u32,
     /// Over 10 s, 1 m, 5 m, 1 h.
-    pub windows: [Summary; 4],
-    /// Cumulative counts below each edge of [`RTT_EDGES_NANOS`], then all; and the sum in nanoseconds.
-    pub histogram: [u64; RTT_EDGES_NANOS.len() + 1],
-    pub rtt_sum_nanos: u128,
+    pub windows: Arc<[Summary; WINDOWS.len()]>,
+    /// RTTs since the process started, by [`crate::window::RTT_EDGES_NANOS`], and their sum in nanoseconds.
+    pub histogram: Edges,
+    pub rtt_sum_nanos: u64,
+}
+
+/// All services, in the order of their file.
+#[derive(Clone, Debug, Default)]
+pub struct ServicesView {
+    pub list: Vec<ServiceView>,
+    /// Turns and visits left out, by reason.
+    pub skipped: BTreeMap<&'static str, u64>,
+    /// What is known of them besides, by id.
+    pub sites: BTreeMap<String, Arc<SiteView>>,
+    /// Visits that a limit held back, by limit; and by how much all of them began after their turn.
+    pub waits: [(&'static str, u64); 5],
+    pub late: Duration,
+}
+
+/// What is known of one service now.
+#[derive(Clone, Debug)]
+pub struct ServiceView {
+    pub service: Arc<Service>,
+    pub state: ServiceState,
+    /// Milliseconds of the running civil month.
+    pub month: Accounted,
+    pub last_month: Option<Arc<ClosedMonth>>,
+    pub since: Timestamp,
+    pub visits: Visits,
+    /// When the last visit began, and what it told.
+    pub last: Option<(Timestamp, Arc<Report>)>,
+}
+
+/// Visits that ended since the process started. `confirms` are in none of the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Visits {
+    pub passed: u64,
+    pub failed: u64,
+    pub unmeasured: u64,
+    pub confirms: u64,
+}
+
+impl Visits {
+    pub fn count(&mut self, ending: &Ending, is_confirm: bool) {
+        *match ending {
+            _ if is_confirm => &mut self.confirms,
+            Ending::Passed => &mut self.passed,
+            Ending::Failed(_) => &mut self.failed,
+            Ending::Unmeasured(_) => &mut self.unmeasured,
+        } += 1;
+    }
 }
 
 /// Every link is in exactly one of these.

@@ -2,9 +2,13 @@
 //!
 //! Ratios stay whole numbers here; they become floats in [`crate::export`] and nowhere earlier.
 
+mod targets;
+
 use std::{fmt, num::NonZeroU64, time::Duration};
 
 use serde::{Deserialize, Serialize};
+
+pub use self::targets::{Allowed, Network};
 
 /// Round-trip time of one request and its answer (RFC 2681), between kernel timestamps where there are any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

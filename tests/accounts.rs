@@ -2,10 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at what should not happen")]
 
+use std::path::Path;
+
 use chrono::{TimeZone, Utc};
 use linkpatrol::{
+    contract::Contract,
+    diagnostic::Findings,
+    incident::Spell,
     judge::{LinkState, Unknown},
-    ledger::{Account, Accounting, Cell, ClosedMonth, Exclusion, Fact, Measured, Month, NotBooked, SixStates},
+    ledger::{
+        Account, Accounting, Cell, ClosedMonth, Exclusion, Fact, Measured, Month, NotBooked, SixStates, Standard,
+    },
     units::Timestamp,
 };
 use proptest::prelude::*;
@@ -113,6 +120,13 @@ fn by_measured(cells: &[Cell]) -> [u64; 4] {
         .map(|state| cells.iter().filter(|cell| cell.measured == state).map(|cell| cell.millis).sum())
 }
 
+/// What the shipped city promises.
+fn standard() -> Standard {
+    let mut findings = Findings::default();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("inventories/xuchang");
+    Standard::of(&Contract::load(&folder, &mut findings).unwrap())
+}
+
 fn excluded(cells: &[Cell]) -> u64 {
     cells.iter().filter(|cell| cell.accounting != Accounting::Counted).map(|cell| cell.millis).sum()
 }
@@ -135,7 +149,12 @@ proptest! {
                 prop_assert_eq!(before.1 + took, excluded(&month.cells));
             }
         }
+        let standard = standard();
+        let down = |spells: Option<Vec<Spell>>| {
+            spells.map(|spells| spells.iter().map(|spell| spell.to.since(spell.from).as_millis() as u64).sum::<u64>())
+        };
         for month in &book.closed {
+            prop_assert_eq!(down(month.spells(&standard)), Some(standard.sums(&month.cells, 0).down));
             prop_assert_eq!(month.accounted.elapsed(), month.accounted.period);
             prop_assert_eq!(SixStates::of(&month.cells).total(), month.accounted.period);
             let (low, high) = (month.accounted.unknown_as_down(), month.accounted.unknown_as_up());
@@ -143,6 +162,8 @@ proptest! {
         }
         let now = Timestamp(book.now);
         let running = book.account.accounted(now, ZONE);
+        let counted = book.account.accounted_by(&standard, now, ZONE).down;
+        prop_assert_eq!(down(book.account.spells(&standard, now)), Some(counted), "spells are the down-time");
         let cells = book.account.cells(now);
         if book.account.month() == Month::containing(now, ZONE) {
             prop_assert_eq!(SixStates::of(&cells).total(), running.elapsed());

@@ -18,7 +18,7 @@ use linkpatrol::{
 };
 
 /// Codes that no small file that `check` reads can cause; unit tests hold them.
-const WITHOUT_A_CASE: [Code; 2] = [Code::MORE_FINDINGS, Code::BAD_SERIES];
+const WITHOUT_A_CASE: [Code; 3] = [Code::MORE_FINDINGS, Code::BAD_SERIES, Code::CONTACT_CHANNEL];
 
 #[test]
 fn each_wrong_file_prints_just_its_text() {
@@ -88,8 +88,18 @@ struct Found {
 impl Found {
     fn in_case(case: &str, file: &str) -> Self {
         let set = tempfile::tempdir().unwrap();
-        for part in ["linkpatrol", "web", "inventory", "carriers", "units", "segments", "contract", "holidays", "icmp"]
-        {
+        for part in [
+            "linkpatrol",
+            "web",
+            "modules",
+            "inventory",
+            "carriers",
+            "units",
+            "segments",
+            "contract",
+            "holidays",
+            "icmp",
+        ] {
             let part = home(&format!("{part}.yaml"));
             place(&folder().join("good").join(&part), &set.path().join(part));
         }
@@ -112,11 +122,11 @@ impl Found {
 /// Where a file of this name lives in the set.
 fn home(file: &str) -> PathBuf {
     match file {
-        "linkpatrol.yaml" | "web.yaml" => file.into(),
+        "linkpatrol.yaml" | "web.yaml" | "modules.yaml" => file.into(),
         "inventory.yaml" | "carriers.yaml" | "units.yaml" | "segments.yaml" | "contract.yaml" | "holidays.yaml"
-        | "agreements.yaml" | "rounds.yaml" | "roster.yaml" | "devices.yaml" | "requirements.csv" | "links.csv" => {
-            Path::new("inventory").join(file)
-        }
+        | "agreements.yaml" | "rounds.yaml" | "roster.yaml" | "contacts.yaml" | "devices.yaml" | "services.yaml"
+        | "sites.yaml" | "requirements.csv" | "links.csv" | "expiry.csv" => Path::new("inventory").join(file),
+        "fault.txt" | "falt.txt" => Path::new("inventory/letters/en").join(file),
         "rules.yaml" => Path::new("inventory/rules").join(file),
         profile => Path::new("probes").join(profile),
     }

@@ -82,7 +82,13 @@ impl City {
 }
 
 fn acknowledge(incident: &str) -> Action {
-    Action::Acknowledge { incident: incident.into(), party: String::new(), note: "on it".into() }
+    Action::Acknowledge {
+        incident: incident.into(),
+        party: String::new(),
+        note: "on it".into(),
+        work_order: String::new(),
+        eta: None,
+    }
 }
 
 fn close(incident: &str) -> Action {
@@ -330,6 +336,7 @@ fn what_people_write_is_added_and_never_changed() {
         at: Some(now(600_000).utc),
         eta: None,
         note: "两人".into(),
+        links: vec![],
     };
     city.ask("k1", on_site, 900_000);
     let before = city.only().timeline;
@@ -362,10 +369,115 @@ fn people_have_room_for_a_long_night_and_no_more() {
         at: None,
         eta: None,
         note: "电话".into(),
+        links: vec![],
     };
     for call in 0..512 {
         assert!(matches!(city.ask(&format!("k{call}"), note(id.clone()), 1_000 + call), Reply::Done { .. }));
     }
     assert_eq!(city.ask("last", note(id), 9_000), Reply::Refused(Refusal::TimelineFull));
     assert_eq!(city.only().timeline.iter().filter(|entry| entry.actor == "王工").count(), 512);
+}
+
+fn taken_on(incident: &str, eta: Option<i64>) -> Action {
+    Action::Acknowledge {
+        incident: incident.into(),
+        party: "operator".into(),
+        note: String::new(),
+        work_order: "GD-7".into(),
+        eta: eta.map(|at| now(at).utc),
+    }
+}
+
+fn response(city: &City) -> Option<Timestamp> {
+    let incident = city.only();
+    incident.clocks.iter().find(|clock| clock.clock == "response" && clock.party == "operator").unwrap().stopped
+}
+
+#[test]
+fn a_word_that_is_taken_back_never_stopped_the_clock() {
+    let mut city = City::new();
+    city.set([5], LinkState::Down, 0);
+    city.step(Input::Tick, 20_000);
+    let id = city.only().id;
+    let withdraw = |note: &str| Action::Withdraw { incident: id.clone(), party: String::new(), note: note.into() };
+    assert_eq!(city.ask("k0", withdraw("?"), 25_000), Reply::Refused(Refusal::NotAcknowledged));
+    city.ask("k1", taken_on(&id, None), 30_000);
+    assert_eq!(response(&city), Some(now(30_000).utc));
+    assert_eq!(city.ask("k2", withdraw(" "), 40_000), Reply::Refused(Refusal::NoReason));
+    city.ask("k3", withdraw("派错单"), 50_000);
+    assert_eq!((response(&city), city.only().acknowledgements.len()), (None, 0));
+    let deadline = city.only().clocks.iter().find(|clock| clock.clock == "response").unwrap().deadline;
+    let late = city.step(Input::Tick, deadline.0 - now(0).utc.0 + 1);
+    assert!(late.iter().any(|effect| matches!(&effect.kind, EffectKind::Overdue { clock, .. } if clock == "response")));
+}
+
+#[test]
+fn a_word_that_nothing_follows_lapses_and_the_clock_that_it_stopped_stays_stopped() {
+    let stale = i64::try_from({
+        let terms = City::new().contract.terms;
+        terms.acknowledgement.stale_after.unwrap().as_millis()
+    });
+    let stale = stale.unwrap();
+    let lapsed = |eta: Option<i64>| {
+        let mut city = City::new();
+        city.set([5], LinkState::Down, 0);
+        city.step(Input::Tick, 20_000);
+        let id = city.only().id;
+        city.ask("k1", taken_on(&id, eta), 30_000);
+        let mut at = 30_000;
+        // The shell sleeps until something is due.
+        while city.only().acknowledgements.len() == 1 && at < 3 * stale {
+            at = city.incidents.due().0.max(at + 1);
+            let told = city.step(Input::Tick, at);
+            if told.iter().any(|effect| matches!(effect.kind, EffectKind::Unanswered { .. })) {
+                assert!(city.only().timeline.iter().any(|entry| entry.event == "lapsed" && !entry.note.is_empty()));
+                assert_eq!(response(&city), Some(now(30_000).utc));
+            }
+        }
+        at
+    };
+    assert_eq!(lapsed(None), 30_000 + stale);
+    let eta = 3_600_000;
+    assert_eq!(lapsed(Some(eta)), eta + stale, "until then nothing is expected of it");
+}
+
+#[test]
+fn a_claim_is_tested_and_the_record_says_what_was_seen() {
+    let mut city = City::new();
+    city.set([5], LinkState::Down, 0);
+    city.step(Input::Tick, 20_000);
+    let (id, link) = (city.only().id, city.inventory.links[5].id.clone());
+    let say = |step, note: &str, links: Vec<String>| Action::Record {
+        incident: id.clone(),
+        step,
+        party: String::new(),
+        at: None,
+        eta: None,
+        note: note.into(),
+        links,
+    };
+    let clocks = city.only().clocks;
+    assert_eq!(city.ask("k1", say(Step::Disputed, "", vec![]), 30_000), Reply::Refused(Refusal::NoReason));
+    city.ask("k2", say(Step::Disputed, "用户侧掉电", vec![]), 31_000);
+    let foreign = city.inventory.links[6].id.to_string();
+    assert!(matches!(
+        city.ask("k3", say(Step::ClaimsRestored, "", vec![foreign]), 32_000),
+        Reply::Refused(Refusal::NoSuchLink { .. })
+    ));
+    let claim = Command {
+        actor: "赵工".into(),
+        key: "k4".into(),
+        way: "page".into(),
+        action: say(Step::ClaimsRestored, "", vec![]),
+    };
+    let world =
+        World { inventory: &city.inventory, contract: &city.contract, scopes: &city.scopes, states: &city.states };
+    let (_, effects) = city.incidents.obey(&claim, now(33_000), &world);
+    assert!(effects.iter().any(|effect| effect.kind == EffectKind::Reprobe { links: vec![link.clone()] }));
+    assert_eq!(city.only().clocks, clocks, "neither stops a clock");
+    city.step(Input::Tick, 52_999);
+    assert!(!city.only().timeline.iter().any(|entry| entry.event == "retested"));
+    city.step(Input::Tick, 53_000);
+    let entry = city.only().timeline.last().unwrap().clone();
+    assert_eq!((entry.event.as_str(), entry.note), ("retested", format!("0 of 1 up; down: {link}")));
 }

@@ -16,13 +16,13 @@ use linkpatrol::{
     clock::ManualClock,
     config::Config,
     diagnostic::Findings,
-    inventory::PointIndex,
-    ledger::{ClosedMonth, SixStates},
+    inventory::{LinkId, PointIndex},
+    ledger::{Account, ClosedMonth, Measured, SixStates},
     patrol::{self, Running, Setup, load},
     probe::{Prober, Status},
     sample::{Block, Event, Outcome, Purpose, Reply, Sample, Stamps},
     schedule::Plan,
-    store,
+    store::{self, Batch, Options, Store, StoredAccount},
     units::{Mono, Now, Rtt, Timestamp},
 };
 use serde_json::{Value, json};
@@ -69,6 +69,7 @@ impl Daemon {
             data_dir: folder.join("state"),
             ..Config::default()
         };
+        let again = config.clone();
         let (loaded, findings) = load::load(config, Findings::default());
         let loaded = loaded.unwrap_or_else(|| panic!("{findings:?}"));
         let (sender, receiver) = std::sync::mpsc::channel();
@@ -84,10 +85,13 @@ impl Daemon {
             data_dir: folder.join("state"),
             keeps_incidents: true,
             simulated: false,
-            loader: Arc::new(|| Err(vec![])),
+            loader: Arc::new(move || {
+                let (loaded, findings) = load::load(again.clone(), Findings::default());
+                loaded.ok_or(findings)
+            }),
             watched: (vec![], vec![]),
             facts: None,
-            probing: None,
+            visiting: None,
         });
         let running = running.unwrap_or_else(|error| panic!("{error}"));
         Self { running, clock, blocks: receiver.recv().unwrap(), booted: utc, mono: 0 }
@@ -125,6 +129,31 @@ impl Daemon {
 
     fn set(&self) {
         self.clock.set(Now { mono: Mono(self.mono), utc: Timestamp(self.booted + self.mono) });
+    }
+
+    fn get(&self, path: &str) -> String {
+        let address = self.running.listening[0];
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+    }
+
+    /// Reads all files again, and waits until the earlier months of its period are read too.
+    fn reload(&mut self) {
+        assert_eq!(self.post("/-/reload", &json!({})).0, 200);
+        let is_read = |daemon: &Self| {
+            let snapshot = daemon.running.feed.load();
+            snapshot.links().next().is_some_and(|link| snapshot.judged(link).is_some())
+        };
+        for second in 0.. {
+            if is_read(self) {
+                break;
+            }
+            assert!(second < 20, "waited in vain for the earlier months");
+            self.pass(1);
+        }
     }
 
     fn post(&self, path: &str, body: &Value) -> (u16, Value) {
@@ -235,6 +264,135 @@ fn a_month_is_closed_while_the_daemon_runs_and_facts_reach_back_into_it() {
     let of = |kind: &str| entries.iter().filter(|link| link.entry.kind == kind).count();
     assert_eq!((of("clock_step"), of("exclude")), (2, 5), "refused ones too");
     assert!(entries.iter().all(|link| !link.entry.payload.contains("张三") && !link.entry.payload.contains("李四")));
+}
+
+/// The contract of the site judges by this period.
+fn by(folder: &Path, period: &str) {
+    let file = folder.join("site/contract.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let switch = "  - {id: availability-period,";
+    let answered = |line: &str| match line.strip_prefix(switch) {
+        Some(rest) => {
+            let known = ["month", "quarter", "year"].map(|known| format!("default: {known}"));
+            let default = known.iter().find(|known| rest.contains(*known)).unwrap();
+            format!("{switch}{}\n", rest.replace(default, &format!("default: {period}")))
+        }
+        None => format!("{line}\n"),
+    };
+    assert!(text.contains(switch));
+    fs::write(file, text.lines().map(answered).collect::<String>()).unwrap();
+}
+
+/// An hour of October and one of November were down; from April on, this is what is stored.
+fn earlier(folder: &Path) {
+    let (store, _) = Store::open(&folder.join("state"), &Options::default()).unwrap();
+    let begins = MIDNIGHT - 244 * 24 * HOUR;
+    let mut account = Account::open(Timestamp(begins), chrono_tz::Asia::Shanghai);
+    account.measure(Measured::Up, Timestamp(begins), Timestamp(begins));
+    let mut batch = Batch::default();
+    let link = LinkId::parse("LL-0001").unwrap();
+    let mut store_row = |month: String, account: String| {
+        batch.accounts.push(StoredAccount { link: link.clone(), month, account });
+    };
+    for hour in 1..=(MIDNIGHT - begins) / HOUR - 2 {
+        let now = Timestamp(begins + hour * HOUR);
+        // 22 October and 21 November.
+        let into = [40, 10].map(|days| now.0 - (MIDNIGHT - days * 24 * HOUR));
+        if into.contains(&0) {
+            account.measure(Measured::Down, now, now);
+        } else if into.contains(&HOUR) {
+            account.measure(Measured::Up, now, now);
+        }
+        for closed in account.advance(now, chrono_tz::Asia::Shanghai) {
+            store_row(closed.month.to_string(), serde_json::to_string(&closed).unwrap());
+        }
+    }
+    store_row(account.month().to_string(), serde_json::to_string(&account).unwrap());
+    batch.heartbeat = Some(account.seen());
+    store.commit(batch);
+}
+
+/// What the command says of the newest period of LL-0001.
+fn shown(folder: &Path) -> Value {
+    fs::write(folder.join("linkpatrol.yaml"), "inventory: site\nprobes: probes\ndata_dir: state\n").unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_linkpatrol"))
+        .args(["ledger", "show", "LL-0001", "--output", "json", "--config.file"])
+        .arg(folder.join("linkpatrol.yaml"))
+        .output()
+        .unwrap();
+    let rows: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    rows["links"][0].clone()
+}
+
+/// API, metrics and page of a running daemon show the contract's own period, to the digit as the command does: over a
+/// start, a reload of the contract, the end of a quarter, and what two people tell of the month before.
+#[test]
+fn a_quarter_and_a_year_are_shown_by_all_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    site(folder.path());
+    let probes = Path::new(env!("CARGO_MANIFEST_DIR")).join("probes");
+    std::os::unix::fs::symlink(probes, folder.path().join("probes")).unwrap();
+    earlier(folder.path());
+    by(folder.path(), "quarter");
+    // Back an hour before the end of November; nothing was seen for an hour.
+    let mut daemon = Daemon::start(folder.path(), MIDNIGHT - HOUR);
+    daemon.pass(10);
+    let ask = json!({
+        "actor": "张三", "second": "李四", "links": ["LL-0001"], "reason": "force_majeure", "note": "洪水",
+        "from": "2026-11-21T00:10:00+08:00", "to": "2026-11-21T00:30:00+08:00",
+    });
+    for (period, name, down) in [("quarter", "2026-Q4", 100 * 60_000), ("year", "2026", 100 * 60_000)] {
+        by(folder.path(), period);
+        daemon.reload();
+        if period == "quarter" {
+            assert_eq!(daemon.post("/api/v1/ledger/exclude", &ask).0, 200);
+        } else {
+            // November is over, and still is what it was.
+            daemon.jump(HOUR + 400 * SECOND);
+            daemon.pass(70);
+        }
+        daemon.pass(1);
+        let link: Value = serde_json::from_str(&daemon.get("/api/v1/links/LL-0001")).unwrap();
+        let metrics = daemon.get("/metrics");
+        let page = daemon.get("/links/LL-0001?lang=en");
+        daemon.running.stop();
+        let told = &link["period"];
+        assert_eq!(
+            (&told["name"], &told["kind"], &told["down"]),
+            (&name.into(), &period.into(), &down.into()),
+            "{told}"
+        );
+        let row = shown(folder.path());
+        assert_eq!((&row["month"], &row["period"]), (&told["name"], &told["period"]), "{row}");
+        let same = [
+            ("failures", "failures"),
+            ("mtbf", "mtbf_milliseconds"),
+            ("mttr", "mttr_milliseconds"),
+            ("missing", "missing_milliseconds"),
+            ("error_budget_remaining", "error_budget_remaining_milliseconds"),
+            ("availability", "verdict"),
+        ];
+        for (shown, called) in same {
+            assert_eq!(row[shown], told[called], "{shown}: {row} {told}");
+        }
+        let sum = |keys: &[&str]| keys.iter().map(|key| told[*key].as_u64().unwrap()).sum::<u64>();
+        assert_eq!(row["elapsed"], sum(&["up", "degraded", "down", "unknown", "excluded"]));
+        assert_eq!(
+            row["unknown_as_down"],
+            json!([sum(&["up", "degraded"]), sum(&["up", "degraded", "down", "unknown"])])
+        );
+        // As a metric, and on the page.
+        let left = row["error_budget_remaining"].as_i64().unwrap();
+        let budget = metrics.lines().find(|line| line.contains("error_budget_remaining_seconds{link=\"LL-0001\""));
+        let expected = format!("period=\"{period}\"}} {}", left as f64 / 1e3);
+        assert!(budget.is_some_and(|line| line.ends_with(&expected)), "{budget:?} {expected}");
+        let verdict = format!("objective=\"availability\",verdict=\"{}\"", row["availability"].as_str().unwrap());
+        assert!(metrics.lines().any(|line| line.contains("{link=\"LL-0001\",") && line.contains(&verdict)));
+        assert!(page.contains(&format!("<dt>{name}</dt>")), "{page}");
+        daemon = Daemon::start(folder.path(), daemon.booted + daemon.mono);
+    }
+    daemon.running.stop();
 }
 
 #[test]

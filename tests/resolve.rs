@@ -51,7 +51,7 @@ fn free_port() -> u16 {
 const BOUNDS: Bounds = Bounds { least: Duration::from_millis(200), most: Duration::from_secs(3_600) };
 
 fn next(told: &mpsc::Receiver<Resolved>) -> Option<IpAddr> {
-    told.recv_timeout(Duration::from_secs(10)).expect("a change is told").address
+    told.recv_timeout(Duration::from_secs(30)).expect("a change is told").address
 }
 
 #[test]

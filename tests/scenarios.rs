@@ -50,6 +50,9 @@ struct Story {
     /// Sections that stand in place of those of the shipped contract.
     #[serde(default)]
     contract: BTreeMap<String, serde_yaml::Value>,
+    /// Other answers to switches of the contract than the shipped ones.
+    #[serde(default)]
+    answers: BTreeMap<String, String>,
     /// What the carriers agreed to, as in `agreements.yaml`; without it the shipped ones hold.
     #[serde(default)]
     agreements: Option<serde_yaml::Value>,
@@ -362,6 +365,8 @@ impl Night {
             EffectKind::Merged { into } => format!("merged into #{}", self.numbers[into]),
             EffectKind::Acknowledged { party } => format!("acknowledged{}", whose(party)),
             EffectKind::Overdue { clock, tier, party } => format!("overdue {clock} tier {tier}{}", whose(party)),
+            EffectKind::Disputed { party } => format!("disputed{}", whose(party)),
+            EffectKind::Unanswered { party } => format!("unanswered{}", whose(party)),
             EffectKind::PromiseDue { party } => format!("promise due{}", whose(party)),
             EffectKind::Annulled => "annulled".to_owned(),
             EffectKind::Resolved { verdict, since, .. } => {
@@ -515,6 +520,7 @@ fn headline(incident: &Incident) -> String {
         linkpatrol::incident::IncidentKind::Outage => "",
         linkpatrol::incident::IncidentKind::Isolation => "isolation ",
         linkpatrol::incident::IncidentKind::Own => "own ",
+        linkpatrol::incident::IncidentKind::Service => "service ",
         linkpatrol::incident::IncidentKind::Reported => "reported ",
     };
     let doubt = match (incident.unit_power_suspected, incident.inferred) {
@@ -566,6 +572,12 @@ fn contract(shipped: &Path, story: &Story) -> Contract {
     let text = fs::read_to_string(shipped.join("contract.yaml")).unwrap();
     let mut written: BTreeMap<String, serde_yaml::Value> = serde_yaml::from_str(&text).unwrap();
     written.extend(story.contract.clone());
+    for switch in written.get_mut("switches").and_then(|all| all.as_sequence_mut()).into_iter().flatten() {
+        let id = switch["id"].as_str().unwrap_or_default();
+        if let Some(answer) = story.answers.get(id).cloned() {
+            switch["chosen"] = answer.into();
+        }
+    }
     fs::write(own.join("contract.yaml"), serde_yaml::to_string(&written).unwrap()).unwrap();
     if let Some(agreements) = &story.agreements {
         let agreements = BTreeMap::from([("agreements", agreements)]);
@@ -613,14 +625,20 @@ fn city(rows: &[LinkRow]) -> Inventory {
                 segments: row.segments.iter().map(|name| SegmentIndex(index(&segments, name))).collect(),
                 points: vec![],
                 first_point: PointIndex(0),
-                overrides: Overrides::default(),
+                overrides: std::sync::Arc::default(),
                 absence: None,
                 depends_on: depends_on(&row.depends_on),
                 place: place(),
             });
         }
     }
-    let carrier = |id: String| Carrier { name: id.clone(), id, overrides: Overrides::default(), place: place() };
+    let carrier = |id: String| Carrier {
+        name: id.clone(),
+        id,
+        maintnote: vec![],
+        overrides: Overrides::default(),
+        place: place(),
+    };
     let unit = |id: String| {
         let row = rows.iter().filter(|row| row.unit == id).find_map(|row| row.absence.clone());
         let absence = row.map(|value| Set { value, place: place() });

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Scores a demo from its files alone: score.py FOLDER, or score.py TRUTH VERDICTS. Prints the score as JSON.
 
-Shares no code with the product; src/demo/score.rs says what counts. Exit 0 when the truth matches, 1 when not.
+Shares no code with the product; src/demo/score.rs and service_score.rs say what counts. Exit 0 when the truth matches, 1 when not.
 """
 import json
 import sys
 from pathlib import Path
 
 SURE, APART = 3_000, 10_000  # milliseconds
+SERVICE_SURE, LATE = 6_000, 3_000
 
 
 def lines(path):
@@ -59,10 +60,39 @@ def score(truth, verdicts):
     }
 
 
+def service_score(truth, verdicts):
+    end = next((line["at"] for line in truth if line["event"] == "end"), float("inf"))
+    mended = {line["number"]: line["at"] for line in truth if line["event"] == "service_mend"}
+    faults = [
+        [line["number"], service, line["reason"], line["at"], min(mended.get(line["number"], end), end), False]
+        for line in truth if line["event"] == "service_fault" for service in line["services"]
+    ]
+    wrong = 0
+    for line in verdicts:
+        if line["event"] != "service" or not line["reason"]:
+            continue
+        held = [
+            fault for fault in faults
+            if fault[1:3] == [line["service"], line["reason"]] and fault[3] <= line["at"] <= fault[4] + LATE
+        ]
+        wrong += not held
+        for fault in held:
+            fault[5] = True
+    scored = [fault for fault in faults if fault[4] - fault[3] >= SERVICE_SURE]
+    return {
+        "services": sum(len(line["services"]) for line in truth if line["event"] == "services"),
+        "service_faults": len({fault[0] for fault in scored}),
+        "missed_service_faults": len({fault[0] for fault in scored if not fault[5]}),
+        "false_service_faults": wrong,
+    }
+
+
 if __name__ == "__main__":
     files = sys.argv[1:]
     if len(files) == 1:
         files = [Path(files[0]) / "truth.jsonl", Path(files[0]) / "verdicts.jsonl"]
-    result = score(*map(lines, files))
+    files = [lines(file) for file in files]
+    result = score(*files) | service_score(*files)
     print(json.dumps(result))
-    sys.exit(0 if result["missed_cuts"] == result["false_alarms"] == 0 else 1)
+    bad = ["missed_cuts", "false_alarms", "missed_service_faults", "false_service_faults"]
+    sys.exit(0 if all(result[key] == 0 for key in bad) else 1)

@@ -58,7 +58,7 @@ fn runs_of_answers_are_the_same_as_playing_them() {
 
 /// A city of so many links.
 fn city(links: usize) -> Arc<Loaded> {
-    Arc::new(stage::load(&Config::shipped(), Some(links)).unwrap())
+    Arc::new(stage::load(&Config::shipped(), Some(links), None).unwrap())
 }
 
 fn assert_fine(outcome: &Outcome, links: usize, plan: Plan) {

@@ -16,7 +16,7 @@ use linkpatrol::{
     incident::{Incident, IncidentKind, IncidentPhase, Scope},
     inventory::{LinkId, Role},
     journal::{Content, Digest, Entry, Record, Start},
-    notify::{Notice, NoticeKind},
+    notify::{Notice, NoticeKind, Subject},
     store::{Attempt, Batch, Delivery, Options, Recovered, Store, StoreError, StoredAccount, StoredPoint},
     units::{Now, Timestamp},
 };
@@ -55,6 +55,8 @@ fn incident(id: &str, closed: Option<i64>) -> Incident {
         resolution: None,
         clocks: vec![],
         links: vec![],
+        service: None,
+        tickets: vec![],
         timeline: vec![],
         timeline_dropped: 0,
     }
@@ -64,9 +66,12 @@ fn notice(key: &str) -> Notice {
     Notice {
         key: key.into(),
         channel: "am".into(),
+        party: String::new(),
         kind: NoticeKind::Opened,
-        incident: incident("01A", None),
+        subject: Subject::Incident(Box::new(incident("01A", None))),
         created: Timestamp(3_000),
+        message: None,
+        attempts: 0,
     }
 }
 
@@ -131,7 +136,7 @@ fn a_restart_finds_everything_as_it_was() {
     let last = store.commit(Batch {
         points: vec![point("LL-0001", 4)],
         deliveries: vec![
-            tried("a", Attempt::Delivered),
+            tried("a", Attempt::Delivered { receipt: "250 ok".into() }),
             tried("b", failed),
             tried("c", Attempt::GivenUp { reason: "overtaken".into() }),
         ],
@@ -150,7 +155,7 @@ fn a_restart_finds_everything_as_it_was() {
     assert_eq!(found.incidents[0], incident("01A", None));
     assert_eq!(found.points, [point("LL-0001", 4)]);
     assert_eq!(found.accounts, [account]);
-    assert_eq!(found.outbox, [notice("b")], "delivered and given up ones have left");
+    assert_eq!(found.outbox, [Notice { attempts: 1, ..notice("b") }], "delivered and given up ones have left");
     assert_eq!(found.heartbeat.unwrap().utc, Timestamp(1_000));
     assert!(found.away.unwrap() < SOON, "the same boot: the time away is known exactly");
     assert_eq!(numbers(&store), [1]);
@@ -170,7 +175,9 @@ fn the_chain_goes_on_over_a_restart_and_anchors_are_laid_for_others() {
         world: files.hash,
         incidents: found.hash,
         windows: None,
+        desk: None,
         alive: None,
+        texts_apart: true,
     };
     let started = Record::Start(start).into_entry(Timestamp(5));
     let (store, _) = open(folder.path());
@@ -207,6 +214,49 @@ fn the_chain_goes_on_over_a_restart_and_anchors_are_laid_for_others() {
     assert!(store.wait(store.commit(anchor("2026-11-23")), SOON));
     let status = store.status().journal;
     assert_eq!((status.anchored.unwrap().0.as_str(), status.anchor_error), ("2026-11-23", None));
+}
+
+/// The state files as the first version wrote them (format 1 of both), with a row in each table.
+const OLDEST: [(&str, &str); 2] =
+    [("journal.db", include_str!("store/journal-1.sql")), ("series.db", include_str!("store/series-1.sql"))];
+
+/// Every format that there ever was leads to today's, in one go and with everything that it held.
+#[test]
+fn the_oldest_state_files_are_brought_up_to_date_with_all_they_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| Connection::open(folder.path().join(name)).unwrap();
+    for (name, sql) in OLDEST {
+        file(name).execute_batch(sql).unwrap();
+    }
+    let (store, found) = open(folder.path());
+    assert_eq!(found.unreadable, Vec::<String>::new());
+    assert_eq!(found.incidents.iter().map(|incident| incident.id.as_str()).collect::<Vec<_>>(), ["01A"]);
+    assert_eq!(found.points, [point("LL-0001", 3)]);
+    assert_eq!(found.outbox.iter().map(|notice| notice.key.as_str()).collect::<Vec<_>>(), ["waits"]);
+    assert_eq!((found.accounts.len(), found.heartbeat.unwrap().utc), (1, Timestamp(1_000)));
+    // What came later works on it: the chain begins, planned work and the desk have their tables.
+    assert!(store.wait(store.commit(logged(1)), SOON));
+    assert_eq!(numbers(&store), [1]);
+    let reader = store.reader().unwrap();
+    assert_eq!(reader.incident("01B").unwrap().unwrap().closed, Some(Timestamp(5_000)));
+    assert_eq!(reader.audit(vec![], None).unwrap().faults, []);
+    drop((store, reader));
+
+    // The same tables and indices as in a folder that today's version made, and nothing of the old ones is lost.
+    let fresh = tempfile::tempdir().unwrap();
+    drop(open(fresh.path()));
+    for (name, _) in OLDEST {
+        let schema = |folder: &Path| {
+            let file = Connection::open(folder.join(name)).unwrap();
+            let version: i64 = file.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+            let mut statement = file.prepare("SELECT name FROM sqlite_schema ORDER BY name").unwrap();
+            let names = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+            (version, names.collect::<Result<Vec<_>, _>>().unwrap())
+        };
+        assert_eq!(schema(folder.path()), schema(fresh.path()), "{name}");
+    }
+    let kept: i64 = file("journal.db").query_row("SELECT count(*) FROM log", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 2, "the log of events of format 1");
 }
 
 #[test]
@@ -262,7 +312,7 @@ fn files_of_others_are_refused_and_left_as_they_were() {
     let cases = [
         (
             &newer as &dyn Fn(&Path),
-            "is of format 99, written by a newer linkpatrol (9.9.9); this one knows up to format 3",
+            "is of format 99, written by a newer linkpatrol (9.9.9); this one knows up to format ",
         ),
         (&foreign, "is not a state file of linkpatrol"),
         (&garbage, "is damaged"),

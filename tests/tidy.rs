@@ -13,7 +13,7 @@ use std::{
 const OPEN_TO_ALL: [&str; 4] = ["clock", "diagnostic", "text", "units"];
 
 /// What each module may name besides those: nothing points back along the pipeline. `*`: all of them.
-const MAY_NAME: [(&str, &str); 27] = [
+const MAY_NAME: [(&str, &str); 28] = [
     ("units", ""),
     ("clock", ""),
     ("diagnostic", ""),
@@ -29,12 +29,12 @@ const MAY_NAME: [(&str, &str); 27] = [
     ("judge", "window sample contract profile inventory"),
     ("command", "inventory contract"),
     ("incident", "command judge contract inventory"),
-    ("ledger", "incident judge window contract inventory"),
+    ("ledger", "incident command judge window contract inventory"),
     ("duty", "ledger incident command contract inventory"),
     ("journal", "incident command judge contract inventory"),
-    ("notify", "ledger incident judge contract inventory"),
-    ("snapshot", "notify ledger incident judge window contract inventory duty"),
-    ("export", "snapshot ledger incident judge window contract inventory duty"),
+    ("notify", "duty ledger incident command judge contract inventory config"),
+    ("snapshot", "notify ledger incident judge window sample profile contract inventory duty"),
+    ("export", "snapshot ledger incident judge window sample contract inventory duty"),
     ("store", "journal notify ledger incident window sample command inventory duty"),
     (
         "api",
@@ -43,8 +43,9 @@ const MAY_NAME: [(&str, &str); 27] = [
     (
         "patrol",
         "config inventory contract profile schedule sample probe window judge command incident ledger duty journal \
-         notify snapshot export store api",
+         notify snapshot export store api push",
     ),
+    ("push", "export snapshot notify config"),
     ("demo", "*"),
     (
         "simulate",
@@ -74,7 +75,13 @@ const PURE: [&str; 16] = [
 ];
 
 /// Files of otherwise pure stages that read what people wrote, and nothing else of the outside.
-const READERS: [&str; 3] = ["src/diagnostic/source.rs", "src/judge/rule/read.rs", "src/profile/read.rs"];
+const READERS: [&str; 5] = [
+    "src/diagnostic/source.rs",
+    "src/judge/rule/read.rs",
+    "src/profile/read.rs",
+    "src/profile/module/files.rs",
+    "src/notify/letter/read.rs",
+];
 
 /// Words that mean the outside world, and what to do instead.
 const OUTSIDE: [(&str, &str); 17] = [
@@ -221,6 +228,63 @@ fn metrics_named_in_the_documents_exist() {
     }
     report(findings);
 }
+
+/// Pages that operators read in Chinese, and the English ones that they say again.
+const BOTH_LANGUAGES: [(&str, &str); 3] = [
+    ("README.md", "README.zh-CN.md"),
+    ("docs/install.md", "docs/zh-CN/install.md"),
+    ("docs/operations.md", "docs/zh-CN/operations.md"),
+];
+
+#[test]
+fn both_languages_have_the_same_headings_and_commands() {
+    let mut findings = vec![];
+    for (english, chinese) in BOTH_LANGUAGES {
+        let read = |name: &str| fs::read_to_string(root().join(name)).expect("a page of both languages");
+        let (one, other) = (skeleton(&read(english)), skeleton(&read(chinese)));
+        let differ = one.iter().zip(&other).position(|(one, other)| one != other);
+        if let Some(place) = differ.or((one.len() != other.len()).then_some(one.len().min(other.len()))) {
+            let said = |lines: &[String]| lines.get(place).cloned().unwrap_or_else(|| "(the end)".to_owned());
+            findings.push(format!("{english} goes on with `{}`, {chinese} with `{}`", said(&one), said(&other)));
+        }
+    }
+    report(findings);
+}
+
+/// What two languages of a page share: the levels of its headings, names of alerts, and every command, in order. Recorded
+/// sessions are not commands.
+fn skeleton(page: &str) -> Vec<String> {
+    let (mut lines, mut fenced, mut recorded) = (vec![], false, false);
+    for line in page.lines() {
+        if line.starts_with("<!-- capture") {
+            recorded = !recorded;
+        } else if line.starts_with("```") {
+            fenced = !fenced;
+        } else if recorded {
+        } else if fenced {
+            let command = line.split("  #").next().unwrap_or_default().trim();
+            lines.extend((!command.is_empty()).then(|| command.to_owned()));
+        } else if let Some(heading) = line.strip_prefix('#') {
+            let level = heading.trim_start_matches('#');
+            let alert = if level.trim().starts_with("Linkpatrol") { level } else { "" };
+            lines.push(format!("#{}{alert}", "#".repeat(heading.len() - level.len())));
+        } else {
+            lines.extend(commands(line));
+        }
+    }
+    lines
+}
+
+/// Code in a line of prose that begins with a program's name.
+fn commands(line: &str) -> Vec<String> {
+    let code = line.split('`').skip(1).step_by(2);
+    let is_command =
+        |code: &&str| code.split(' ').count() > 1 && PROGRAMS.contains(&code.split(' ').next().unwrap_or_default());
+    code.filter(is_command).map(str::to_owned).collect()
+}
+
+const PROGRAMS: [&str; 8] =
+    ["linkpatrol", "systemctl", "cargo", "curl", "dpkg", "promtool", "journalctl", "systemd-analyze"];
 
 /// One source file, with its name from the root of the repository.
 struct Source {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Query, State, rejection::QueryRejection},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use chrono_tz::Tz;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Api,
-    paging::{Size, cut},
+    paging::{Asked, Size, cut},
     problem::Problem,
 };
 use crate::{
@@ -81,11 +81,7 @@ impl<'a> AlarmView<'a> {
     }
 }
 
-pub(super) async fn list(
-    State(api): State<Arc<Api>>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Response, Problem> {
-    let Query(wanted) = wanted.map_err(|rejection| Problem::BadQuery(rejection.body_text()))?;
+pub(super) async fn list(State(api): State<Arc<Api>>, Asked(wanted): Asked<Wanted>) -> Result<Response, Problem> {
     let snapshot = api.feed.load();
     let zone = snapshot.contract.time_zone;
     let passes = |alarm: &&Arc<Alarm>| {

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
 
 use axum::{
     body::{Body, Bytes},
-    extract::{Query, State, rejection::QueryRejection},
+    extract::{Extension, State},
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
@@ -19,7 +19,9 @@ use tokio::time::{Duration, Interval, MissedTickBehavior, interval};
 use super::{
     Api,
     page::{Board, Look, Wanted},
+    paging::Lenient,
     problem::Problem,
+    users::Admitted,
 };
 
 /// Walls, desks and spares of one centre; each holds a connection of the 256.
@@ -72,17 +74,22 @@ impl Drop for Place {
 
 pub(super) async fn stream(
     State(api): State<Arc<Api>>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    admitted: Option<Extension<Admitted>>,
+    Lenient(wanted): Lenient<Wanted>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let place = api.listeners.place().ok_or(Problem::TooManyListeners)?;
     let mut pace = interval(PACE);
     // Whoever reads slowly gets the newest, not all that it missed.
     pace.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let look = Look::new(&api, wanted, &headers);
-    let wall = Wall { api, look, sent: Sent::default(), pace, _place: place };
+    let look = Look::new(&api, &wanted, &headers);
+    let admitted = admitted.map(|Extension(admitted)| admitted);
+    let wall = Wall { api, look, sent: Sent::default(), pace, admitted, _place: place };
     let events = stream::unfold(wall, async |mut wall| {
         wall.pace.tick().await;
+        if !wall.may_listen() {
+            return None;
+        }
         let event = wall.next();
         Some((Ok::<_, Infallible>(Bytes::from(event)), wall))
     });
@@ -96,10 +103,18 @@ struct Wall {
     look: Look,
     sent: Sent,
     pace: Interval,
+    /// On whose word.
+    admitted: Option<Admitted>,
     _place: Place,
 }
 
 impl Wall {
+    /// Whoever was withdrawn, or has logged out, hears no more.
+    fn may_listen(&self) -> bool {
+        let (web, now) = (self.api.web.load().web(), self.api.clock.now().mono);
+        self.admitted.as_ref().is_some_and(|admitted| self.api.users.still(web.as_ref(), admitted, now))
+    }
+
     fn next(&mut self) -> String {
         let retry = if self.sent.cells.is_empty() { RETRY } else { "" };
         let board = Board::new(&self.api, &self.api.feed.load(), self.look);

@@ -10,16 +10,30 @@ use std::{
 };
 
 use axum::{
+    body::{Body, to_bytes},
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Uri, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header, uri::PathAndQuery},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse, Response},
 };
 
-use super::{Api, problem::Problem, users::Who};
+use super::{
+    Api, BODY,
+    problem::Problem,
+    sessions::Session,
+    users::{Admitted, Who},
+};
 
 /// Name of the user who sent a request. Set here and nowhere else: what a client sends under it is thrown away.
 pub(super) const USER: HeaderName = HeaderName::from_static("x-linkpatrol-user");
+
+/// Token of the session that a request came with, for the forms of its page. Set here and nowhere else, as above.
+pub(super) const TOKEN: HeaderName = HeaderName::from_static("x-linkpatrol-token");
+
+const LOGIN: &str = "/login";
+const LOGOUT: &str = "/logout";
+/// Pages that are opened by a signed link.
+const PASSES: &str = "/a/";
 
 /// What no page of ours says otherwise: nothing from elsewhere, no script, in nobody's frame.
 const STRICT: [(HeaderName, HeaderValue); 4] = [
@@ -50,23 +64,91 @@ pub(super) async fn allowed(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
+    request.headers_mut().remove(USER);
+    request.headers_mut().remove(TOKEN);
+    // Whoever holds a signed link needs no other word: the page asks for it, and a browser sends none of ours along.
+    if request.uri().path().starts_with(PASSES) {
+        return Ok(next.run(request).await);
+    }
     let peer: Option<Peer> = request.extensions().get().copied();
     let web = api.web.load().web();
     let address = peer.map_or(IpAddr::from([0, 0, 0, 0]), |Peer(address)| address.ip().to_canonical());
-    let who = api.users.identify(web.as_ref(), address, request.method(), request.headers()).await?;
-    who.may(request.method(), request.uri(), &api.feed.load())?;
-    request.headers_mut().remove(USER);
+    if request.uri().path() == LOGIN {
+        if !request.method().is_safe() {
+            own_pages_only(request.headers())?;
+        }
+        return Ok(next.run(request).await);
+    }
+    let now = api.clock.now().mono;
+    let users = web.as_ref().filter(|web| web.has_users() && !request.headers().contains_key(header::AUTHORIZATION));
+    let session = users.and_then(|web| Some((web, api.users.sessions.of(request.headers(), web, now)?)));
+    let who = match &session {
+        Some((web, (_, session))) => Who::user(web, &session.name),
+        None => match api.users.identify(web.as_ref(), address, request.method(), request.headers()).await {
+            Err(Problem::NoPassword) if is_browser(&request) => return Ok(to_login(request.uri())),
+            who => who?,
+        },
+    };
+    // Whoever came in may leave.
+    let leaves = request.uri().path() == LOGOUT && matches!(who, Who::User { .. });
+    if !leaves {
+        who.may(request.method(), request.uri(), &api.feed.load())?;
+    }
     match &who {
         Who::Anybody if !request.method().is_safe() => judge(peer.as_ref(), request.headers())?,
         _ if !request.method().is_safe() => own_pages_only(request.headers())?,
         _ => {}
     }
+    if let Some((_, (_, session))) = &session {
+        if !request.method().is_safe() {
+            request = with_token(request, session).await?;
+        }
+        let token = HeaderValue::from_str(&session.token).map_err(|_| Problem::NoToken)?;
+        request.headers_mut().insert(TOKEN, token);
+    }
+    let digest = session.as_ref().map(|(_, (digest, _))| *digest);
+    let admitted = Admitted::new(who.clone(), web.as_ref(), digest);
+    request.extensions_mut().insert(admitted);
     if let Who::User { name, .. } = &who {
         // Names with control characters are not to be had in a header, and nobody types one.
         let name = HeaderValue::from_bytes(name.as_bytes()).map_err(|_| Problem::NoPassword)?;
         request.headers_mut().insert(USER, name);
     }
     Ok(next.run(request).await)
+}
+
+/// Somebody who looks at a page, and may be asked for a password by one of ours.
+fn is_browser(request: &Request) -> bool {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    request.method() == Method::GET
+        && !request.headers().contains_key(header::AUTHORIZATION)
+        && accepts.contains("text/html")
+}
+
+fn to_login(uri: &Uri) -> Response {
+    let next = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let place = serde_urlencoded::to_string([("next", next)]).map(|query| format!("{LOGIN}?{query}"));
+    let place = place.unwrap_or_else(|_| LOGIN.to_owned());
+    (StatusCode::SEE_OTHER, [(header::LOCATION, place), (header::CACHE_CONTROL, "no-store".to_owned())]).into_response()
+}
+
+/// What changes something under a cookie carries the session's token: in a header, or in a field `csrf` of its form.
+async fn with_token(request: Request, session: &Session) -> Result<Request, Problem> {
+    if let Some(said) = request.headers().get("x-csrf-token") {
+        let is_it = said.to_str().is_ok_and(|said| session.is_token(said));
+        return if is_it { Ok(request) } else { Err(Problem::NoToken) };
+    }
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with("application/x-www-form-urlencoded") {
+        return Err(Problem::NoToken);
+    }
+    let (head, body) = request.into_parts();
+    let body = to_bytes(body, BODY).await.map_err(|error| Problem::BadBody(error.to_string()))?;
+    let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(&body).unwrap_or_default();
+    if !fields.iter().any(|(name, value)| name == "csrf" && session.is_token(value)) {
+        return Err(Problem::NoToken);
+    }
+    Ok(Request::from_parts(head, Body::from(body)))
 }
 
 /// A browser sends a known user's password with what any page asks for: a page of ours names the host it came from,

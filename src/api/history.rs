@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{Path, State},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Api, problem::Problem};
+use super::{Api, paging::Asked, problem::Problem};
 use crate::{
     command::Refusal,
     ledger::{HistoryRow, PointDay, Span, Step},
@@ -38,10 +38,8 @@ struct History {
 pub(super) async fn show(
     State(api): State<Arc<Api>>,
     Path(link): Path<String>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, Problem> {
-    let Query(wanted) = wanted.map_err(|rejection| Problem::BadQuery(rejection.body_text()))?;
-    let archive = api.archive.clone().ok_or(Problem::Refused(Refusal::NotKept))?;
     let snapshot = api.feed.load();
     let step = wanted.step.as_deref().map_or(Some(Step::FiveMinutes), Step::parse);
     let step = step.ok_or_else(|| Problem::BadQuery(format!("step is one of {}", Step::NAMES.join(", "))))?;
@@ -52,16 +50,22 @@ pub(super) async fn show(
     let span = Span::new(from, to, step, snapshot.contract.time_zone).ok_or_else(too_long)?;
     // Links that have left have a past too.
     let is_known = snapshot.inventory.links.iter().any(|known| known.id.as_str() == link);
-    let read = move || {
-        let [first, last] = span.days();
-        archive(&link, [&first, &last]).map(|days| History { link, rows: span.rows(days) })
-    };
-    let history = tokio::task::spawn_blocking(read).await.map_err(|_| Problem::NoAnswer)?;
-    let history = history.map_err(Problem::Unreadable)?;
-    if history.rows.is_empty() && !is_known {
+    let rows = read(&api, link.clone(), span).await?;
+    if rows.is_empty() && !is_known {
         return Err(Problem::NoSuchLink);
     }
-    Ok(Json(history).into_response())
+    Ok(Json(History { link, rows }).into_response())
+}
+
+/// What is stored of a link's points in this time.
+pub(super) async fn read(api: &Api, link: String, span: Span) -> Result<Vec<HistoryRow>, Problem> {
+    let archive = api.archive.clone().ok_or(Problem::Refused(Refusal::NotKept))?;
+    let read = move || {
+        let [first, last] = span.days();
+        archive(&link, [&first, &last]).map(|days| span.rows(days))
+    };
+    let rows = tokio::task::spawn_blocking(read).await.map_err(|_| Problem::NoAnswer)?;
+    rows.map_err(Problem::Unreadable)
 }
 
 pub(super) fn time(key: &str, text: Option<String>) -> Result<Option<Timestamp>, Problem> {

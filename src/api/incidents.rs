@@ -1,16 +1,14 @@
 //! `/api/v1/incidents`: what is broken, and what people may do about it.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
-    Json,
-    extract::{
-        Path, Query, State,
-        rejection::{JsonRejection, QueryRejection},
-    },
+    Extension, Json,
+    extract::{Path, State, rejection::JsonRejection},
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use ulid::Ulid;
@@ -18,13 +16,18 @@ use ulid::Ulid;
 use super::{
     Api,
     guard::USER,
-    paging::{Size, cut},
+    maintnotes::TakenView,
+    observations,
+    paging::{Asked, Size, cut},
     problem::Problem,
+    users::Admitted,
     windows::{OverlapView, StandingView},
 };
 use crate::{
-    command::{Action, Command, Refusal, Reply},
-    incident::{IncidentPhase, IncidentView},
+    command::{Action, Command, Refusal, Reply, Unclear},
+    incident::{Incident, IncidentPhase, IncidentView},
+    inventory::Link,
+    snapshot::Snapshot,
     units::At,
 };
 
@@ -34,7 +37,8 @@ const ACTOR: usize = 64;
 const NOTE: usize = 1_000;
 const KEY: usize = 128;
 /// What may be asked of an incident: [`Action`]s by their names.
-const ACTIONS: [&str; 8] = ["acknowledge", "record", "correct", "confirm", "close", "annul", "resolve", "restore"];
+const ACTIONS: [&str; 9] =
+    ["acknowledge", "withdraw", "record", "correct", "confirm", "close", "annul", "resolve", "restore"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,23 +58,60 @@ struct Page<'a> {
 
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    admitted: Option<Extension<Admitted>>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, Problem> {
-    let Query(wanted) = wanted.map_err(|rejection| Problem::BadQuery(rejection.body_text()))?;
     let snapshot = api.feed.load();
     let zone = snapshot.contract.time_zone;
     let passes = |phase: IncidentPhase| wanted.phase.is_none_or(|wanted| wanted == phase);
-    let passing: Vec<_> = snapshot.incidents.iter().filter(|incident| passes(incident.phase)).collect();
+    let sight = Sight::of(&snapshot, admitted.as_ref());
+    let passing = snapshot.incidents.iter().filter(|incident| passes(incident.phase));
+    let passing: Vec<_> = passing.filter(|incident| sight.sees(incident)).collect();
     let (shown, next) = cut(&passing, wanted.cursor.as_deref(), wanted.limit, PAGE, |incident| incident.id.clone())?;
-    let incidents = shown.iter().map(|incident| IncidentView::new(incident, zone)).collect();
+    let incidents = shown.iter().filter_map(|incident| sight.view(incident)).collect();
     Ok(Json(Page { at: At(snapshot.at.utc, zone), total: passing.len(), incidents, next }).into_response())
 }
 
-pub(super) async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn show(
+    State(api): State<Arc<Api>>,
+    admitted: Option<Extension<Admitted>>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
     let snapshot = api.feed.load();
     let incident = snapshot.incidents.iter().find(|incident| incident.id == id);
-    let incident = incident.ok_or(Problem::Refused(Refusal::NoSuchIncident))?;
-    Ok(Json(IncidentView::new(incident, snapshot.contract.time_zone)).into_response())
+    let view = incident.and_then(|incident| Sight::of(&snapshot, admitted.as_ref()).view(incident));
+    Ok(Json(view.ok_or(Problem::Refused(Refusal::NoSuchIncident))?).into_response())
+}
+
+/// What whoever asks may see of incidents: a carrier its own part of each.
+struct Sight<'a> {
+    zone: Tz,
+    /// The party that asks, and its links. `None`: all is seen.
+    own: Option<(String, BTreeSet<&'a str>)>,
+}
+
+impl<'a> Sight<'a> {
+    fn of(snapshot: &'a Snapshot, admitted: Option<&Extension<Admitted>>) -> Self {
+        let inventory = &snapshot.inventory;
+        let own = admitted.and_then(|Extension(admitted)| admitted.carrier()).map(|carrier| {
+            let is_own = |link: &&Link| inventory.carriers[link.carrier.at()].id == carrier;
+            let links = inventory.links.iter().filter(is_own).map(|link| link.id.as_str());
+            (format!("carrier/{carrier}"), links.collect())
+        });
+        Self { zone: snapshot.contract.time_zone, own }
+    }
+
+    fn sees(&self, incident: &Incident) -> bool {
+        self.own.is_none() || self.view(incident).is_some()
+    }
+
+    fn view<'i>(&self, incident: &'i Incident) -> Option<IncidentView<'i>> {
+        let view = IncidentView::new(incident, self.zone);
+        match &self.own {
+            None => Some(view),
+            Some((party, links)) => view.of_party(party, |link| links.contains(link)),
+        }
+    }
 }
 
 /// Carries out one of [`ACTIONS`]: the body is the action's own fields, `actor`, and `way` where it was not said here.
@@ -101,10 +142,17 @@ pub(super) async fn open(
 
 /// A body that says who speaks.
 pub(super) struct Signed {
-    actor: String,
-    way: String,
+    pub(super) actor: String,
+    pub(super) way: String,
     /// What else it holds.
-    fields: Map<String, Value>,
+    pub(super) fields: Map<String, Value>,
+}
+
+impl Signed {
+    /// A text of it; empty when it is not there.
+    pub(super) fn text(&self, key: &str) -> &str {
+        self.fields.get(key).and_then(Value::as_str).unwrap_or_default()
+    }
 }
 
 /// Carries out the command that a signed body asks for; `said`: what its address has said, the action's name above all.
@@ -118,6 +166,23 @@ pub(super) async fn command(
     fields.extend(said.into_iter().map(|(key, value)| (key.to_owned(), value.into())));
     let action = serde_json::from_value(fields.into()).map_err(|error| Problem::BadBody(error.to_string()))?;
     carry_out(api, actor, way, headers, action).await
+}
+
+/// The same for a form of ours, whose `key` tells a second press from a second wish.
+pub(super) async fn obey(api: &Api, headers: &HeaderMap, signed: Signed, key: String) -> Result<Reply, Problem> {
+    let Signed { actor, way, fields } = signed;
+    let action = serde_json::from_value(fields.into()).map_err(|error| Problem::BadBody(error.to_string()))?;
+    is_themselves(headers, &actor)?;
+    match api.commands.ask(Command { actor, key, way, action }).await? {
+        Reply::Refused(refusal) => Err(Problem::Refused(refusal)),
+        reply => Ok(reply),
+    }
+}
+
+/// Where users are known, nobody signs with another's name.
+fn is_themselves(headers: &HeaderMap, actor: &str) -> Result<(), Problem> {
+    let is_another = headers.get(USER).is_some_and(|user| user.as_bytes() != actor.as_bytes());
+    if is_another { Err(Problem::NotYou) } else { Ok(()) }
 }
 
 /// Reads a body that must say who speaks.
@@ -140,7 +205,7 @@ pub(super) fn signed(body: Result<Json<Map<String, Value>>, JsonRejection>) -> R
 }
 
 /// Times are written as everywhere else in this API, and texts have a bound.
-fn readable(key: &str, value: &mut Value) -> Result<(), Problem> {
+pub(super) fn readable(key: &str, value: &mut Value) -> Result<(), Problem> {
     let Value::String(text) = &*value else { return Ok(()) };
     if matches!(key, "at" | "due" | "eta" | "from" | "to" | "until" | "announced") {
         let time = chrono::DateTime::parse_from_rfc3339(text);
@@ -160,10 +225,7 @@ pub(super) async fn carry_out(
     headers: &HeaderMap,
     action: Action,
 ) -> Result<Response, Problem> {
-    // Where users are known, nobody signs with another's name.
-    if headers.get(USER).is_some_and(|user| user.as_bytes() != actor.as_bytes()) {
-        return Err(Problem::NotYou);
-    }
+    is_themselves(headers, &actor)?;
     let key = match headers.get("idempotency-key") {
         // Without a key every request is one of its own.
         None => Ulid::from_parts(api.clock.now().utc.0.unsigned_abs(), rand::random()).to_string(),
@@ -184,14 +246,41 @@ pub(super) async fn carry_out(
             let (at, standing) = (At(at, zone), StandingView::new(standing, zone));
             Ok(Json(Planned { result: "done", at, window: &window, standing, overlaps }).into_response())
         }
+        Reply::Changed { at, change, window } => {
+            Ok(Json(Changed { result: "done", at: At(at, zone), change, window }).into_response())
+        }
+        Reply::Breached { at, breach, number, seal } => {
+            Ok(Json(Breached { result: "done", at: At(at, zone), breach, number, seal }).into_response())
+        }
+        Reply::Maintnotes(taken) => Ok(Json(TakenView::new(&taken, zone)).into_response()),
+        Reply::Observed(observed) => Ok(observations::answer(api, &observed, zone)),
+        Reply::Listed { at, why } => Ok(Json(Listed { result: "listed", at: At(at, zone), why }).into_response()),
         Reply::Refused(refusal) => Err(Problem::Refused(refusal)),
     }
+}
+
+/// A notice as it was drafted or judged.
+#[derive(Serialize)]
+struct Breached {
+    result: &'static str,
+    at: At,
+    breach: String,
+    number: Option<String>,
+    seal: Option<String>,
 }
 
 #[derive(Serialize)]
 struct Done {
     result: &'static str,
     at: At,
+}
+
+/// It was not plain, and waits for a person.
+#[derive(Serialize)]
+struct Listed {
+    result: &'static str,
+    at: At,
+    why: Unclear,
 }
 
 /// A report is written down.
@@ -201,6 +290,15 @@ struct Opened {
     at: At,
     incidents: Vec<String>,
     joined: bool,
+}
+
+/// A change is written down.
+#[derive(Serialize)]
+struct Changed {
+    result: &'static str,
+    at: At,
+    change: String,
+    window: Option<String>,
 }
 
 /// Planned work is written down.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{Path, State},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
     Api,
-    paging::{Size, cut},
+    paging::{Asked, Size, cut},
     problem::Problem,
     view::{LinkDetail, LinkRow},
 };
@@ -32,6 +32,7 @@ pub(super) struct Wanted {
     carrier: Option<String>,
     unit: Option<String>,
     kind: Option<Kind>,
+    segment: Option<String>,
     /// Part of an id, a circuit id, an end, or a name, in any case.
     q: Option<String>,
     /// From `next` of the page before.
@@ -48,15 +49,12 @@ struct Page<'a> {
     next: Option<String>,
 }
 
-pub(super) async fn list(
-    State(api): State<Arc<Api>>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Response, Problem> {
-    let Query(wanted) = wanted.map_err(|rejection| Problem::BadQuery(rejection.body_text()))?;
+pub(super) async fn list(State(api): State<Arc<Api>>, Asked(wanted): Asked<Wanted>) -> Result<Response, Problem> {
     if let Some(state) = &wanted.state
-        && !LinkState::NAMES.contains(&state.as_str())
+        && !is_state(state)
     {
-        return Err(Problem::BadQuery(format!("state is one of {}", LinkState::NAMES.join(", "))));
+        let known = [&LinkState::NAMES[..], &LinkState::REASONS].concat().join(", ");
+        return Err(Problem::BadQuery(format!("state is one of {known}")));
     }
     let snapshot = api.feed.load();
     let (inventory, zone) = (&*snapshot.inventory, snapshot.contract.time_zone);
@@ -83,13 +81,21 @@ pub(super) async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>) ->
     Ok(Json(LinkDetail::new(&snapshot, link, view)).into_response())
 }
 
+/// Whether links can be listed by it: a state, or a reason for one.
+pub(super) fn is_state(name: &str) -> bool {
+    LinkState::NAMES.contains(&name) || LinkState::REASONS.contains(&name)
+}
+
 /// What a list leaves out.
 #[derive(Default)]
 pub(super) struct Filter<'a> {
+    /// A state, or a reason for one.
     pub(super) state: Option<&'a str>,
     pub(super) carrier: Option<&'a str>,
     pub(super) unit: Option<&'a str>,
     pub(super) kind: Option<Kind>,
+    /// Key of a shared route.
+    pub(super) segment: Option<&'a str>,
     /// In lower case.
     pub(super) part: Option<String>,
 }
@@ -101,6 +107,7 @@ impl<'a> Filter<'a> {
             carrier: wanted.carrier.as_deref(),
             unit: wanted.unit.as_deref(),
             kind: wanted.kind,
+            segment: wanted.segment.as_deref(),
             part: wanted.q.as_deref().map(str::to_lowercase),
         }
     }
@@ -111,10 +118,11 @@ impl<'a> Filter<'a> {
             let texts = [link.id.as_str(), &link.cid, &link.a_end, &link.z_end, &carrier.name, &unit.name];
             texts.iter().any(|text| text.to_lowercase().contains(part))
         };
-        self.state.is_none_or(|state| view.state.name() == state)
+        self.state.is_none_or(|state| view.state.name() == state || view.state.reason() == Some(state))
             && self.carrier.is_none_or(|id| carrier.id == id)
             && self.unit.is_none_or(|id| unit.id == id)
             && self.kind.is_none_or(|kind| link.kind == kind)
+            && self.segment.is_none_or(|id| link.segments.iter().any(|one| inventory.segments[one.at()].id == id))
             && self.part.as_deref().is_none_or(found)
     }
 }

@@ -36,6 +36,8 @@ const TEXT: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "text/plai
 const STALLED: Duration = Duration::from_secs(5);
 
 pub(super) async fn metrics(State(api): State<Arc<Api>>) -> impl IntoResponse {
+    let waiting = api.feed.load().register.replies_waiting();
+    api.replies_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     let mut ours = String::new();
     if let Err(error) = TextEncoder::new().encode_utf8(&api.registry.gather(), &mut ours) {
         tracing::error!(%error, "cannot write the metrics about ourselves");

@@ -6,16 +6,19 @@
 //! is counted.
 
 mod families;
+#[cfg(test)]
+mod golden;
 
 use std::{
-    fs, io,
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,
     sync::Arc,
     time::Duration,
 };
 
+use arc_swap::ArcSwapOption;
 use axum::{
+    Json,
     extract::{Query, State},
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
@@ -27,15 +30,16 @@ use tokio::sync::Semaphore;
 
 use super::Api;
 use crate::{
-    probe::service::{Allowed, Checker},
-    profile::{module::Modules, service::Check},
+    probe::service::Checker,
+    profile::{
+        discovery,
+        module::{Environment, Modules},
+        service::Check,
+    },
     sample::service::{Ending, Report},
+    units::Allowed,
 };
 
-/// Checks at one time.
-const AT_ONCE: usize = 64;
-/// Checks that may begin in one second.
-const PER_SECOND: NonZeroU32 = NonZeroU32::new(200).expect("not zero");
 /// Taken off the scrape's time-out, so that our answer is there before it ends.
 const OFFSET: f64 = 0.5;
 /// Without a header and a time-out of the module, as blackbox_exporter.
@@ -43,36 +47,52 @@ const LONGEST: f64 = 120.0;
 /// A request of ours may not take longer (`REQUEST` of this module's parent), whatever a header says.
 const OURS: f64 = 28.0;
 
-/// What `/probe` works with.
+/// What `/probe` works with; another whole takes its place when the files are read again.
 pub struct Probing {
-    modules: Modules,
-    /// Of each module that has a CA file, what stands in it.
-    roots: Vec<(String, Vec<u8>)>,
-    checker: Checker,
-    turns: Semaphore,
-    rate: DefaultDirectRateLimiter,
+    current: ArcSwapOption<Current>,
     outcomes: IntCounterVec,
 }
 
+/// One reading of the files.
+struct Current {
+    modules: Arc<Modules>,
+    environment: Environment,
+    checker: Checker,
+    /// Checks that may run at one time, and how many there are when none does.
+    turns: (Semaphore, u32),
+    /// Checks that may begin in a second, by its number.
+    rate: (DefaultDirectRateLimiter, u32),
+}
+
 impl Probing {
-    /// `allowed`: addresses that may be visited.
-    pub fn new(modules: Modules, allowed: Allowed, name_server: Option<SocketAddr>) -> io::Result<Self> {
-        let read = |(name, module): (&String, &crate::profile::module::Module)| {
-            let file = module.ca_file()?;
-            let whole = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", file.display()));
-            Some(fs::read(file).map_err(whole).map(|pem| (name.clone(), pem)))
-        };
-        let roots = modules.modules.iter().filter_map(read).collect::<io::Result<_>>()?;
+    /// Nobody may ask for a check yet.
+    pub fn new() -> prometheus::Result<Self> {
         let options = Opts::new("linkpatrol_probe_requests_total", "Requests of /probe, by what became of them.");
-        let outcomes = IntCounterVec::new(options, &["outcome"]).map_err(io::Error::other)?;
-        Ok(Self {
+        Ok(Self { current: ArcSwapOption::empty(), outcomes: IntCounterVec::new(options, &["outcome"])? })
+    }
+
+    /// Takes modules into force. `None`: nobody may ask. `allowed`: what may be visited; `limits`: checks at one time and in
+    /// a second. What runs goes on as it began.
+    pub fn adopt(
+        &self,
+        modules: Option<Arc<Modules>>,
+        allowed: Allowed,
+        (at_once, per_second): (u32, u32),
+        name_server: Option<SocketAddr>,
+    ) {
+        let current = |modules| Current {
             modules,
-            roots,
+            environment: environment(),
             checker: Checker::new(name_server).limited_to(allowed),
-            turns: Semaphore::new(AT_ONCE),
-            rate: DefaultDirectRateLimiter::direct(Quota::per_second(PER_SECOND)),
-            outcomes,
-        })
+            turns: (Semaphore::new(at_once as usize), at_once),
+            rate: (
+                DefaultDirectRateLimiter::direct(Quota::per_second(
+                    NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN),
+                )),
+                per_second,
+            ),
+        };
+        self.current.store(modules.map(|modules| Arc::new(current(modules))));
     }
 
     pub(super) fn counter(&self) -> IntCounterVec {
@@ -82,6 +102,17 @@ impl Probing {
     fn refuse(&self, outcome: &str, status: StatusCode, text: String) -> Response {
         self.outcomes.with_label_values(&[outcome]).inc();
         (status, text + "\n").into_response()
+    }
+}
+
+/// What `proxy_from_environment` of a module means.
+fn environment() -> Environment {
+    let word =
+        |names: [&str; 2]| names.into_iter().find_map(|name| std::env::var(name).ok()).filter(|word| !word.is_empty());
+    Environment {
+        http: word(["HTTP_PROXY", "http_proxy"]),
+        https: word(["HTTPS_PROXY", "https_proxy"]),
+        without: word(["NO_PROXY", "no_proxy"]).unwrap_or_default(),
     }
 }
 
@@ -95,10 +126,13 @@ pub(super) struct Wanted {
 
 pub(super) async fn probe(State(api): State<Arc<Api>>, Query(wanted): Query<Wanted>, headers: HeaderMap) -> Response {
     let Some(probing) = &api.probing else {
-        return (StatusCode::NOT_FOUND, "no modules: start with --probe.config.file\n").into_response();
+        return no_modules();
+    };
+    let Some(current) = probing.current.load_full() else {
+        return no_modules();
     };
     let name = wanted.module.as_deref().filter(|name| !name.is_empty()).unwrap_or("http_2xx");
-    let Some(module) = probing.modules.modules.get(name) else {
+    let Some(module) = current.modules.modules.get(name) else {
         return probing.refuse("unknown_module", StatusCode::BAD_REQUEST, format!("Unknown module {name:?}"));
     };
     let Some(seconds) = time_out(&headers, module.timeout) else {
@@ -109,21 +143,24 @@ pub(super) async fn probe(State(api): State<Arc<Api>>, Query(wanted): Query<Want
         return probing.refuse("bad_request", StatusCode::BAD_REQUEST, "Target parameter is missing".to_owned());
     };
     let hostname = wanted.hostname.as_deref().filter(|hostname| !hostname.is_empty());
-    let roots = probing.roots.iter().find(|(own, _)| own == name).map(|(_, pem)| pem.clone());
-    let Some(check) = module.check(target, hostname, roots) else {
+    let Some(check) = module.check(target, hostname, &current.environment) else {
         return probing.refuse("bad_request", StatusCode::BAD_REQUEST, format!("Target {target:?} cannot be read"));
     };
     let check = Check { deadline: Duration::from_secs_f64(seconds), ..check };
-    if probing.rate.check().is_err() {
-        let text = format!("more than {PER_SECOND} probes a second");
+    let (rate, per_second) = &current.rate;
+    if rate.check().is_err() {
+        let text = format!("more than {per_second} probes a second");
         return probing.refuse("rate_limited", StatusCode::TOO_MANY_REQUESTS, text);
     }
-    let Ok(_turn) = probing.turns.try_acquire() else {
-        return probing.refuse("too_many", StatusCode::SERVICE_UNAVAILABLE, format!("{AT_ONCE} probes are running"));
+    let (turns, at_once) = &current.turns;
+    let Ok(_turn) = turns.try_acquire() else {
+        return probing.refuse("too_many", StatusCode::SERVICE_UNAVAILABLE, format!("{at_once} probes are running"));
     };
-    let report = probing.checker.run(&check).await;
+    let report = current.checker.run(&check).await;
     if report.forbidden {
-        let text = format!("Target {target:?} is not among those that may be probed (--probe.target)");
+        let text = format!(
+            "Target {target:?} is not among those that may be probed (`probe.targets` of linkpatrol.yaml, --probe.target)"
+        );
         return probing.refuse("forbidden", StatusCode::FORBIDDEN, text);
     }
     probing.outcomes.with_label_values(&[if report.ending == Ending::Passed { "passed" } else { "failed" }]).inc();
@@ -132,6 +169,22 @@ pub(super) async fn probe(State(api): State<Arc<Api>>, Query(wanted): Query<Want
         return ([(CONTENT_TYPE, "text/plain")], debug(name, target, seconds, &report, &metrics)).into_response();
     }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics).into_response()
+}
+
+/// Services that `/probe` can check, as Prometheus asks for targets over HTTP.
+pub(super) async fn targets(State(api): State<Arc<Api>>) -> Response {
+    let current = api.probing.as_ref().and_then(|probing| probing.current.load_full());
+    let Some(current) = current else {
+        return no_modules();
+    };
+    let snapshot = api.feed.load();
+    let services = snapshot.services.list.iter().map(|view| &*view.service);
+    Json(discovery::groups(services, &current.modules)).into_response()
+}
+
+fn no_modules() -> Response {
+    let text = "no modules: name a file under `probe.modules` of linkpatrol.yaml, or with --probe.config.file\n";
+    (StatusCode::NOT_FOUND, text).into_response()
 }
 
 /// The lesser of what the scrape leaves us and what the module says. `None`: the header is no number.

@@ -28,6 +28,8 @@ pub(super) enum Problem {
     /// A command is signed with another name than the user's.
     NotYou,
     ForeignOrigin,
+    /// What a page of ours sends along with a change is missing or wrong.
+    NoToken,
     BadHost,
     QueueFull,
     TooManyListeners,
@@ -39,24 +41,33 @@ pub(super) enum Problem {
 }
 
 impl Problem {
-    fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::NotFound
             | Self::NoSuchLink
-            | Self::Refused(Refusal::NoSuchIncident | Refusal::NoSuchRound { .. } | Refusal::NoSuchDevice) => {
-                StatusCode::NOT_FOUND
-            }
+            | Self::Refused(
+                Refusal::NoSuchIncident
+                | Refusal::NoSuchReply
+                | Refusal::NoSuchDoor { .. }
+                | Refusal::NoSuchRound { .. }
+                | Refusal::NoSuchDevice
+                | Refusal::NoSuchProblem
+                | Refusal::NoSuchBreach
+                | Refusal::NoSuchChange,
+            ) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadQuery(_) | Self::BadBody(_) | Self::Refused(Refusal::NoActor) => StatusCode::BAD_REQUEST,
             Self::CursorGone => StatusCode::GONE,
             Self::NoPassword => StatusCode::UNAUTHORIZED,
             Self::TooManyTries => StatusCode::TOO_MANY_REQUESTS,
-            Self::NotYours | Self::NotYou | Self::NotLoopback | Self::ForeignOrigin | Self::BadHost => {
+            Self::NotYours | Self::NotYou | Self::NotLoopback | Self::ForeignOrigin | Self::NoToken | Self::BadHost => {
                 StatusCode::FORBIDDEN
             }
-            Self::QueueFull | Self::TooManyListeners | Self::Timeout | Self::Unreadable(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::QueueFull
+            | Self::TooManyListeners
+            | Self::Timeout
+            | Self::Unreadable(_)
+            | Self::Refused(Refusal::NotStored { .. }) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoAnswer => StatusCode::GATEWAY_TIMEOUT,
             Self::Refused(
                 Refusal::Findings { .. }
@@ -68,16 +79,24 @@ impl Problem {
                 | Refusal::NotExcluded { .. }
                 | Refusal::NoSuchField { .. }
                 | Refusal::NeedsTwo
+                | Refusal::NoReason
                 | Refusal::NothingReported
                 | Refusal::NoSuchScope { .. }
-                | Refusal::WrongWindow { .. },
+                | Refusal::WrongWindow { .. }
+                | Refusal::WrongChange { .. }
+                | Refusal::NothingToDraft { .. }
+                | Refusal::WrongTicket,
             ) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Refused(_) => StatusCode::CONFLICT,
         }
     }
 
+    pub(super) fn code(&self) -> &'static str {
+        self.words().0
+    }
+
     /// Stable code and title.
-    fn words(&self) -> (&'static str, &'static str) {
+    pub(super) fn words(&self) -> (&'static str, &'static str) {
         match self {
             Self::NotFound => ("not_found", "There is nothing at this path"),
             Self::NoSuchLink => ("no_such_link", "No link in service has this id"),
@@ -93,6 +112,9 @@ impl Problem {
             Self::NotYours => ("not_yours", "The role of this user does not reach here"),
             Self::NotYou => ("not_you", "A command is signed with the name of the user who sends it"),
             Self::ForeignOrigin => ("foreign_origin", "Changes are not taken from pages of other sites"),
+            Self::NoToken => {
+                ("no_token", "A change under a cookie carries the session's token (X-CSRF-Token, or csrf)")
+            }
             Self::BadHost => ("bad_host", "Changes are taken only under a loopback address or localhost"),
             Self::QueueFull => ("queue_full", "Too many commands are waiting: try again"),
             Self::TooManyListeners => ("too_many_listeners", "As many listen to events as may: try again"),
@@ -104,6 +126,8 @@ impl Problem {
             Self::Refused(refusal) => match refusal {
                 Refusal::NoSuchIncident => ("no_such_incident", "No incident has this id"),
                 Refusal::AlreadyAcknowledged { .. } => ("already_acknowledged", "Somebody has acknowledged it before"),
+                Refusal::NotAcknowledged => ("not_acknowledged", "The party has not acknowledged it, or not any more"),
+                Refusal::NoReason => ("no_reason", "This takes a reason in words"),
                 Refusal::NotRestored => ("not_restored", "An incident can be closed once it is restored"),
                 Refusal::AlreadyClosed => ("already_closed", "The incident is closed"),
                 Refusal::NoSuchParty { .. } => ("no_such_party", "This party has no part in the incident"),
@@ -141,13 +165,40 @@ impl Problem {
                 Refusal::WindowOver => ("window_over", "The planned work is over or cancelled"),
                 Refusal::TooManyWindows => ("too_many_windows", "As much work is planned as is held at a time"),
                 Refusal::NoActor => ("no_actor", "A command needs an actor of 1 to 64 characters"),
+                Refusal::WrongChange { .. } => ("wrong_change", "The change lacks something, or has it wrong"),
+                Refusal::NoSuchChange => ("no_such_change", "No change has this id"),
+                Refusal::OwnChange => ("own_change", "Who asks for a change does not agree to it"),
+                Refusal::WrongPhase => {
+                    ("wrong_phase", "A change is approved before it is carried out, and comes to an end once")
+                }
+                Refusal::TooManyChanges => ("too_many_changes", "As many changes are under way as are held at a time"),
+                Refusal::NoSuchBreach => ("no_such_breach", "No notice has this id"),
+                Refusal::OwnBreach => ("own_breach", "Who drafted or reviewed a notice does not approve it"),
+                Refusal::AlreadyDrafted => ("already_drafted", "A notice of this carrier and period is there"),
+                Refusal::NotBreached => ("not_breached", "No link of the carrier is breached in this period"),
+                Refusal::NothingToDraft { .. } => ("nothing_to_draft", "The period cannot be drafted"),
+                Refusal::NoSuchProblem => ("no_such_problem", "No problem has this id"),
+                Refusal::ProblemNotOpen => ("problem_not_open", "It is closed, or has failed too seldom yet"),
+                Refusal::WrongTicket => {
+                    ("wrong_ticket", "System and number have 1 to 64 characters, and a record 8 systems at most")
+                }
+                Refusal::InboxFull => ("inbox_full", "As many notes wait for a person as are held: settle some first"),
+                Refusal::NothingToSettle => {
+                    ("nothing_to_settle", "No note of this id waits, or nothing was said about it")
+                }
+                Refusal::NoteUnreadable => {
+                    ("note_unreadable", "The note has no times that can be read: plan the work by hand, then settle it")
+                }
                 Refusal::Findings { .. } => ("findings", "The files have errors; the old ones stay in force"),
+                Refusal::NoSuchReply => ("no_such_reply", "No reply that waits has this id"),
+                Refusal::NoSuchDoor { .. } => ("no_such_door", "No channel or party has this door"),
+                Refusal::NotStored { .. } => ("not_stored", "It cannot be written to the disk: the old stays in force"),
                 Refusal::NotKept => ("not_kept", "This process keeps no incidents (--exporter-only)"),
             },
         }
     }
 
-    fn detail(&self) -> Option<String> {
+    pub(super) fn detail(&self) -> Option<String> {
         match self {
             Self::BadQuery(detail) | Self::BadBody(detail) | Self::Unreadable(detail) => Some(detail.clone()),
             Self::Refused(
@@ -157,18 +208,25 @@ impl Problem {
                 Refusal::NoSuchParty { known }
                 | Refusal::NoSuchCondition { known }
                 | Refusal::NoSuchRound { known }
-                | Refusal::NoSuchField { known },
+                | Refusal::NoSuchField { known }
+                | Refusal::NoSuchDoor { known },
             ) if known.is_empty() => Some("it has none".to_owned()),
             Self::Refused(
                 Refusal::NoSuchParty { known }
                 | Refusal::NoSuchCondition { known }
                 | Refusal::NoSuchRound { known }
-                | Refusal::NoSuchField { known },
+                | Refusal::NoSuchField { known }
+                | Refusal::NoSuchDoor { known },
             ) => Some(format!("known are {}", known.join(", "))),
             Self::Refused(Refusal::NoSuchScope { scope }) => {
                 Some(format!("`{scope}`; write link/ID, group/ID, segment/ID, unit/ID or carrier/ID"))
             }
-            Self::Refused(Refusal::WrongWindow { reason }) => Some(reason.clone()),
+            Self::Refused(
+                Refusal::WrongWindow { reason }
+                | Refusal::NotStored { reason }
+                | Refusal::WrongChange { reason }
+                | Refusal::NothingToDraft { reason },
+            ) => Some(reason.clone()),
             Self::Refused(Refusal::Unconfirmed { missing }) => Some(format!("missing are {}", missing.join(", "))),
             Self::Refused(Refusal::NoSuchLink { link }) => Some(link.clone()),
             Self::Refused(Refusal::NotExcluded { link, why }) => Some(format!("{link}: {why}")),

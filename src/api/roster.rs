@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Query, State, rejection::QueryRejection},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 
-use super::{Api, history::time, problem::Problem};
+use super::{Api, history::time, paging::Asked, problem::Problem};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,11 +17,7 @@ pub(super) struct Wanted {
     at: Option<String>,
 }
 
-pub(super) async fn show(
-    State(api): State<Arc<Api>>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Response, Problem> {
-    let Query(wanted) = wanted.map_err(|rejection| Problem::BadQuery(rejection.body_text()))?;
+pub(super) async fn show(State(api): State<Arc<Api>>, Asked(wanted): Asked<Wanted>) -> Result<Response, Problem> {
     let snapshot = api.feed.load();
     let at = time("at", wanted.at)?.unwrap_or(snapshot.at.utc);
     Ok(Json(snapshot.roster.view(at, snapshot.contract.time_zone)).into_response())

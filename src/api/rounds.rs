@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{
-        Path, Query, State,
-        rejection::{JsonRejection, QueryRejection},
-    },
+    extract::{Path, State, rejection::JsonRejection},
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
@@ -18,6 +15,7 @@ use serde_json::{Map, Value};
 use super::{
     Api,
     incidents::{command, signed},
+    paging::Asked,
     problem::Problem,
 };
 use crate::{
@@ -113,11 +111,7 @@ impl<'a> TurnView<'a> {
 }
 
 /// Turns by when they are due, the newest first.
-pub(super) async fn list(
-    State(api): State<Arc<Api>>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Response, Problem> {
-    let Query(wanted) = wanted.map_err(|rejection| Problem::BadQuery(rejection.body_text()))?;
+pub(super) async fn list(State(api): State<Arc<Api>>, Asked(wanted): Asked<Wanted>) -> Result<Response, Problem> {
     let snapshot = api.feed.load();
     let zone = snapshot.contract.time_zone;
     let is_asked = |id: &str| wanted.round.as_ref().is_none_or(|round| round == id);

@@ -1,6 +1,6 @@
 //! Accepting connections: bounded in number, in waiting for headers, and ended in order when the daemon stops.
 
-use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc};
+use std::{convert::Infallible, future::Future, net::SocketAddr, pin::Pin, sync::Arc};
 
 use axum::body::Body;
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::Service};
@@ -8,9 +8,10 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use prometheus::IntGauge;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinSet,
     time::{Duration, sleep, timeout},
 };
@@ -18,9 +19,15 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::either::Either;
 
-use super::{Api, guard::Peer, router};
+use super::{
+    Api,
+    guard::Peer,
+    router,
+    seats::{Held, Seat, Seated, Seats},
+};
 
-/// Most connections at a time: a handful of Prometheus servers, proxies and browsers, twentyfold.
+/// Most connections at a time: a handful of Prometheus servers, proxies and browsers, twentyfold. Beyond it a new one takes
+/// the place of whoever has sat longest without asking for anything.
 pub(super) const CONNECTIONS: usize = 256;
 /// Longest wait for the headers of a request, on a kept-alive connection too: above the usual scrape interval.
 const HEADERS: Duration = Duration::from_secs(75);
@@ -35,10 +42,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub async fn serve(listeners: Vec<TcpListener>, api: Arc<Api>, shutdown: impl Future<Output = ()>) {
     let (stop, stopped) = watch::channel(false);
     let mut acceptors = JoinSet::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let seats = Seats::new(CONNECTIONS);
     for listener in listeners {
         let door =
-            Door { api: api.clone(), router: router(api.clone()), places: places.clone(), stopped: stopped.clone() };
+            Door { api: api.clone(), router: router(api.clone()), seats: seats.clone(), stopped: stopped.clone() };
         acceptors.spawn(door.accept(listener));
     }
     shutdown.await;
@@ -51,7 +58,7 @@ pub async fn serve(listeners: Vec<TcpListener>, api: Arc<Api>, shutdown: impl Fu
 struct Door {
     api: Arc<Api>,
     router: axum::Router,
-    places: Arc<Semaphore>,
+    seats: Arc<Seats>,
     stopped: watch::Receiver<bool>,
 }
 
@@ -65,15 +72,13 @@ impl Door {
                 _ = self.stopped.changed() => break,
             };
             match accepted {
-                Ok((stream, peer)) => match self.places.clone().try_acquire_owned() {
-                    Ok(place) => {
-                        let connection = self.talk(stream, peer);
-                        connections.spawn(async move {
-                            connection.await;
-                            drop(place);
-                        });
+                Ok((stream, peer)) => match self.seats.take() {
+                    Seated::Free(seat) => _ = connections.spawn(self.talk(stream, peer, seat)),
+                    Seated::InPlaceOfAnother(seat) => {
+                        self.api.sent_away.inc();
+                        connections.spawn(self.talk(stream, peer, seat));
                     }
-                    Err(_) => self.api.refused.inc(),
+                    Seated::Full => self.api.refused.inc(),
                 },
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -84,19 +89,21 @@ impl Door {
         while connections.join_next().await.is_some() {}
     }
 
-    /// Serves one connection to its end.
-    fn talk(&self, stream: TcpStream, peer: SocketAddr) -> impl Future<Output = ()> + Send + 'static {
-        let service = WithPeer { router: TowerToHyperService::new(self.router.clone()), peer: Peer(peer) };
+    /// Serves one connection to its end, or until another needs its place.
+    fn talk(&self, stream: TcpStream, peer: SocketAddr, seat: Arc<Seat>) -> impl Future<Output = ()> + Send + 'static {
+        let router = TowerToHyperService::new(self.router.clone());
+        let service = WithPeer { router, peer: Peer(peer), seat: Arc::clone(&seat) };
         let (mut stopped, open) = (self.stopped.clone(), self.api.connections.clone());
         let tls = self.api.web.load().tls();
-        async move {
-            open.inc();
+        let open_for = Open::one(&open);
+        let talking = async move {
+            let _open = open_for;
             let stream = match tls {
                 None => Either::Left(stream),
                 // Who does not finish a handshake holds a place no longer than who sends no headers.
                 Some(tls) => match timeout(HANDSHAKE, TlsAcceptor::from(tls).accept(stream)).await {
                     Ok(Ok(stream)) => Either::Right(stream),
-                    _ => return open.dec(),
+                    _ => return,
                 },
             };
             let mut builder = http1::Builder::new();
@@ -109,12 +116,33 @@ impl Door {
                     connection.await
                 }
             };
-            open.dec();
             // A client that left or talked nonsense is its own affair.
             if let Err(error) = ended {
                 tracing::debug!(%error, %peer, "connection ended early");
             }
+        };
+        async move {
+            tokio::select! {
+                () = talking => {}
+                () = seat.sent_away() => {}
+            }
         }
+    }
+}
+
+/// One open connection, until the value goes.
+struct Open(IntGauge);
+
+impl Open {
+    fn one(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 
@@ -122,15 +150,17 @@ impl Door {
 struct WithPeer {
     router: TowerToHyperService<axum::Router>,
     peer: Peer,
+    seat: Arc<Seat>,
 }
 
 impl Service<Request<Incoming>> for WithPeer {
-    type Response = Response<Body>;
+    type Response = Response<Held>;
     type Error = Infallible;
-    type Future = <TowerToHyperService<axum::Router> as Service<Request<Incoming>>>::Future;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Held>, Infallible>> + Send>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(self.peer);
-        self.router.call(request)
+        let (answering, answered) = (self.seat.answered(), self.router.call(request));
+        Box::pin(async move { Ok(answered.await?.map(|body: Body| Held { body, _answering: answering })) })
     }
 }

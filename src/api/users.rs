@@ -18,10 +18,14 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use prometheus::{IntCounterVec, Opts, Registry};
 use tokio::sync::Semaphore;
 
-use super::problem::Problem;
+use super::{
+    problem::Problem,
+    sessions::{Digest, Sessions},
+};
 use crate::{
     config::web::{Role, Web},
     snapshot::Snapshot,
+    units::Mono,
 };
 
 /// Checked pairs of name and password that are remembered: every user on a few machines.
@@ -46,10 +50,38 @@ pub(super) enum Who {
     },
 }
 
+/// On whose word a request was let in: looked at again while its answer lasts.
+#[derive(Clone)]
+pub(super) struct Admitted {
+    pub(super) who: Who,
+    /// Of the user's password.
+    hash: Option<String>,
+    session: Option<Digest>,
+}
+
+impl Admitted {
+    pub(super) fn new(who: Who, web: Option<&Arc<Web>>, session: Option<Digest>) -> Self {
+        let hash = match &who {
+            Who::User { name, .. } => web.and_then(|web| web.basic_auth_users.get(name)).cloned(),
+            Who::Anybody | Who::Anonymous => None,
+        };
+        Self { who, hash, session }
+    }
+
+    /// The carrier that asks; `None`: whoever it is sees all of them.
+    pub(super) fn carrier(&self) -> Option<&str> {
+        match &self.who {
+            Who::User { role: Role::Carrier(carrier), .. } => Some(carrier.as_str()),
+            _ => None,
+        }
+    }
+}
+
 /// The users in force, and what was seen of them.
 pub(super) struct Users {
     /// Reading is open to all.
     anonymous_read: bool,
+    pub(super) sessions: Sessions,
     /// Digests of hash, name and password that were found right.
     remembered: Mutex<HashSet<[u8; 32]>>,
     tries: DefaultKeyedRateLimiter<IpAddr>,
@@ -67,6 +99,7 @@ impl Users {
         registry.register(Box::new(logins.clone()))?;
         Ok(Self {
             anonymous_read,
+            sessions: Sessions::default(),
             remembered: Mutex::default(),
             tries: RateLimiter::keyed(Quota::per_minute(TRIES)),
             one_at_a_time: Semaphore::new(1),
@@ -90,13 +123,46 @@ impl Users {
         let said = said.and_then(|said| BASE64_STANDARD.decode(said.trim()).ok());
         let said = said.and_then(|said| String::from_utf8(said).ok()).ok_or(Problem::NoPassword)?;
         let (name, password) = said.split_once(':').ok_or(Problem::NoPassword)?;
-        let known = web.basic_auth_users.get(name);
-        if !self.is_right(known.map_or(NOBODY, String::as_str), name, password, peer).await? || known.is_none() {
-            self.logins.with_label_values(&["refused"]).inc();
-            return Err(Problem::NoPassword);
+        self.known(web, name, password, peer).await?;
+        Ok(Who::user(web, name))
+    }
+
+    /// Opens a session; the value of its cookie.
+    pub async fn log_in(
+        &self,
+        web: Option<&Arc<Web>>,
+        name: &str,
+        password: &str,
+        peer: IpAddr,
+        now: Mono,
+    ) -> Result<String, Problem> {
+        let web = web.filter(|web| web.has_users()).ok_or(Problem::NoPassword)?;
+        let hash = self.known(web, name, password, peer).await?;
+        Ok(self.sessions.open(name, hash, now))
+    }
+
+    /// Whether whoever was let in would be let in again.
+    pub fn still(&self, web: Option<&Arc<Web>>, admitted: &Admitted, now: Mono) -> bool {
+        let Some(web) = web.filter(|web| web.has_users()) else { return admitted.who == Who::Anybody };
+        match &admitted.who {
+            Who::Anybody => false,
+            Who::Anonymous => self.anonymous_read,
+            Who::User { name, .. } => {
+                web.basic_auth_users.get(name) == admitted.hash.as_ref()
+                    && Who::user(web, name) == admitted.who
+                    && admitted.session.is_none_or(|session| self.sessions.find(&session, web, now).is_some())
+            }
         }
-        let role = web.roles.get(name).cloned().unwrap_or(Role::Viewer);
-        Ok(Who::User { name: name.to_owned(), role })
+    }
+
+    /// The hash of the password, when it is right.
+    async fn known<'w>(&self, web: &'w Web, name: &str, password: &str, peer: IpAddr) -> Result<&'w str, Problem> {
+        let known = web.basic_auth_users.get(name).map(String::as_str);
+        let is_right = self.is_right(known.unwrap_or(NOBODY), name, password, peer).await?;
+        known.filter(|_| is_right).ok_or_else(|| {
+            self.logins.with_label_values(&["refused"]).inc();
+            Problem::NoPassword
+        })
     }
 
     async fn is_right(&self, hash: &str, name: &str, password: &str, peer: IpAddr) -> Result<bool, Problem> {
@@ -140,6 +206,10 @@ fn fingerprint(hash: &str, name: &str, password: &str) -> [u8; 32] {
 }
 
 impl Who {
+    pub fn user(web: &Web, name: &str) -> Self {
+        Self::User { name: name.to_owned(), role: web.roles.get(name).cloned().unwrap_or(Role::Viewer) }
+    }
+
     /// Whether this request is theirs to make.
     pub fn may(&self, method: &Method, uri: &Uri, snapshot: &Snapshot) -> Result<(), Problem> {
         let is_fine = match self {
@@ -151,10 +221,14 @@ impl Who {
     }
 }
 
-/// Whether what stands there is this carrier's own: its links, one or all of them.
+/// Whether what stands there is this carrier's own: its links, one or all of them, and its part of incidents, which the
+/// handler cuts out ([`Admitted::carrier`]).
 fn is_of(carrier: &str, uri: &Uri, snapshot: &Snapshot) -> bool {
     let path = uri.path();
-    if matches!(path, "/-/healthy" | "/-/ready") {
+    if matches!(path, "/-/healthy" | "/-/ready" | "/desk.css" | "/desk.js") {
+        return true;
+    }
+    if path == "/api/v1/incidents" || path.strip_prefix("/api/v1/incidents/").is_some_and(|id| !id.contains('/')) {
         return true;
     }
     if path == "/api/v1/links" {

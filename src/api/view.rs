@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::{
     export,
     inventory::{Inventory, Kind, Link, Priority, Responder, Status, Target},
-    ledger::{self, Accounted, Course, Terms},
+    ledger::{self, Accounted, Course, InterfaceEvidence, Quality, Share, Terms, Whole},
     snapshot::{LinkView, PointView, Snapshot},
     units::{At, Ppm, Rtt},
     window::{Summary, WINDOWS},
@@ -79,6 +79,8 @@ pub(super) struct LinkDetail<'a> {
     row: LinkRow<'a>,
     points: Vec<PointDetail>,
     month: Month,
+    /// The contract's own: `null` while its earlier months are being read.
+    period: Option<Period<'a>>,
     objectives: Vec<ObjectiveDetail>,
     /// Ids of incidents that it is part of.
     incidents: Vec<&'a str>,
@@ -86,7 +88,7 @@ pub(super) struct LinkDetail<'a> {
 
 impl<'a> LinkDetail<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, link: &'a Link, view: &LinkView) -> Self {
-        let zone = snapshot.contract.time_zone;
+        let (zone, promised) = (snapshot.contract.time_zone, snapshot.contract.objectives.availability);
         let about = snapshot.incidents.iter().filter(|incident| incident.links.iter().any(|(id, _)| *id == link.id));
         Self {
             row: LinkRow::new(&snapshot.inventory, link, view, zone),
@@ -96,7 +98,14 @@ impl<'a> LinkDetail<'a> {
                 .zip(&view.points)
                 .map(|(point, view)| PointDetail::new(&point.target, point.responder, view, zone))
                 .collect(),
-            month: Month::new(&view.month, snapshot.contract.objectives.availability),
+            month: Month::new(Whole { accounted: view.month, failures: view.failures }, promised),
+            period: snapshot.judged(view).map(|whole| Period {
+                name: &snapshot.period.name,
+                kind: snapshot.contract.objectives.period.as_str(),
+                begins: At(snapshot.period.begins, zone),
+                ends: At(snapshot.period.ends, zone),
+                figures: Month::new(whole, promised),
+            }),
             objectives: objectives(snapshot, view),
             incidents: about.map(|incident| incident.id.as_str()).collect(),
         }
@@ -137,15 +146,19 @@ impl PointDetail {
             answered: view.counts.answered,
             lost: view.counts.lost,
             unmeasured: view.counts.unmeasured,
-            late: view.late,
-            duplicates: view.duplicates,
-            confirms: view.confirms,
+            late: view.late.into(),
+            duplicates: view.duplicates.into(),
+            confirms: view.confirms.into(),
             consecutive_losses: view.consecutive_losses,
             rtt_seconds: view.last_rtt.map(seconds),
             jitter_seconds: view.jitter.map(seconds),
             hop_limit: view.hop_limit,
             last_probe: view.last_probe.map(|at| At(at, zone)),
-            windows: WINDOWS.iter().zip(&view.windows).map(|((name, _), summary)| Window::new(name, summary)).collect(),
+            windows: WINDOWS
+                .iter()
+                .zip(view.windows.iter())
+                .map(|((name, _), summary)| Window::new(name, summary))
+                .collect(),
         }
     }
 }
@@ -212,6 +225,9 @@ struct ObjectiveDetail {
     effective: Option<u64>,
     /// Since when it is at risk.
     alarmed: Option<At>,
+    /// What counters of the link's interfaces say of the loss.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    interfaces: Vec<InterfaceEvidence>,
     /// Links of the fleet that would be called breached in such a month (or at risk, while it runs) by chance alone, if
     /// every one of them were exactly at its limit.
     fleet_false: f64,
@@ -232,34 +248,52 @@ fn objectives(snapshot: &Snapshot, view: &LinkView) -> Vec<ObjectiveDetail> {
             high_ratio: None,
             effective: None,
             alarmed: course.alarmed.map(|at| At(at, zone)),
+            interfaces: vec![],
             fleet_false: fleet(terms.alarm.0),
         }
     };
-    let over = |objective, month: &ledger::Month, course: &Course, limit| {
+    let over = |objective, month: &ledger::Month, course: &Course, limit, agrees| {
         let proof = course.proof(limit, terms.confidence);
         let share = |Ppm(ppm): Ppm| Some(f64::from(ppm) / 1e6);
         ObjectiveDetail {
             objective,
             month: Some(month.to_string()),
-            verdict: ledger::closed(&proof, view.is_control_plane).as_str(),
+            verdict: ledger::closed(&proof, agrees).as_str(),
             bad: proof.bad,
             all: proof.all,
             low_ratio: share(proof.low),
             high_ratio: share(proof.high),
             effective: Some(proof.effective),
             alarmed: course.alarmed.map(|at| At(at, zone)),
+            interfaces: vec![],
             fleet_false: fleet(1_000_000 - terms.confidence.0),
         }
     };
-    let mut objectives = vec![running("loss", &view.quality.loss), running("rtt", &view.quality.rtt)];
-    if let Some((month, quality)) = &view.last_month {
-        objectives.push(over("loss", month, &quality.loss, terms.loss));
-        objectives.extend(terms.slow.map(|slow| over("rtt", month, &quality.rtt, slow)));
+    let evidence = |quality: &Quality, detail| ObjectiveDetail { interfaces: quality.evidence(&terms), ..detail };
+    let loss = evidence(&view.quality, running("loss", &view.quality.loss));
+    let mut objectives = vec![loss, running("rtt", &view.quality.rtt)];
+    if let Some((month, quality)) = view.last_month.as_deref() {
+        let agrees = |share| quality.agrees(share, &terms, view.is_control_plane);
+        let loss = over("loss", month, &quality.loss, terms.loss, agrees(Share::Loss));
+        objectives.push(evidence(quality, loss));
+        objectives.extend(terms.slow.map(|slow| over("rtt", month, &quality.rtt, slow, agrees(Share::Rtt))));
     }
     objectives
 }
 
-/// Availability of the running civil month.
+/// The period that the contract judges availability by.
+#[derive(Serialize)]
+struct Period<'a> {
+    /// `2026-11`, `2026-Q4`, `2026`.
+    name: &'a str,
+    kind: &'static str,
+    begins: At,
+    ends: At,
+    #[serde(flatten)]
+    figures: Month,
+}
+
+/// Availability of the running civil month, or of the contract's period.
 #[derive(Serialize)]
 struct Month {
     #[serde(flatten)]
@@ -268,17 +302,28 @@ struct Month {
     availability_lower_ratio: Option<f64>,
     availability_upper_ratio: Option<f64>,
     error_budget_remaining_milliseconds: i64,
+    /// Outages with less than the contract's `flaps.gap` between them are one. `null`: too many to tell apart.
+    failures: Option<u32>,
+    mtbf_milliseconds: Option<u64>,
+    mttr_milliseconds: Option<u64>,
+    /// Milliseconds of unknown time that would have to be known to be up.
+    missing_milliseconds: u64,
     verdict: &'static str,
 }
 
 impl Month {
-    fn new(month: &Accounted, promised: Ppm) -> Self {
+    fn new(whole: Whole, promised: Ppm) -> Self {
+        let (month, reliability) = (whole.accounted, whole.reliability());
         Self {
-            milliseconds: *month,
+            failures: whole.failures,
+            mtbf_milliseconds: reliability.and_then(|reliability| reliability.mtbf),
+            mttr_milliseconds: reliability.and_then(|reliability| reliability.mttr),
+            milliseconds: month,
             availability_ratio: export::ratio(month.known()),
             availability_lower_ratio: export::ratio(month.unknown_as_down()),
             availability_upper_ratio: export::ratio(month.unknown_as_up()),
             error_budget_remaining_milliseconds: month.budget_left(promised),
+            missing_milliseconds: month.missing(promised),
             verdict: month.verdict(promised).as_str(),
         }
     }

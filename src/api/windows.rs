@@ -4,21 +4,18 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{
-        Path, Query, State,
-        rejection::{JsonRejection, QueryRejection},
-    },
+    extract::{Path, State, rejection::JsonRejection},
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
     Api,
     incidents::{command, signed},
-    paging::{Size, cut},
+    paging::{Asked, Open, Size, cut},
     problem::Problem,
 };
 use crate::{
@@ -29,16 +26,6 @@ use crate::{
 };
 
 const PAGE: Size = Size(100, 1_000);
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
-    /// Also those that are over.
-    #[serde(default)]
-    all: bool,
-    cursor: Option<String>,
-    limit: Option<usize>,
-}
 
 #[derive(Serialize)]
 struct Page<'a> {
@@ -100,6 +87,7 @@ impl StandingView {
             Standing::Valid => ("valid", None),
             Standing::Late { earliest } => ("late", Some(At(earliest, zone))),
             Standing::Unapproved => ("unapproved", None),
+            Standing::Guarded => ("guarded", None),
             Standing::AfterStart => ("after_start", None),
             Standing::Cancelled => ("cancelled", None),
         };
@@ -151,11 +139,7 @@ impl<'a> WindowView<'a> {
     }
 }
 
-pub(super) async fn list(
-    State(api): State<Arc<Api>>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Response, Problem> {
-    let Query(wanted) = wanted.map_err(|rejection| Problem::BadQuery(rejection.body_text()))?;
+pub(super) async fn list(State(api): State<Arc<Api>>, Asked(wanted): Asked<Open>) -> Result<Response, Problem> {
     let snapshot = api.feed.load();
     let (zone, now) = (snapshot.contract.time_zone, snapshot.at.utc);
     let passes = |window: &&Window| wanted.all || window.turn(now, zone).is_some();

@@ -13,7 +13,8 @@ use crate::{
     export,
     inventory::Reconciled,
     patrol::load::{Loaded, contract_only, from_file},
-    text::{ContractText, Language, Message},
+    profile::services::Services,
+    text::{ContractText, Language, Message, ServiceText},
 };
 
 /// Reads everything and prints every finding, then coverage and expected load.
@@ -83,9 +84,34 @@ struct Facts {
     not_measurable: Vec<String>,
     points: usize,
     probes_per_second: f64,
+    services: usize,
+    placeholders: usize,
+    visits_per_second: f64,
+    visits: Vec<Visits>,
     /// Of one scrape of `/metrics`.
     series: usize,
     bytes: usize,
+}
+
+/// Services of one kind that are visited equally often.
+#[derive(Debug, Serialize)]
+struct Visits {
+    kind: &'static str,
+    interval_seconds: f64,
+    services: usize,
+    per_second: f64,
+    /// The vantage: this machine.
+    from: &'static str,
+}
+
+impl Visits {
+    fn of(services: &Services) -> Vec<Self> {
+        let line = |((kind, interval), services): ((&'static str, std::time::Duration), usize)| {
+            let interval_seconds = interval.as_secs_f64();
+            Self { kind, interval_seconds, services, per_second: services as f64 / interval_seconds, from: "local" }
+        };
+        services.paces().into_iter().map(line).collect()
+    }
 }
 
 impl Facts {
@@ -106,6 +132,10 @@ impl Facts {
             not_measurable,
             points,
             probes_per_second: loaded.probes_per_second(),
+            services: loaded.services.list.len(),
+            placeholders: loaded.services.list.len() - loaded.services.visited().count(),
+            visits_per_second: loaded.services.visits_per_second(),
+            visits: Visits::of(&loaded.services),
             series,
             bytes,
         }
@@ -124,6 +154,17 @@ impl Facts {
         }
         say(Message::Coverage { links: self.links, measurable: self.measurable });
         say(Message::ExpectedLoad { points: self.points, per_second: self.probes_per_second });
+        if self.services > 0 {
+            say(Message::Service(ServiceText::ExpectedVisits {
+                services: self.services,
+                placeholders: self.placeholders,
+                per_second: self.visits_per_second,
+            }));
+            for Visits { kind, interval_seconds, services, .. } in &self.visits {
+                let (kind, interval_seconds, services) = (*kind, *interval_seconds, *services);
+                say(Message::Service(ServiceText::VisitedEvery { kind, interval_seconds, services }));
+            }
+        }
         say(Message::ExpectedScrape { series: self.series, bytes: self.bytes });
     }
 

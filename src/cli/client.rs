@@ -25,6 +25,8 @@ pub(super) enum Failure {
     Problem(Value),
     /// It was not reached, or spoke nonsense.
     NotReached(String),
+    /// What should have been sent cannot be read.
+    Unreadable(String),
 }
 
 /// Waits for the daemon's answer and prints it, as JSON or as `text` puts it. Exit code 1: it refused; 2: not reached.
@@ -52,6 +54,10 @@ pub(super) fn answer(
             anstream::eprintln!("{}", refusal(&problem, language));
             ExitCode::from(1)
         }
+        Err(Failure::Unreadable(reason)) => {
+            anstream::eprintln!("{reason}");
+            ExitCode::from(2)
+        }
         Err(Failure::NotReached(reason)) => {
             anstream::eprintln!("{}", Message::DaemonNotReached { url: url.to_owned(), reason }.say(language));
             ExitCode::from(2)
@@ -66,6 +72,16 @@ pub(super) fn done(answer: &Value, language: Language) -> String {
 
 /// Asks the daemon at `url` for `path`.
 pub(super) async fn call(url: &str, method: Method, path: &str, body: Option<Value>) -> Result<Value, Failure> {
+    let body = body.map(|body| body.to_string()).unwrap_or_default();
+    ask(url, method, path, ("application/json", body.into())).await
+}
+
+/// Posts a document that is no JSON.
+pub(super) async fn send(url: &str, path: &str, kind: &str, body: Vec<u8>) -> Result<Value, Failure> {
+    ask(url, Method::POST, path, (kind, body.into())).await
+}
+
+async fn ask(url: &str, method: Method, path: &str, (kind, body): (&str, Bytes)) -> Result<Value, Failure> {
     let url = format!("{}{path}", url.trim_end_matches('/'));
     let url: Uri = url.parse().map_err(|error| Failure::NotReached(format!("{error}")))?;
     // A lost answer can be asked for again without doing the thing twice.
@@ -75,9 +91,9 @@ pub(super) async fn call(url: &str, method: Method, path: &str, body: Option<Val
         request = request.header("authorization", signed);
     }
     let request = request
-        .header("content-type", "application/json")
+        .header("content-type", kind)
         .header("idempotency-key", key.to_string())
-        .body(Full::from(body.map(|body| body.to_string()).unwrap_or_default()))
+        .body(Full::from(body))
         .map_err(|error| Failure::NotReached(error.to_string()))?;
     match timeout(ANSWER, exchange(request)).await {
         Err(_) => Err(Failure::NotReached("no answer in time".into())),

@@ -1,6 +1,5 @@
 //! `linkpatrol contract explain`: which rule applies to what, where each figure stands, and what people must supply.
 
-mod explain;
 mod simulate;
 
 use std::{
@@ -8,11 +7,10 @@ use std::{
     process::ExitCode,
 };
 
-use self::explain::Explained;
 use super::{Global, Output, find_link, print_findings};
 use crate::{
     config::Config,
-    contract::{Contract, Terms},
+    contract::{Contract, Explained, Terms},
     diagnostic::{Findings, closest},
     inventory::Inventory,
     text::{ContractText, Language, Message},

@@ -119,8 +119,11 @@ fn report(summary: &Summary, json: bool, language: Language) -> ExitCode {
     if !json || std::io::stderr().is_terminal() {
         let (mark, score) = (Message::Simulated, summary.message());
         anstream::eprintln!("{}{}", mark.say(language), score.say(language));
+        if let Some(sites) = summary.of_sites() {
+            anstream::eprintln!("{}{}", mark.say(language), sites.say(language));
+        }
     }
-    ExitCode::from(if summary.score.matches() { 0 } else { 1 })
+    ExitCode::from(if summary.matches() { 0 } else { 1 })
 }
 
 fn explain(failed: Failed, language: Language) -> ExitCode {

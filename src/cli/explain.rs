@@ -1,4 +1,4 @@
-//! `linkpatrol explain`: where every value that holds for a link was written.
+//! `linkpatrol explain`: where every value that holds for a link or a service was written.
 
 use std::process::ExitCode;
 
@@ -9,15 +9,16 @@ use crate::{
     diagnostic::Place,
     inventory::{Link, Point},
     patrol::load::{Loaded, from_file},
-    profile::{Effective, Measure, of_point},
-    text::{Language, Message},
+    profile::{Effective, Measure, of_point, services::Service},
+    text::{Language, Message, ServiceText},
     units::duration_text,
 };
 
-/// Shows every effective value of one link with the place it came from.
+/// Shows every effective value of one link or service with the place it came from.
 #[derive(Debug, clap::Args)]
 pub struct Explain {
-    /// Id of the link in the ledger, such as LL-0412; its circuit id does too.
+    /// Id of the link in the ledger, such as LL-0412 (its circuit id does too), or of a service.
+    #[arg(value_name = "TARGET")]
     link: String,
 }
 
@@ -29,6 +30,14 @@ impl Explain {
             print_findings(&findings, language);
             return ExitCode::from(1);
         };
+        if let Some(service) = loaded.services.list.iter().find(|service| service.id == self.link) {
+            let (subject, parts) = (Subject::Service(&service.id), service_parts(&loaded, service));
+            match global.output {
+                Output::Text => print_text(&parts, language),
+                Output::Json => anstream::println!("{:#}", as_json(&subject, &parts)),
+            }
+            return ExitCode::SUCCESS;
+        }
         let link = match find_link(&loaded.inventory.links, &self.link) {
             Ok(link) => link,
             Err(message) => {
@@ -38,8 +47,8 @@ impl Explain {
         };
         let parts = parts(&loaded, link);
         match global.output {
-            Output::Text => print_text(link, &parts, language),
-            Output::Json => anstream::println!("{:#}", as_json(link, &parts)),
+            Output::Text => print_text(&parts, language),
+            Output::Json => anstream::println!("{:#}", as_json(&Subject::Link(link.id.as_str()), &parts)),
         }
         ExitCode::SUCCESS
     }
@@ -51,8 +60,16 @@ struct Part {
     values: Vec<Value>,
 }
 
+/// What is explained.
+enum Subject<'a> {
+    Link(&'a str),
+    Service(&'a str),
+}
+
 enum Title {
-    Link,
+    Link { id: String },
+    Service { id: String },
+    Visits,
     Point { role: &'static str, target: String, deciding: bool },
     Contract,
 }
@@ -73,7 +90,7 @@ impl Value {
 }
 
 fn parts(loaded: &Loaded, link: &Link) -> Vec<Part> {
-    let mut parts = vec![Part { title: Title::Link, values: of_link(loaded, link) }];
+    let mut parts = vec![Part { title: Title::Link { id: link.id.to_string() }, values: of_link(loaded, link) }];
     for point in &link.points {
         let effective = of_point(&loaded.inventory, &loaded.profiles, &loaded.machine, link, point);
         let title = Title::Point {
@@ -89,6 +106,53 @@ fn parts(loaded: &Loaded, link: &Link) -> Vec<Part> {
     });
     parts.push(Part { title: Title::Contract, values: figures.collect() });
     parts
+}
+
+fn service_parts(loaded: &Loaded, service: &Service) -> Vec<Part> {
+    let (terms, place) = (&loaded.contract.terms, &service.place);
+    let row = terms.services.iter().find(|row| row.id == service.requirement);
+    let unit = loaded.inventory.units.iter().find(|unit| unit.id == service.owner);
+    let mut values = vec![Value::at("name", &service.name, place), Value::at("url", &service.url, place)];
+    values.extend(service.address.map(|address| Value::at("address", address, place)));
+    values.extend(row.map(|row| Value::at("requirement", format!("{} {}", row.id, row.name), &row.place)));
+    values.extend(unit.map(|unit| Value::at("owner", format!("{} {}", unit.id, unit.name), &unit.place)));
+    for (key, value) in [
+        ("zone", &service.zone),
+        ("class", &service.class),
+        ("criticality", &service.criticality),
+        ("certificate_group", &service.certificate_group),
+    ] {
+        let whose = row.filter(|row| key == "criticality" && row.class == *value).map_or(place, |row| &row.place);
+        values.extend((!value.is_empty()).then(|| Value::at(key, value, whose)));
+    }
+    values.extend(service.depends_on.iter().map(|parent| Value::at("depends_on", parent, place)));
+    values.extend(
+        service
+            .backup
+            .as_ref()
+            .map(|hours| Value { clause: Some(hours.clause.clone()), ..Value::at("backup", &hours.id, place) }),
+    );
+    let [interval, timeout, confirm, spacing] = &service.said;
+    let visits = [
+        ("interval", duration_text(service.pace.interval), interval),
+        ("timeout", duration_text(service.check.deadline), timeout),
+        ("confirm", service.pace.confirm.to_string(), confirm),
+        ("spacing", duration_text(service.pace.spacing), spacing),
+    ];
+    let visits =
+        visits.map(|(key, value, place)| Value { key: key.to_owned(), value, place: place.clone(), clause: None });
+    let target = loaded.contract.service_target(&service.id, &service.requirement);
+    let paths = terms.classes_of(&target).into_iter().map(|class| class.path.as_str());
+    let paths = paths.chain(terms.objectives_of(&target).into_iter().map(|objective| objective.path.as_str()));
+    let figures = paths.flat_map(|path| terms.figures_of(path)).map(|figure| Value {
+        clause: Some(figure.clause.clone()),
+        ..Value::at(&figure.key, &figure.value, &figure.place)
+    });
+    vec![
+        Part { title: Title::Service { id: service.id.clone() }, values },
+        Part { title: Title::Visits, values: visits.into() },
+        Part { title: Title::Contract, values: figures.collect() },
+    ]
 }
 
 fn of_link(loaded: &Loaded, link: &Link) -> Vec<Value> {
@@ -152,10 +216,12 @@ fn of_effective(effective: &Effective<'_>, point: &Point) -> Vec<Value> {
     std::iter::once(address).chain(values).collect()
 }
 
-fn print_text(link: &Link, parts: &[Part], language: Language) {
+fn print_text(parts: &[Part], language: Language) {
     for part in parts {
         let title = match &part.title {
-            Title::Link => Message::ExplainLink { link: link.id.to_string() },
+            Title::Link { id } => Message::ExplainLink { link: id.clone() },
+            Title::Service { id } => Message::Service(ServiceText::ExplainService { id: id.clone() }),
+            Title::Visits => Message::Service(ServiceText::ExplainVisits),
             Title::Point { role, target, deciding } => {
                 Message::ExplainPoint { role, target: target.clone(), deciding: *deciding }
             }
@@ -170,7 +236,7 @@ fn print_text(link: &Link, parts: &[Part], language: Language) {
     }
 }
 
-fn as_json(link: &Link, parts: &[Part]) -> serde_json::Value {
+fn as_json(subject: &Subject<'_>, parts: &[Part]) -> serde_json::Value {
     let value = |Value { key, value, place, clause }: &Value| {
         let place = place.as_ref().map(Place::to_string);
         json!({ "key": key, "value": value, "place": place, "clause": clause })
@@ -178,12 +244,18 @@ fn as_json(link: &Link, parts: &[Part]) -> serde_json::Value {
     let part = |part: &Part| {
         let values = part.values.iter().map(value).collect::<Vec<_>>();
         match &part.title {
-            Title::Link => json!({ "part": "link", "values": values }),
+            Title::Link { .. } => json!({ "part": "link", "values": values }),
+            Title::Service { .. } => json!({ "part": "service", "values": values }),
+            Title::Visits => json!({ "part": "visits", "values": values }),
             Title::Point { role, target, deciding } => {
                 json!({ "part": "point", "role": role, "target": target, "deciding": deciding, "values": values })
             }
             Title::Contract => json!({ "part": "contract", "values": values }),
         }
     };
-    json!({ "link": link.id, "parts": parts.iter().map(part).collect::<Vec<_>>() })
+    let parts = parts.iter().map(part).collect::<Vec<_>>();
+    match subject {
+        Subject::Link(id) => json!({ "link": id, "parts": parts }),
+        Subject::Service(id) => json!({ "service": id, "parts": parts }),
+    }
 }

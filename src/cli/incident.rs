@@ -66,6 +66,45 @@ enum Action {
         signed: Signed,
         #[command(flatten)]
         party: Party,
+        /// As the party numbers its own work.
+        #[arg(long, value_name = "NUMBER")]
+        work_order: Option<String>,
+        /// By when it means to be done.
+        #[arg(long, value_name = "TIME")]
+        eta: Option<String>,
+    },
+    /// Takes an acknowledgement back, with --note saying why: the response clock of the party runs on.
+    Withdraw {
+        #[command(flatten)]
+        signed: Signed,
+        #[command(flatten)]
+        party: Party,
+    },
+    /// Prints a signed link to the page on which a party answers without a log-in.
+    Link {
+        #[command(flatten)]
+        signed: Signed,
+        /// Whose page: carrier/ID or unit/ID.
+        #[arg(long, value_name = "PARTY")]
+        party: String,
+    },
+    /// Replies from telephones that were not plain and wait for a person.
+    Replies,
+    /// Says that a reply was dealt with.
+    SettleReply {
+        id: String,
+        /// Who did: it stands in the journal.
+        #[arg(long, value_name = "NAME")]
+        actor: String,
+        /// What came of it.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        note: String,
+    },
+    /// Makes a new key for signed links: those given out before open nothing.
+    RotateLinks {
+        /// Who does this: it stands in the journal.
+        #[arg(long, value_name = "NAME")]
+        actor: String,
     },
     /// Writes down a step of the work, such as on_site, workaround, or promised with --eta.
     Record {
@@ -82,6 +121,9 @@ enum Action {
         /// Of a promise: by when.
         #[arg(long, value_name = "TIME")]
         eta: Option<String>,
+        /// Of which of the party's links; all of them when absent. May be given several times.
+        #[arg(long = "link", value_name = "ID")]
+        links: Vec<String>,
     },
     /// Says what an entry of the timeline should have said. The entry stays.
     Correct {
@@ -167,6 +209,15 @@ impl Incident {
                 }
                 self.call(Method::POST, "", Some(body)).await
             }
+            Action::Replies => call(&self.url, Method::GET, "/api/v1/replies", None).await,
+            Action::SettleReply { id, actor, note } => {
+                let body = json!({"actor": actor, "way": "cli", "note": note});
+                call(&self.url, Method::POST, &format!("/api/v1/replies/{id}/settle"), Some(body)).await
+            }
+            Action::RotateLinks { actor } => {
+                let body = json!({"actor": actor, "way": "cli"});
+                call(&self.url, Method::POST, "/api/v1/answer-links/rotate", Some(body)).await
+            }
             action => {
                 let Some((id, name, body)) = action.asked() else { return Ok(Value::Null) };
                 self.call(Method::POST, &format!("/{id}/{name}"), Some(body)).await
@@ -189,6 +240,8 @@ impl Incident {
                 let ids: Vec<&str> = answer["incidents"].as_array().into_iter().flatten().map(word).collect();
                 format!("{} {}\n", Message::Done.say(language), ids.join(" "))
             }
+            Action::Replies => answer["replies"].as_array().into_iter().flatten().map(reply_line).collect(),
+            Action::Link { .. } => format!("{}\n", word(&answer["url"])),
             _ => format!("{} {}\n", Message::Done.say(language), word(&answer["at"])),
         }
     }
@@ -205,13 +258,21 @@ impl Action {
             body
         };
         Some(match self {
-            Self::List | Self::Show { .. } | Self::Open { .. } => return None,
+            Self::List
+            | Self::Show { .. }
+            | Self::Open { .. }
+            | Self::Replies
+            | Self::SettleReply { .. }
+            | Self::RotateLinks { .. } => return None,
             Self::Restore { signed, at } => (&signed.id, "restore", said(signed, json!({"at": at}))),
-            Self::Acknowledge { signed, party } => {
-                (&signed.id, "acknowledge", said(signed, json!({"party": party.party})))
+            Self::Acknowledge { signed, party, work_order, eta } => {
+                let fields = json!({"party": party.party, "work_order": work_order, "eta": eta});
+                (&signed.id, "acknowledge", said(signed, fields))
             }
-            Self::Record { signed, party, step, at, eta } => {
-                let fields = json!({"party": party.party, "step": step, "at": at, "eta": eta});
+            Self::Withdraw { signed, party } => (&signed.id, "withdraw", said(signed, json!({"party": party.party}))),
+            Self::Link { signed, party } => (&signed.id, "link", said(signed, json!({"party": party}))),
+            Self::Record { signed, party, step, at, eta, links } => {
+                let fields = json!({"party": party.party, "step": step, "at": at, "eta": eta, "links": links});
                 (&signed.id, "record", said(signed, fields))
             }
             Self::Correct { signed, entry, at } => {
@@ -247,6 +308,13 @@ fn line(incident: &Value, language: Language) -> String {
         links.len(),
         scope.say(language),
     )
+}
+
+/// A reply that waits, in a line: what lines up first, its text last.
+fn reply_line(reply: &Value) -> String {
+    let [id, at, number, party, person, why, text] =
+        ["id", "at", "number", "party", "person", "why", "text"].map(|key| word(&reply[key]));
+    format!("{id} {at} {number} {why} {party} {person} {text}\n")
 }
 
 fn show(incident: &Value, language: Language) -> String {

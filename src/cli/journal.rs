@@ -73,7 +73,7 @@ enum Action {
 
 /// Why nothing could be said.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+pub(super) enum Failure {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("{0}")]
@@ -82,9 +82,6 @@ enum Failure {
     NotAnchor(String),
 }
 
-/// File with the public half of the key, and where in it the key itself begins.
-const PUBLIC: &str = "journal.pub";
-const PUBLIC_HEADER: usize = 12;
 /// Longest payload that `show` prints whole.
 const MOST_SHOWN: usize = 400;
 
@@ -114,7 +111,7 @@ impl Journal {
     }
 }
 
-fn exit(done: Result<bool, Failure>) -> ExitCode {
+pub(super) fn exit(done: Result<bool, Failure>) -> ExitCode {
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
@@ -131,7 +128,7 @@ fn forget(folder: &Path, name: &str, language: Language) -> Result<bool, Failure
     Ok(records > 0)
 }
 
-fn say(message: JournalMessage, language: Language) -> String {
+pub(super) fn say(message: JournalMessage, language: Language) -> String {
     Message::Journal(message).say(language).to_string()
 }
 
@@ -144,13 +141,12 @@ fn verify(
     language: Language,
 ) -> Result<bool, Failure> {
     let anchors = against.iter().map(|file| read_anchor(file, language)).collect::<Result<Vec<_>, _>>()?;
-    let file = folder.join(PUBLIC);
-    let key = key.or_else(|| fs::read(&file).ok().and_then(|der| Some(hex(der.get(PUBLIC_HEADER..)?))));
+    let key = key.or_else(|| store::public_hex(folder));
     let audit = reader.audit(anchors, key.as_deref())?;
     let whole = audit.faults.is_empty();
     match output {
         Output::Json => anstream::println!("{:#}", json!({ "whole": whole, "public_key": key, "journal": audit })),
-        Output::Text => print_audit(&audit, key, &file, language),
+        Output::Text => print_audit(&audit, key, &folder.join("journal.pub"), language),
     }
     Ok(whole)
 }
@@ -182,7 +178,8 @@ fn print_audit(audit: &Audit, key: Option<String>, file: &Path, language: Langua
     audit.faults.iter().cloned().for_each(|fault| say(message(fault)));
 }
 
-fn message(fault: Fault) -> JournalMessage {
+/// What a fault is in words.
+pub(super) fn message(fault: Fault) -> JournalMessage {
     match fault {
         Fault::Changed { entry } => JournalMessage::Changed { entry },
         Fault::Missing { from, to } => JournalMessage::Missing { from, to },
@@ -198,7 +195,7 @@ fn message(fault: Fault) -> JournalMessage {
     }
 }
 
-fn read_anchor(file: &Path, language: Language) -> Result<Seal, Failure> {
+pub(super) fn read_anchor(file: &Path, language: Language) -> Result<Seal, Failure> {
     let refused = |cause: String| {
         Failure::NotAnchor(say(JournalMessage::NotAnchor { file: file.display().to_string(), cause }, language))
     };
@@ -313,8 +310,4 @@ fn print_difference(difference: &Difference, language: Language) {
     if let Some(version) = version {
         anstream::println!("{}", say(JournalMessage::OtherVersion { version }, language));
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

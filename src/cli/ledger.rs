@@ -15,13 +15,11 @@ use super::{
 use crate::{
     incident::Incident,
     inventory::LinkId,
-    ledger::{
-        Account, Accounting, Cell, ClosedMonth, Exclusion, Measured, Month, SixStates, Standard, Stretch, tier_verdict,
-    },
+    ledger::{Booked, Month, SixStates, Standard, Statement, Verdict, tier_verdict},
     patrol::load::{Loaded, from_file},
     store::{self, Reader, StoreError},
     text::{Language, LedgerMessage, LedgerRow, Message},
-    units::{Timestamp, billionths},
+    units::billionths,
 };
 
 /// Shows the months of links, and takes time out of the objective.
@@ -81,22 +79,8 @@ struct Exclude {
 #[derive(Debug, Serialize)]
 struct Row {
     link: LinkId,
-    month: String,
-    /// Up to when; the end of the month once it is final.
-    until: Timestamp,
-    is_final: bool,
-    /// Milliseconds; sum to `elapsed`.
-    states: SixStates,
-    elapsed: u64,
-    period: u64,
-    cells: Vec<Cell>,
-    /// Part and whole, milliseconds: every unknown moment was down, and was up.
-    unknown_as_down: (u64, u64),
-    unknown_as_up: (u64, u64),
-    availability: &'static str,
-    /// Milliseconds of unknown time that would have to be known to be up.
-    missing: u64,
-    error_budget_remaining: i64,
+    #[serde(flatten)]
+    statement: Statement,
     tiers: &'static str,
 }
 
@@ -145,7 +129,7 @@ fn show(link: Option<&str>, month: Option<String>, data_dir: Option<PathBuf>, gl
         anstream::eprintln!("{}", Message::Ledger(LedgerMessage::NoAccounts).say(language));
         return ExitCode::from(2);
     }
-    let breached = rows.iter().any(|row| row.availability == "breached" || row.tiers == "breached");
+    let breached = rows.iter().any(|row| row.statement.availability == Verdict::Breached || row.tiers == "breached");
     if breached { ExitCode::from(1) } else { ExitCode::SUCCESS }
 }
 
@@ -155,87 +139,26 @@ fn read(
     month: Option<&str>,
     loaded: &Loaded,
 ) -> Result<Vec<Row>, StoreError> {
-    let stored = store::accounts(folder)?;
-    let newest = stored.iter().map(|row| row.month.as_str()).max();
-    let month = month.or(newest).map(str::to_owned);
+    let (standard, gap) = (Standard::of(&loaded.contract), loaded.contract.terms.flaps.gap.value);
     let incidents = incidents(folder)?;
-    let standard = Standard::of(&loaded.contract);
-    let mut months: BTreeMap<&LinkId, Vec<Booked>> = BTreeMap::new();
-    for row in stored.iter().filter(|row| link.is_none_or(|link| link == row.link.as_str())) {
-        months.entry(&row.link).or_default().extend(Booked::read(&row.account));
+    let mut months: BTreeMap<LinkId, Vec<Booked>> = BTreeMap::new();
+    let mut newest: Option<Month> = None;
+    for row in store::accounts(folder)? {
+        let booked = Booked::read(&row.account, &standard);
+        newest = newest.into_iter().chain(booked.iter().map(|booked| booked.month)).max_by_key(|month| month.begins);
+        if link.is_none_or(|link| link == row.link.as_str()) {
+            months.entry(row.link).or_default().extend(booked);
+        }
     }
-    let asked = |booked: &&Booked| month.as_deref() == Some(booked.month.to_string().as_str());
-    let row = |(link, months): (&LinkId, Vec<Booked>)| {
+    let month = month.map(str::to_owned).or(newest.map(|month| month.to_string()));
+    let row = |(link, mut months): (LinkId, Vec<Booked>)| {
+        let asked = |booked: &&Booked| month.as_deref() == Some(booked.month.to_string().as_str());
         let stretch = standard.stretch(months.iter().find(asked)?.month);
-        let mut months: Vec<Booked> = months.into_iter().filter(|booked| stretch.holds(booked.month)).collect();
         months.sort_by_key(|booked| booked.month.begins);
-        Some(line(link.clone(), &stretch, &months, &incidents, &standard))
+        let tiers = tier_verdict(&incidents, &link, stretch.begins..stretch.ends).as_str();
+        Some(Row { statement: Statement::of(&standard, &stretch, &months, gap), link, tiers })
     };
     Ok(months.into_iter().filter_map(row).collect())
-}
-
-/// A month of a link as it is stored.
-pub(super) struct Booked {
-    pub month: Month,
-    until: Timestamp,
-    is_final: bool,
-    pub cells: Vec<Cell>,
-}
-
-impl Booked {
-    pub fn read(stored: &str) -> Option<Self> {
-        if let Ok(closed) = serde_json::from_str::<ClosedMonth>(stored) {
-            let month = closed.month;
-            return Some(Self { month, until: month.ends, is_final: true, cells: closed.cells });
-        }
-        let account: Account = serde_json::from_str(stored).ok()?;
-        let until = account.seen();
-        Some(Self { month: account.month(), until, is_final: false, cells: account.cells(until) })
-    }
-}
-
-/// The months of one period, which are in order.
-fn line(link: LinkId, stretch: &Stretch, months: &[Booked], incidents: &[Incident], standard: &Standard) -> Row {
-    let sums = standard.whole(stretch, months.iter().map(|booked| (booked.month, booked.cells.as_slice())));
-    let mut cells = before_the_first(stretch, months);
-    for cell in months.iter().flat_map(|booked| &booked.cells) {
-        let same = |other: &&mut Cell| (other.measured, other.accounting) == (cell.measured, cell.accounting);
-        match cells.iter_mut().find(same) {
-            Some(other) => other.millis += cell.millis,
-            None => cells.push(*cell),
-        }
-    }
-    cells.sort_by_key(|cell| (cell.measured, cell.accounting));
-    let until = months.last().map_or(stretch.begins, |booked| booked.until);
-    let promised = standard.promised;
-    Row {
-        tiers: tier_verdict(incidents, &link, stretch.begins..stretch.ends).as_str(),
-        link,
-        month: stretch.name.clone(),
-        until,
-        is_final: until >= stretch.ends && months.iter().all(|booked| booked.is_final),
-        states: SixStates::of(&cells),
-        elapsed: sums.elapsed(),
-        period: sums.period,
-        unknown_as_down: sums.unknown_as_down(),
-        unknown_as_up: sums.unknown_as_up(),
-        availability: standard.verdict(&sums).as_str(),
-        missing: sums.missing(promised),
-        error_budget_remaining: sums.budget_left(promised),
-        cells,
-    }
-}
-
-/// Months of the period that nobody has booked: before the link was in service with us, or lost.
-fn before_the_first(stretch: &Stretch, months: &[Booked]) -> Vec<Cell> {
-    let mut known = stretch.begins;
-    let mut millis = 0;
-    for booked in months {
-        millis += u64::try_from(booked.month.begins.0 - known.0).unwrap_or(0);
-        known = booked.month.ends;
-    }
-    let accounting = Accounting::Excluded(Exclusion::NotInService);
-    if millis > 0 { vec![Cell { measured: Measured::Unknown, accounting, millis }] } else { vec![] }
 }
 
 /// Incidents that this version can read.
@@ -251,21 +174,21 @@ fn print(row: &Row, language: Language) {
         let ppm = billionths(part, whole) / 1_000;
         format!("{}.{:04} %", ppm / 10_000, ppm % 10_000)
     };
-    let SixStates { up, degraded, down, unknown, maintenance, suspended } = row.states;
+    let statement = &row.statement;
+    let SixStates { up, degraded, down, unknown, maintenance, suspended } = statement.states;
     let states = [up, degraded, down, unknown, maintenance, suspended].map(seconds);
+    let budget = statement.error_budget_remaining;
     let row = LedgerRow {
         link: row.link.to_string(),
-        month: row.month.clone(),
+        month: statement.period_name.clone(),
         states,
-        bounds: [share(row.unknown_as_down), share(row.unknown_as_up)],
-        availability: row.availability.to_owned(),
-        missing: (row.missing > 0).then(|| format!("{}", row.missing.div_ceil(60_000))),
-        budget: format!(
-            "{}{}",
-            if row.error_budget_remaining < 0 { "-" } else { "" },
-            seconds(row.error_budget_remaining.unsigned_abs())
-        ),
+        bounds: [share(statement.unknown_as_down), share(statement.unknown_as_up)],
+        availability: statement.availability.as_str().to_owned(),
+        missing: (statement.missing > 0).then(|| format!("{}", statement.missing.div_ceil(60_000))),
+        budget: format!("{}{}", if budget < 0 { "-" } else { "" }, seconds(budget.unsigned_abs())),
         tiers: row.tiers.to_owned(),
+        failures: statement.failures,
+        means: [statement.mtbf, statement.mttr].map(|mean| mean.map(seconds)),
     };
     anstream::println!("{}", Message::Ledger(LedgerMessage::Row(Box::new(row))).say(language));
 }

@@ -38,7 +38,8 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub struct Once {
     /// Id of a link in the ledger, such as LL-0412, or its circuit id; or any address or name. Of a service:
-    /// https://host/path, http://…, tls://host:port, host:port or dns://server/name?type=SOA.
+    /// https://host/path, http://…, tls://host:port[?starttls=smtp], tlcp://…, host:port, udp://host:port,
+    /// dns://server/name?type=SOA, whois://server/name, rdap://…, smtp://host, sip://host or rtsp://host/stream.
     target: String,
     /// Probes to each measuring point; a service is checked once.
     #[arg(long, default_value = "5", value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -46,6 +47,9 @@ pub struct Once {
     /// Longest time that the check of a service may take.
     #[arg(long, default_value = "10s", value_name = "DURATION", value_parser = service::deadline)]
     timeout: Duration,
+    /// Also asks the responder (OCSP) and the list (CRL) that a certificate names whether it is revoked.
+    #[arg(long)]
+    revocation: bool,
 }
 
 /// Time between two probes.
@@ -77,7 +81,9 @@ enum Verdict {
 impl Once {
     pub fn run(self, global: &Global) -> ExitCode {
         if let Some(check) = Check::parse(&self.target) {
-            return service::once(&self.target, Check { deadline: self.timeout, ..check }, global);
+            let check = Check { deadline: self.timeout, ..check };
+            let check = if self.revocation { check.asking_for_revocation() } else { check };
+            return service::once(&self.target, check, global);
         }
         let (loaded, findings) = from_file(global.config_file.as_deref());
         let language = global.language(loaded.as_ref().map(|loaded| &*loaded.config));

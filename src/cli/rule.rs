@@ -1,5 +1,7 @@
 //! `linkpatrol rule`: rules tried on series from a file, and written for Prometheus.
 
+mod own;
+
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use serde_json::json;
@@ -31,6 +33,12 @@ enum Action {
     Export {
         /// Rule files; without any, those of the configured contract.
         files: Vec<PathBuf>,
+        /// The shipped alerts and recording rules over linkpatrol itself, instead of operators' rules.
+        #[arg(long, conflicts_with_all = ["files", "strict"])]
+        second_line: bool,
+        /// Name of the scrape job that the shipped rules look at.
+        #[arg(long, default_value = "linkpatrol", requires = "second_line", value_parser = job)]
+        job: String,
         /// A rule that cannot be exported is an error.
         #[arg(long)]
         strict: bool,
@@ -41,8 +49,22 @@ impl RuleCommand {
     pub fn run(self, global: &Global) -> ExitCode {
         match self.action {
             Action::Test { file } => test(&file, global),
-            Action::Export { files, strict } => export(&files, strict, global),
+            Action::Export { second_line: true, job, .. } => {
+                anstream::print!("{}", own::rules(&job));
+                ExitCode::SUCCESS
+            }
+            Action::Export { files, strict, .. } => export(&files, strict, global),
         }
+    }
+}
+
+/// What needs no escaping in a selector.
+fn job(text: &str) -> Result<String, String> {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:".contains(character);
+    if !text.is_empty() && text.chars().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("letters, digits and -_./: only".into())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     sync::{Arc, mpsc::SyncSender},
 };
@@ -11,7 +11,6 @@ use clap::ValueEnum;
 
 use super::{Global, print_findings};
 use crate::{
-    api::Probing,
     clock::{Clock, SystemClock},
     config::{Config, IcmpMode, Web},
     diagnostic::Findings,
@@ -19,12 +18,11 @@ use crate::{
     probe::{
         Prober,
         icmp::{Engine, HostOpener, Mode, Options},
-        service::{Allowed, Network},
     },
-    profile::module::Modules,
     sample::Block,
     schedule::Plan,
-    text::{Language, Message},
+    text::Message,
+    units::Network,
 };
 
 /// Runs the daemon: measures, judges, keeps incidents, tells, and serves metrics, API and pages.
@@ -43,10 +41,12 @@ pub struct Serve {
     /// Whoever reaches us may look, without a password.
     #[arg(long = "web.allow-anonymous-read")]
     anonymous_read: bool,
-    /// A module file of blackbox_exporter: turns `/probe` on (docs/services.md). Read once, at the start.
+    /// A module file of blackbox_exporter, instead of `probe.modules` of the configuration: turns `/probe` on
+    /// (docs/services.md).
     #[arg(long = "probe.config.file", value_name = "FILE")]
     probe_config: Option<PathBuf>,
-    /// Address or network that `/probe` may visit; without it only loopback. May be given several times.
+    /// Address, network or folder of sockets that `/probe` may visit, instead of `probe.targets` of the configuration. May be
+    /// given several times.
     #[arg(long = "probe.target", value_name = "NETWORK")]
     probe_targets: Vec<Network>,
     /// What is logged: a level, or directives such as `info,linkpatrol::probe=debug`.
@@ -69,7 +69,8 @@ impl Serve {
             anstream::eprintln!("--log.level: {error}");
             return ExitCode::from(2);
         }
-        let (loaded, findings) = load::from_file(global.config_file.as_deref());
+        let said = Said { modules: self.probe_config, targets: self.probe_targets };
+        let (loaded, findings) = load::from_file_but(global.config_file.as_deref(), |config| said.over(config));
         let language = global.language(loaded.as_ref().map(|loaded| &*loaded.config));
         print_findings(&findings, language);
         let Some(mut loaded) = loaded else {
@@ -97,14 +98,7 @@ impl Serve {
             anstream::eprintln!("{}: {}", Message::Help.say(language), Message::ListenNotLoopbackHelp.say(language));
             return ExitCode::from(1);
         }
-        let probing = match &self.probe_config {
-            None => None,
-            Some(file) => match probing(file, self.probe_targets, &loaded.config, language) {
-                Some(probing) => Some(probing),
-                None => return ExitCode::from(1),
-            },
-        };
-        match patrol::start(setup(loaded, listen, !self.exporter_only, global.config_file.clone(), probing)) {
+        match patrol::start(setup(loaded, listen, !self.exporter_only, global.config_file.clone(), said)) {
             Ok(running) => {
                 tracing::info!(addresses = ?running.listening, "serving");
                 running.until_told();
@@ -119,30 +113,28 @@ impl Serve {
     }
 }
 
-/// `None`, said aloud: the module file or a file that it names cannot be used.
-fn probing(file: &Path, targets: Vec<Network>, config: &Config, language: Language) -> Option<Probing> {
-    let mut findings = Findings::default();
-    let modules = Modules::load(file, &mut findings);
-    print_findings(&findings.into_sorted(), language);
-    match Probing::new(modules?, Allowed::these(targets), config.name_server) {
-        Ok(probing) => Some(probing),
-        Err(error) => {
-            anstream::eprintln!("{error}");
-            None
+/// What the command line says of `/probe`; holds at each reload too.
+struct Said {
+    modules: Option<PathBuf>,
+    targets: Vec<Network>,
+}
+
+impl Said {
+    fn over(&self, config: &mut Config) {
+        if let Some(file) = &self.modules {
+            config.probe.modules = Some(file.clone());
+        }
+        if !self.targets.is_empty() {
+            config.probe.targets = self.targets.clone();
         }
     }
 }
 
-fn setup(
-    loaded: Loaded,
-    listen: Vec<SocketAddr>,
-    keeps_incidents: bool,
-    file: Option<PathBuf>,
-    probing: Option<Probing>,
-) -> Setup {
+fn setup(loaded: Loaded, listen: Vec<SocketAddr>, keeps_incidents: bool, file: Option<PathBuf>, said: Said) -> Setup {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let config = Arc::clone(&loaded.config);
-    let watched = (vec![config.inventory.clone(), config.probes.clone()], config.file.iter().cloned().collect());
+    let files = config.file.iter().chain(&config.probe.modules).cloned().collect();
+    let watched = (vec![config.inventory.clone(), config.probes.clone()], files);
     let engine_clock = Arc::clone(&clock);
     let options = engine_options(&config);
     Setup {
@@ -154,13 +146,13 @@ fn setup(
         listen,
         keeps_incidents,
         simulated: false,
-        loader: Arc::new(move || match load::from_file(file.as_deref()) {
+        loader: Arc::new(move || match load::from_file_but(file.as_deref(), |config| said.over(config)) {
             (Some(loaded), _) => Ok(loaded),
             (None, findings) => Err(findings),
         }),
         watched,
         facts: None,
-        probing,
+        visiting: None,
         loaded,
     }
 }

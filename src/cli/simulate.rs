@@ -61,7 +61,7 @@ impl Simulate {
             anstream::eprintln!("{}", Message::Simulate(SimulateMessage::WrongStorm).say(language));
             return ExitCode::from(2);
         }
-        let loaded = match stage::load(&config, self.links) {
+        let loaded = match stage::load(&config, self.links, None) {
             Ok(loaded) => loaded,
             Err(findings) => {
                 print_findings(&findings, language);

@@ -172,7 +172,7 @@ fn line(window: &Value) -> WindowMessage {
     }))
 }
 
-fn overlap(overlap: &Value) -> WindowMessage {
+pub(super) fn overlap(overlap: &Value) -> WindowMessage {
     let windows: Vec<&str> = overlap["windows"].as_array().into_iter().flatten().map(word).collect();
     let text = |key: &str| word(&overlap[key]).to_owned();
     WindowMessage::Overlap { group: text("group"), windows: windows.join(", "), from: text("from"), to: text("to") }

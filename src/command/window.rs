@@ -51,6 +51,8 @@ pub enum Standing {
     },
     /// Nobody had agreed when it began.
     Unapproved,
+    /// It touches a guard period, in which the contract has no planned work.
+    Guarded,
     /// It was written down, or stretched, when it had begun.
     AfterStart,
     Cancelled,

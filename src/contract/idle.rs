@@ -5,9 +5,14 @@
 //! the engine works with.
 
 use super::{
-    Applies, Class, Figure, Switch, Terms,
-    words::{ClockKind, TargetKind},
+    Applies, Class, ClassTier, Facts, Figure, Switch, Target, Terms,
+    terms::UPGRADE_REBASE,
+    words::{ClockKind, FaultKind, Impact, Scope, TargetKind},
 };
+
+/// What a probe can tell of a service, and the kind of fault that its incident is of.
+const OF_SERVICES: [(Impact, FaultKind); 2] =
+    [(Impact::Stopped, FaultKind::Outage), (Impact::Degraded, FaultKind::Quality)];
 
 /// Keys of a tier's clock that the clocks of incidents and swaps ask for.
 const OF_CLOCKS: [&str; 5] = ["limit", "starts", "calendar", "during", "workaround"];
@@ -26,7 +31,8 @@ impl Terms {
             [&clock.limit_switch, &clock.starts.switch, &clock.workaround.switch].map(Option::as_deref)
         });
         self.figures.iter().filter(named).any(|figure| self.steers(&figure.key))
-            || self.links_figure("requirement").is_some() && agreed.any(|asked| asked == Some(switch))
+            || self.links_figure("requirement").is_some()
+                && (switch == UPGRADE_REBASE || agreed.any(|asked| asked == Some(switch)))
     }
 
     /// Whether the program works with the figure at this key. Without links nothing but rounds is carried out.
@@ -34,7 +40,7 @@ impl Terms {
         let Some(requirement) = self.links_figure("requirement") else { return false };
         let (part, rest) = key.split_once('.').unwrap_or((key, ""));
         match part {
-            "links" | "closing" | "flaps" | "maintenance" => true,
+            "links" | "acknowledgement" | "closing" | "flaps" | "maintenance" | "problems" => true,
             "objectives" => self.steers_objective(key, rest),
             "classes" | "overrides" => {
                 let classes = if part == "classes" { &self.classes } else { &self.overrides };
@@ -73,7 +79,25 @@ impl Terms {
         }
         let clock = tier.clocks.iter().find(|clock| key.starts_with(&format!("{}.", clock.path)));
         let swaps = clock.is_some_and(|clock| clock.kind == ClockKind::DeviceSwap);
-        OF_CLOCKS.contains(&what) && (of_links || of(TargetKind::Device) && swaps)
+        let steers = of_links || of(TargetKind::Device) && swaps || self.is_of_services(class, tier);
+        OF_CLOCKS.contains(&what) && steers
+    }
+
+    /// Whether an incident of some service of the contract can be of this tier.
+    fn is_of_services(&self, class: &Class, tier: &ClassTier) -> bool {
+        let covers = |target| class.applies.covers(&Target { kind: TargetKind::Service, ..target });
+        self.services.iter().filter(|service| covers(service.target())).any(|service| {
+            let facts = OF_SERVICES.map(|(impact, kind)| Facts {
+                scope: Scope::Link,
+                failing: 1,
+                measured: 1,
+                kind,
+                impact: Some(impact),
+                service_class: Some(service.class.as_str()).filter(|class| !class.is_empty()),
+                case: None,
+            });
+            facts.iter().any(|facts| class.tier(facts).is_some_and(|found| std::ptr::eq(found, tier)))
+        })
     }
 
     fn links_figure(&self, key: &str) -> Option<&str> {
@@ -88,10 +112,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        contract::{
-            ClassTier, Clock, Contract, Facts, fixture,
-            words::{FaultKind, Scope},
-        },
+        contract::{Clock, Contract, fixture},
         diagnostic::Findings,
         inventory::Kind,
     };
@@ -120,7 +141,11 @@ mod tests {
         );
         let terms = &contract.terms;
         text += &format!("{:?} {:?}\n", terms.flaps.gap.value, terms.closing.conditions.len());
+        text += &format!("{}\n", terms.rises_from_the_start());
+        text += &format!("{:?}\n", terms.acknowledgement.stale_after);
         text += &format!("{:?} {:?}\n", terms.maintenance.notice.value, terms.maintenance.approval.value);
+        let problems = terms.problems.as_ref().map(|problems| (problems.faults.value, problems.within.value));
+        text += &format!("{problems:?} {:?}\n", terms.maintenance.guards.value);
         for kind in [Kind::Private, Kind::Internet, Kind::DarkFibre] {
             text += &clocks(terms.classes_of(&contract.target(kind)).iter().flat_map(|class| &class.tiers).collect());
         }
@@ -137,6 +162,15 @@ mod tests {
         let classes = terms.classes.iter().chain(&terms.overrides);
         let devices = classes.filter(|class| class.applies.targets.contains(&TargetKind::Device));
         text += &clocks(devices.filter_map(|class| class.tier(&facts)).collect());
+        // Those of incidents of services.
+        for service in &terms.services {
+            let target = contract.service_target(&service.id, &service.id);
+            for (impact, kind) in OF_SERVICES {
+                let facts = Facts { kind, impact: Some(impact), service_class: Some(&service.class), ..facts };
+                let tiers = terms.classes_of(&target).into_iter().filter_map(|class| class.tier(&facts));
+                text += &clocks(tiers.collect());
+            }
+        }
         for agreement in &terms.agreements {
             text += &agreement.clocks.iter().map(clock).collect::<String>();
         }
@@ -151,6 +185,8 @@ mod tests {
             "80 %" => Some("70 %".to_owned()),
             "5m" => Some("6m".to_owned()),
             "2 working days" => Some("3 working days".to_owned()),
+            "3" => Some("4".to_owned()),
+            "30d" => Some("31d".to_owned()),
             _ => None,
         };
         listed.or_else(|| switch.values.is_empty().then(made_up)?)
@@ -194,6 +230,9 @@ mod tests {
         }
         assert!(turned > 20 && idle.len() < terms.switches.len(), "{turned} {idle:?}");
         for steers in ["availability-period", "planned-work-excluded", "force-majeure-excluded", "latency-statistic"] {
+            assert!(!idle.contains(steers), "{steers}");
+        }
+        for steers in ["analysis-start", "workaround-counts", "req36-on-site", "req72-start", "upgrade-rebase"] {
             assert!(!idle.contains(steers), "{steers}");
         }
         for idles in ["rounding", "loss-window", "availability-scope", "log-retention"] {

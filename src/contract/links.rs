@@ -4,28 +4,42 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Bound, Calendar, Class, ClassTier, Clock, Contract, Degraded, Figure, Grouping, LinkTiers, MeasuringPoints,
-    Objective, Objectives, Proof, Quantity, Terms, Tier,
+    NOT_FROM_CONTRACT, Objective, Objectives, Proof, Quantity, Terms, Tier,
     limit::WrittenBound,
     resolve::Resolver,
-    words::{ClockKind, Exclusion, Measure, Party, Period},
-    written::{Written, WrittenLinks},
+    words::{ClockKind, Measure, Party, Period},
+    written::{Written, WrittenDegraded, WrittenLinks},
 };
 use crate::{
     diagnostic::{
         Code, Findings, Place, closest,
-        yaml::{Document, shortened},
+        yaml::{Document, Lasting, shortened},
     },
     inventory::{Inventory, Link},
     text::{ContractText, Message},
-    units::{Limit, Ppm, Rtt},
+    units::{Limit, Ppm, Rtt, duration_text},
 };
+
+// What holds where a file does not say: contracts were written, and journals kept, before these could be stated.
+/// Tenths of `rtt`, so that a link at its limit does not flap.
+const RTT_CLEAR_TENTHS: u32 = 9;
+/// A digger, a fire or water needs minutes for a whole duct.
+const NEXT_WITHIN: Duration = Duration::from_mins(2);
+/// Then repair has begun.
+const REGROUP_WITHIN: Duration = Duration::from_mins(30);
+/// A parent may be probed that much less often than what depends on it.
+const PARENT_LATE: Duration = Duration::from_mins(2);
+/// A network comes back line by line: what still is down after that has a cause of its own.
+const NETWORK_SETTLE: Duration = Duration::from_mins(5);
+/// Five answers over five seconds, and as long again for a slow point.
+const RECOVERY_PROOF: Duration = Duration::from_secs(10);
 
 /// The contract of a folder with links. `None`, with findings, when the section `links:` is missing or wrong.
 ///
 /// `whole`: the rest was read without an error, so that a name which is not in it is a finding of its own.
 pub(super) fn contract(
     file: &Document<Written>,
-    terms: Terms,
+    mut terms: Terms,
     whole: bool,
     findings: &mut Findings,
 ) -> Option<Contract> {
@@ -44,6 +58,23 @@ pub(super) fn contract(
     let loss = resolver.loss("links.degraded.loss", &written.degraded.loss);
     let loss_clear = resolver.loss("links.degraded.loss_clear", &written.degraded.loss_clear);
     let (objectives, tiers) = (objectives?, tiers?);
+    let degraded = Degraded {
+        loss: loss?,
+        loss_clear: loss_clear?,
+        rtt: Rtt(written.degraded.rtt),
+        rtt_clear: Rtt(rtt_clear(&written.degraded)),
+    };
+    let grouping = Grouping {
+        grace: written.grouping.grace,
+        grace_most: written.grouping.grace_most,
+        scope_share: written.grouping.scope_share,
+        next_within: unless_said(written.grouping.next_within, NEXT_WITHIN),
+        regroup_within: unless_said(written.grouping.regroup_within, REGROUP_WITHIN),
+        parent_late: unless_said(written.grouping.parent_late, PARENT_LATE),
+        network_settle: unless_said(written.grouping.network_settle, NETWORK_SETTLE),
+        recovery_proof: unless_said(written.grouping.recovery_proof, RECOVERY_PROOF),
+    };
+    terms.figures.extend(left_out(file, &degraded, &grouping));
     Some(Contract {
         name: terms.name.clone(),
         time_zone: terms.time_zone,
@@ -57,12 +88,8 @@ pub(super) fn contract(
         proof: written
             .proof
             .map_or_else(Proof::default, |proof| Proof { confidence: proof.confidence, alarm: proof.alarm }),
-        degraded: Degraded { loss: loss?, loss_clear: loss_clear?, rtt: Rtt(written.degraded.rtt) },
-        grouping: Grouping {
-            grace: written.grouping.grace,
-            grace_most: written.grouping.grace_most,
-            scope_share: written.grouping.scope_share,
-        },
+        degraded,
+        grouping,
         close_after: terms.closing.after.unwrap_or(Duration::MAX),
         terms,
     })
@@ -84,7 +111,7 @@ impl<'a> Links<'a> {
         let loss = self.objective("loss", loss, Measure::Loss);
         let clause = up?.clause.clone();
         let period = self.period(up?);
-        let counting = counting(up?);
+        let counting = up?.counting();
         let availability = match up?.bound {
             Bound::AtLeast(Quantity::Share(share)) => Some(share),
             _ => self.wrong(up?),
@@ -194,7 +221,9 @@ impl<'a> Links<'a> {
         let WrittenLinks { degraded, grouping, proof, .. } = self.written;
         for (path, holds) in [
             ("links.degraded.rtt", !degraded.rtt.is_zero()),
+            ("links.degraded.rtt_clear", degraded.rtt_clear.is_none_or(|Lasting(clear)| !clear.is_zero())),
             ("links.grouping.scope_share", grouping.scope_share.0 > 0),
+            ("links.grouping.recovery_proof", grouping.recovery_proof.is_none_or(|Lasting(proof)| !proof.is_zero())),
             ("links.proof.confidence", proof.is_none_or(|proof| (500_000..1_000_000).contains(&proof.confidence.0))),
             ("links.proof.alarm", proof.is_none_or(|proof| (1..500_000).contains(&proof.alarm.0))),
         ] {
@@ -203,8 +232,14 @@ impl<'a> Links<'a> {
                 self.findings.error(place, Code::FIGURE_OF_NOTHING, Message::FigureIsZero, Message::FigureIsZeroHelp);
             }
         }
+        let place = self.file.place("links.degraded.rtt_clear");
+        self.in_order(rtt_clear(degraded) <= degraded.rtt, &place, "rtt_clear", "rtt");
         let place = self.file.place("links.grouping.grace");
         self.in_order(grouping.grace <= grouping.grace_most, &place, "grace", "grace_most");
+        let next = unless_said(grouping.next_within, NEXT_WITHIN);
+        let regroup = unless_said(grouping.regroup_within, REGROUP_WITHIN);
+        let place = self.file.place("links.grouping.next_within");
+        self.in_order(next <= regroup, &place, "next_within", "regroup_within");
     }
 
     fn in_order(&mut self, holds: bool, place: &Place, smaller: &'static str, larger: &'static str) {
@@ -238,14 +273,31 @@ impl<T> Resolver<'_, T> {
     }
 }
 
-/// Reasons that the contract names and does not leave out. A drill that it does not name is planned work.
-fn counting(objective: &Objective) -> Vec<Exclusion> {
-    let named = |reason| objective.exclusions.iter().find(|(named, _)| *named == reason).map(|(_, out)| !out.value);
-    let counts = |reason| match reason {
-        Exclusion::Drill => named(Exclusion::Drill).or_else(|| named(Exclusion::PlannedWork)),
-        other => named(other),
-    };
-    Exclusion::ALL.iter().copied().filter(|reason| counts(*reason) == Some(true)).collect()
+fn rtt_clear(written: &WrittenDegraded) -> Duration {
+    unless_said(written.rtt_clear, written.rtt * RTT_CLEAR_TENTHS / 10)
+}
+
+/// What holds and is not in the file, for people: it stands where the section does that it belongs to.
+fn left_out(file: &Document<Written>, degraded: &Degraded, grouping: &Grouping) -> impl Iterator<Item = Figure> {
+    let holds = [
+        ("links.degraded.rtt_clear", degraded.rtt_clear.0),
+        ("links.grouping.next_within", grouping.next_within),
+        ("links.grouping.regroup_within", grouping.regroup_within),
+        ("links.grouping.parent_late", grouping.parent_late),
+        ("links.grouping.network_settle", grouping.network_settle),
+        ("links.grouping.recovery_proof", grouping.recovery_proof),
+    ];
+    holds.into_iter().filter(|(key, _)| file.written(key).is_none()).map(|(key, value)| Figure {
+        key: key.to_owned(),
+        value: duration_text(value),
+        clause: NOT_FROM_CONTRACT.to_owned(),
+        switch: None,
+        place: file.place(key),
+    })
+}
+
+fn unless_said(written: Option<Lasting>, otherwise: Duration) -> Duration {
+    written.map_or(otherwise, |Lasting(said)| said)
 }
 
 fn share_limit(bound: Bound) -> Option<Limit> {
@@ -294,7 +346,7 @@ impl Contract {
         let mut paths: Vec<&str> = terms.objectives.iter().filter(judged).map(|objective| &*objective.path).collect();
         let link = self.target(crate::inventory::Kind::Private);
         paths.extend(terms.classes_of(&link).into_iter().map(|class| &*class.path));
-        paths.extend(["links", "closing", "flaps", "maintenance"]);
+        paths.extend(["links", "acknowledgement", "closing", "flaps", "maintenance"]);
         paths.into_iter().flat_map(|path| terms.figures_of(path)).collect()
     }
 }

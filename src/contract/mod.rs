@@ -8,6 +8,7 @@
 pub mod assessment;
 mod calendar;
 mod class;
+mod explained;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod holidays;
@@ -19,6 +20,7 @@ mod objective;
 mod read;
 mod resolve;
 mod service;
+pub mod sites;
 mod switch;
 mod terms;
 pub mod words;
@@ -30,6 +32,7 @@ pub use self::{
     assessment::Assessment,
     calendar::Calendar,
     class::{Applies, Class, Clock, Condition, Facts, Target, Tier as ClassTier},
+    explained::{Explained, Section as ExplainedSection},
     holidays::Holidays,
     limit::{Bound, Quantity, Span},
     objective::Objective,
@@ -37,8 +40,8 @@ pub use self::{
     service::Service,
     switch::{Chosen, Switch, Words},
     terms::{
-        Agreement, Cadence, Closing, Condition as ClosingRule, Duty, Evidence, Flaps, Guard, Ladder, Maintenance,
-        Obligor, Step, Term, Terms,
+        Agreement, Answering, Cadence, Closing, Condition as ClosingRule, Duty, Evidence, Flaps, Guard, InGuards,
+        Ladder, Maintenance, Obligor, Problems, Step, Term, Terms,
     },
 };
 use crate::{
@@ -97,6 +100,39 @@ impl Contract {
             groups: &[],
             link_kind: Some(kind),
         }
+    }
+
+    /// As rules are looked up for a service that is visited: `requirement` as its entry names it.
+    pub fn service_target<'a>(&'a self, id: &'a str, requirement: &'a str) -> Target<'a> {
+        let row = self.terms.services.iter().find(|row| row.id == requirement);
+        Target {
+            kind: words::TargetKind::Service,
+            id,
+            requirement: row.map_or(requirement, |row| &row.requirement),
+            category: row.map_or("", |row| &row.category),
+            groups: row.map_or(&[], |row| &row.groups),
+            link_kind: None,
+        }
+    }
+
+    /// What is promised of a service's availability, and where; `None`: nothing.
+    pub fn service_availability(&self, id: &str, requirement: &str) -> Option<(Ppm, &Objective)> {
+        let target = self.service_target(id, requirement);
+        let promised = |objective: &&Objective| {
+            objective.measure == words::Measure::Availability && objective.applies.covers(&target)
+        };
+        let objective = self.terms.objectives.iter().find(promised)?;
+        match objective.bound {
+            Bound::AtLeast(Quantity::Share(share)) => Some((share, objective)),
+            _ => None,
+        }
+    }
+
+    /// Whether one of these days, the last included, is in a guard period that is about links.
+    pub fn guards(&self, [first, last]: [chrono::NaiveDate; 2]) -> bool {
+        let about_links = |guard: &&Guard| Kind::ALL.iter().any(|kind| guard.applies.covers(&self.target(*kind)));
+        let mut guards = self.terms.guards.iter().filter(about_links);
+        guards.any(|guard| first.iter_days().take_while(|day| *day <= last).any(|day| guard.covers(day)))
     }
 }
 
@@ -180,8 +216,9 @@ pub struct Degraded {
     /// Loss over the last minute that makes it so, and below which it ends.
     pub loss: Limit,
     pub loss_clear: Limit,
-    /// 95th percentile of RTT over the last five minutes above which it is so; it ends below nine tenths of it.
+    /// 95th percentile of RTT over the last five minutes above which it is so, and down to which it stays so.
     pub rtt: Rtt,
+    pub rtt_clear: Rtt,
 }
 
 /// Regrouping of failures into one incident.
@@ -193,4 +230,14 @@ pub struct Grouping {
     pub grace_most: Duration,
     /// Share of a scope's measured members that must fail for the scope to explain them.
     pub scope_share: Ppm,
+    /// Failures this close after each other may be one slow cut.
+    pub next_within: Duration,
+    /// This long after its first failure an incident is what it is.
+    pub regroup_within: Duration,
+    /// A parent's outage may be dated this much later than that of what depends on it.
+    pub parent_late: Duration,
+    /// So long the condition of a whole-network outage must have ended before it is restored.
+    pub network_settle: Duration,
+    /// What a link that works again needs to prove it: after a loss of sight, and at a deadline.
+    pub recovery_proof: Duration,
 }

@@ -28,4 +28,16 @@ pub struct Objective {
     pub place: Place,
 }
 
+impl Objective {
+    /// Reasons that the contract names and does not leave out. A drill that it does not name is planned work.
+    pub fn counting(&self) -> Vec<Exclusion> {
+        let named = |reason| self.exclusions.iter().find(|(named, _)| *named == reason).map(|(_, out)| !out.value);
+        let counts = |reason| match reason {
+            Exclusion::Drill => named(Exclusion::Drill).or_else(|| named(Exclusion::PlannedWork)),
+            other => named(other),
+        };
+        Exclusion::ALL.iter().copied().filter(|reason| counts(*reason) == Some(true)).collect()
+    }
+}
+
 impl Objective {}

@@ -8,15 +8,15 @@ use std::{
 use chrono::Datelike;
 
 use super::{
-    Agreement, Calendar, Chosen, Class, ClassTier, Clock, Closing, Condition, Contract, Figure, Flaps, Holidays,
-    Maintenance, NOT_FROM_CONTRACT, Objective, Service, Span, Switch, Terms,
+    Agreement, Answering, Calendar, Chosen, Class, ClassTier, Clock, Closing, Condition, Contract, Figure, Flaps,
+    Holidays, InGuards, Maintenance, NOT_FROM_CONTRACT, Objective, Problems, Service, Span, Switch, Terms,
     calendar::{Open, OpenDays},
     links,
     resolve::Resolver,
     words::{Party, Start},
     written::{
         DaysWord, Written, WrittenAgreements, WrittenCalendar, WrittenClass, WrittenClock, WrittenDays, WrittenHours,
-        WrittenObjective, WrittenTier,
+        WrittenObjective, WrittenProblems, WrittenTier,
     },
 };
 use crate::{
@@ -27,6 +27,8 @@ use crate::{
     text::{ContractText, Expected, Message},
 };
 
+/// Where a file does not say how many relapses are a flap: two may be a repair at work.
+const RELAPSES: u32 = 3;
 /// Years that one finding names.
 const MOST_YEARS: usize = 20;
 
@@ -57,6 +59,7 @@ fn load(folder: &Path, findings: &mut Findings) -> Option<(Document<Written>, Te
     let holidays = Arc::new(Holidays::load(&files, findings));
     let calendars = calendars(&file, time_zone, &holidays, findings);
     years(&file, &holidays, &calendars, findings);
+    guards(&file, findings);
     let mut resolver =
         Resolver { file: &file, contract: &file, switches: &written.switches, calendars: &calendars, findings };
     resolver.unique("calendars", written.calendars.iter().map(|calendar| calendar.id.as_str()));
@@ -76,11 +79,17 @@ fn load(folder: &Path, findings: &mut Findings) -> Option<(Document<Written>, Te
             }
         }
     }
+    if written.flaps.relapses == Some(0) {
+        let place = file.place("flaps.relapses");
+        resolver.findings.error(place, Code::FIGURE_OF_NOTHING, Message::FigureIsZero, Message::FigureIsZeroHelp);
+    }
     let flaps = resolver.chosen::<yaml::Lasting>("flaps.gap", &written.flaps.gap);
     let maintenance = &written.maintenance;
     let notice = resolver.chosen("maintenance.notice", &maintenance.notice);
     let notice_calendar = resolver.calendar("maintenance.calendar", maintenance.calendar.as_deref());
     let approval = resolver.chosen("maintenance.approval", &maintenance.approval);
+    let in_guards = resolver.chosen_or("maintenance.guards", maintenance.guards.as_ref(), InGuards::Allowed);
+    let problems = written.problems.as_ref().map(|problems| resolver.problems(problems));
     let assessment = resolver.assessment(&written.assessment);
     let agreements = agreements(folder, &file, &calendars, resolver.findings);
     let services = Service::load(folder, findings);
@@ -98,6 +107,9 @@ fn load(folder: &Path, findings: &mut Findings) -> Option<(Document<Written>, Te
         overrides,
         agreements,
         ladders: written.ladders.clone(),
+        acknowledgement: Answering {
+            stale_after: written.acknowledgement.stale_after.map(|yaml::Lasting(after)| after),
+        },
         closing: Closing {
             conditions: written.closing.conditions.clone(),
             after: written.closing.after.map(|yaml::Lasting(after)| after),
@@ -105,14 +117,17 @@ fn load(folder: &Path, findings: &mut Findings) -> Option<(Document<Written>, Te
         },
         flaps: Flaps {
             gap: flaps.map(|Chosen { value: yaml::Lasting(value), switch }| Chosen { value, switch })?,
+            relapses: written.flaps.relapses.unwrap_or(RELAPSES),
             clause: clause(written.flaps.clause.as_deref()),
         },
         maintenance: Maintenance {
             notice: notice?,
             calendar: notice_calendar?,
             approval: approval?,
+            guards: in_guards?,
             clause: clause(maintenance.clause.as_deref()),
         },
+        problems: problems.map_or(Some(None), |problems| problems.map(Some))?,
         duties: written.duties.clone(),
         assessment,
         services,
@@ -123,6 +138,45 @@ fn load(folder: &Path, findings: &mut Findings) -> Option<(Document<Written>, Te
         calendars,
     };
     Some((file, terms))
+}
+
+/// Dates that end before they begin would guard no day, and nobody would see it.
+fn guards(file: &Document<Written>, findings: &mut Findings) {
+    for (guard, written) in file.value.guards.iter().enumerate() {
+        let reversed = written.dates.iter().enumerate().filter(|(_, dates)| dates.from.0 > dates.to.0);
+        for (nth, _) in reversed {
+            let message = Message::FiguresOutOfOrder { smaller: "from", larger: "to" };
+            let help = Message::FiguresOutOfOrderHelp { smaller: "from", larger: "to" };
+            let place = file.place(&format!("guards.{guard}.dates.{nth}.from"));
+            findings.error(place, Code::ORDER_OF_FIGURES, message, help);
+        }
+    }
+}
+
+/// A whole number from 1 on, written as text: a switch may answer it.
+#[derive(serde::Deserialize)]
+#[serde(try_from = "String")]
+struct Count(u32);
+
+impl TryFrom<String> for Count {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().ok().filter(|count| *count > 0).map(Self).ok_or("a whole number from 1 on")
+    }
+}
+
+impl Resolver<'_, Written> {
+    /// `None`, with a finding, when a switch does not exist or answers something else.
+    fn problems(&mut self, written: &WrittenProblems) -> Option<Problems> {
+        let faults = self.chosen::<Count>("problems.faults", &written.faults);
+        let within = self.chosen::<yaml::Lasting>("problems.within", &written.within);
+        let Chosen { value: yaml::Lasting(within), switch } = within?;
+        let within = Chosen { value: within, switch };
+        let Chosen { value: Count(faults), switch } = faults?;
+        let faults = Chosen { value: faults, switch };
+        Some(Problems { faults, within, clause: clause(written.clause.as_deref()) })
+    }
 }
 
 /// In a year of the term without a file of holidays, clocks on working days would run through the holidays.
@@ -488,6 +542,25 @@ mod tests {
         let share = figure("80 %");
         assert_eq!((share.switch.as_deref(), share.clause.as_str()), (Some("whole-network-share"), NOT_FROM_CONTRACT));
         assert_eq!((figure("99.9 %").clause.as_str(), figure("30m").clause.as_str()), ("001 L101", "001 L133"));
+    }
+
+    #[test]
+    fn what_a_file_leaves_out_is_shown_with_what_holds_instead() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad/good/inventory");
+        let contract = Contract::load(&folder, &mut Findings::default()).unwrap();
+        assert_eq!(contract.degraded.rtt_clear.0, Duration::from_millis(45), "nine tenths of 50 ms");
+        let shown = |key: &str| {
+            let figures = contract.link_figures();
+            let figure = figures.into_iter().find(|figure| figure.key == key).unwrap_or_else(|| panic!("{key}"));
+            (figure.value.clone(), figure.clause.clone(), figure.place.line)
+        };
+        let default = |value: &str, line| (value.to_owned(), NOT_FROM_CONTRACT.to_owned(), line);
+        assert_eq!(shown("links.degraded.rtt_clear"), default("45ms", 37));
+        assert_eq!(shown("links.grouping.recovery_proof"), default("10s", 38));
+        assert_eq!(shown("links.degraded.rtt"), default("50ms", 37), "what it says is shown as it stands");
+        let shipped = fixture::contract();
+        let keys: Vec<&str> = shipped.link_figures().into_iter().map(|figure| figure.key.as_str()).collect();
+        assert_eq!(keys.iter().filter(|key| **key == "links.degraded.rtt_clear").count(), 1);
     }
 
     #[test]

@@ -11,6 +11,9 @@ use super::{
 };
 use crate::{diagnostic::Place, units::Ppm};
 
+/// The one switch that stands in place of no figure: the engine asks it by its name.
+pub(super) const UPGRADE_REBASE: &str = "upgrade-rebase";
+
 /// One contract as data.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Terms {
@@ -28,9 +31,12 @@ pub struct Terms {
     pub overrides: Vec<Class>,
     pub agreements: Vec<Agreement>,
     pub ladders: Vec<Ladder>,
+    pub acknowledgement: Answering,
     pub closing: Closing,
     pub flaps: Flaps,
     pub maintenance: Maintenance,
+    /// `None`: people say what is a problem.
+    pub problems: Option<Problems>,
     pub duties: Vec<Duty>,
     pub assessment: Assessment,
     pub switches: Vec<Switch>,
@@ -44,6 +50,12 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// Share of a clock's time after which the operator is warned for the last time before it runs out. `None`: never.
+    pub fn last_warning(&self) -> Option<Ppm> {
+        let ours = self.ladders.iter().filter(|ladder| ladder.party == Party::Operator && ladder.classes.is_empty());
+        ours.flat_map(|ladder| &ladder.steps).map(|step| step.at).filter(|at| *at < Ppm(1_000_000)).max()
+    }
+
     /// General classes and overrides that hold for a target, the overrides last.
     pub fn classes_of(&self, target: &Target<'_>) -> Vec<&Class> {
         self.classes.iter().chain(&self.overrides).filter(|class| class.applies.covers(target)).collect()
@@ -60,6 +72,11 @@ impl Terms {
 
     pub fn switch(&self, id: &str) -> Option<&Switch> {
         self.switches.iter().find(|switch| switch.id == id)
+    }
+
+    /// Whether the clocks of the network's level count from the incident's start, and not from when it became that.
+    pub fn rises_from_the_start(&self) -> bool {
+        self.switch(UPGRADE_REBASE).is_some_and(|switch| switch.value() == "original_start")
     }
 
     /// Where a switch is asked and answered.
@@ -187,6 +204,13 @@ pub struct Step {
     pub level: Option<u8>,
 }
 
+/// What an acknowledgement is worth.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answering {
+    /// It lapses so long after its party was last heard of, and after what the party promised; none: never.
+    pub stale_after: Option<Duration>,
+}
+
 /// When an incident may be closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closing {
@@ -209,6 +233,18 @@ pub struct Condition {
 pub struct Flaps {
     /// Outages with less between them are one, for MTBF and for penalties per event.
     pub gap: Chosen<Duration>,
+    /// So many relapses, each within the gap of the one before, are a flap.
+    pub relapses: u32,
+    pub clause: String,
+}
+
+/// When faults that come again are a problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems {
+    /// So many of one scope …
+    pub faults: Chosen<u32>,
+    /// … with so long between the first and the last of them.
+    pub within: Chosen<Duration>,
     pub clause: String,
 }
 
@@ -220,7 +256,21 @@ pub struct Maintenance {
     pub calendar: Arc<Calendar>,
     /// Without the approval of the customer it stops no clock.
     pub approval: Chosen<bool>,
+    /// Whether there is any on days of a guard period.
+    pub guards: Chosen<InGuards>,
     pub clause: String,
+}
+
+/// Planned work on days of a guard period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InGuards {
+    /// As on other days.
+    Allowed,
+    /// Only what was approved, also where no approval is needed otherwise.
+    Approved,
+    /// None.
+    Refused,
 }
 
 /// A duty that comes again.

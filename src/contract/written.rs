@@ -44,9 +44,13 @@ pub(super) struct Written {
     pub links: Option<WrittenLinks>,
     #[serde(default)]
     pub ladders: Vec<Ladder>,
+    #[serde(default)]
+    pub acknowledgement: WrittenAnswering,
     pub closing: WrittenClosing,
     pub flaps: WrittenFlaps,
     pub maintenance: WrittenMaintenance,
+    #[serde(default)]
+    pub problems: Option<WrittenProblems>,
     #[serde(default)]
     pub duties: Vec<Duty>,
     #[serde(default)]
@@ -244,6 +248,8 @@ pub(super) struct WrittenDegraded {
     pub loss_clear: WrittenBound,
     #[serde(deserialize_with = "yaml::duration")]
     pub rtt: Duration,
+    #[serde(default)]
+    pub rtt_clear: Option<yaml::Lasting>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -255,6 +261,23 @@ pub(super) struct WrittenGrouping {
     pub grace_most: Duration,
     #[serde(deserialize_with = "yaml::percent")]
     pub scope_share: Ppm,
+    #[serde(default)]
+    pub next_within: Option<yaml::Lasting>,
+    #[serde(default)]
+    pub regroup_within: Option<yaml::Lasting>,
+    #[serde(default)]
+    pub parent_late: Option<yaml::Lasting>,
+    #[serde(default)]
+    pub network_settle: Option<yaml::Lasting>,
+    #[serde(default)]
+    pub recovery_proof: Option<yaml::Lasting>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenAnswering {
+    #[serde(default)]
+    pub stale_after: Option<Lasting>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -273,6 +296,17 @@ pub(super) struct WrittenClosing {
 pub(super) struct WrittenFlaps {
     pub gap: Setting,
     #[serde(default)]
+    pub relapses: Option<u32>,
+    #[serde(default)]
+    pub clause: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenProblems {
+    pub faults: Setting,
+    pub within: Setting,
+    #[serde(default)]
     pub clause: Option<String>,
 }
 
@@ -283,6 +317,8 @@ pub(super) struct WrittenMaintenance {
     #[serde(default)]
     pub calendar: Option<String>,
     pub approval: Setting,
+    #[serde(default)]
+    pub guards: Option<Setting>,
     #[serde(default)]
     pub clause: Option<String>,
 }

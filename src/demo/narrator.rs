@@ -8,14 +8,14 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{cast::Happening, story::Fault, truth::Turn};
+use super::{cast::Happening, sites::plan::SiteFault, story::Fault, truth::Turn};
 use crate::{
     incident::IncidentKind,
     inventory::{Inventory, LinkId},
     judge::LinkState,
     patrol::Fact,
     snapshot::{Coverage, Snapshot},
-    text::{Language, Message},
+    text::{Language, Message, ServiceText, SiteText},
 };
 
 pub struct Narrator {
@@ -92,6 +92,14 @@ impl Narrator {
         self.at(turn.at, &format!("{}{look}", message.say(self.language)));
     }
 
+    /// What goes wrong at a site, or is over.
+    pub fn site(&self, at: Duration, begins: bool, fault: &SiteFault) {
+        let SiteFault { place, reason, sites, .. } = fault;
+        let text = of_sites(SiteText::Turn { begins, id: place.clone(), reason, sites: sites.len() });
+        let look = sites.first().filter(|_| begins).map(|id| format!("  {}", self.service(id))).unwrap_or_default();
+        self.at(at, &format!("{}{look}", text.say(self.language)));
+    }
+
     /// What the product said. `fresh`: links that an incident holds anew.
     pub fn fact(&mut self, now: Duration, fact: &Fact, fresh: &[LinkId]) {
         let news = &mut self.since;
@@ -116,6 +124,11 @@ impl Narrator {
                 news.grown.insert(id.clone(), links.len());
             }
             Fact::IncidentChanged { .. } => {}
+            Fact::ServiceSaid { reason, .. } if reason.is_empty() => {}
+            Fact::ServiceSaid { service, reason, .. } => {
+                let said = SiteText::Said { id: service.clone(), reason: reason.clone() };
+                self.tell(now, &of_sites(said), &self.service(service));
+            }
         }
     }
 
@@ -163,6 +176,10 @@ impl Narrator {
         format!("{}/api/v1/incidents/{id}", self.url)
     }
 
+    fn service(&self, id: &str) -> String {
+        format!("{}/api/v1/services/{id}", self.url)
+    }
+
     /// Something that the product said: indented, with the place to look at.
     fn tell(&self, now: Duration, message: &Message, place: &str) {
         self.at(now, format!("  {}  {place}", message.say(self.language)).trim_end());
@@ -185,6 +202,10 @@ impl Narrator {
             Out::Terminal => {}
         });
     }
+}
+
+fn of_sites(text: SiteText) -> Message {
+    Message::Service(ServiceText::Site(text))
 }
 
 /// `01:23`.

@@ -24,8 +24,13 @@ use super::{
     city::City,
     namespace::{Namespace, NoRight},
     narrator::{Narrator, Out},
-    score::{Score, score},
+    score::score,
+    service_score,
     simulated::SimulatedProber,
+    sites::{
+        Sites,
+        plan::{Plan, SiteFault},
+    },
     stage,
     summary::{Cpu, Probes, RttError, Summary, rss_bytes},
     tap::{self, Tap},
@@ -44,7 +49,7 @@ use crate::{
         Prober,
         icmp::{Engine, Options as EngineOptions},
     },
-    text::{Language, Message},
+    text::{Language, Message, ServiceText, SiteText},
 };
 
 /// What was asked for.
@@ -90,8 +95,9 @@ const FACTS: usize = 65_536;
 
 /// Plays the story until it is told to end, and says how it went.
 pub fn run(options: Options) -> Result<Summary, Failed> {
-    let loaded = stage::load(&options.config, options.links).map_err(Failed::Findings)?;
-    let (name, world) = stage::world(options.story.as_deref(), &loaded, options.seed).map_err(Failed::Findings)?;
+    let mut loaded = stage::load(&options.config, options.links, None).map_err(Failed::Findings)?;
+    let (name, world, plan) =
+        stage::world(options.story.as_deref(), &loaded, options.seed).map_err(Failed::Findings)?;
     let files = Files::in_folder(&options.data_dir);
     let inventory = Arc::clone(&loaded.inventory);
     let truth = Truth::create(&files.truth, world.happenings(), &inventory).map_err(Failed::at("write the truth"))?;
@@ -102,18 +108,27 @@ pub fn run(options: Options) -> Result<Summary, Failed> {
     watch_for_end().map_err(Failed::at("watch for Ctrl-C"))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let started = monotonic_nanos();
+    let sites = sites(&options, plan, &files.truth, &clock, started)?;
+    if let Some(sites) = &sites {
+        stage::settle(&mut loaded, &sites.folder).map_err(Failed::Findings)?;
+        narrator.say(&Message::Service(ServiceText::Site(SiteText::Stand { sites: sites.count })));
+    }
     let network = Network::make(&options, &narrator, world, truth, &clock, started)?;
     let (facts, heard) = sync_channel(FACTS);
-    let running = patrol::start(setup(&options, loaded, network.prober, Arc::clone(&clock), facts))?;
+    let running = patrol::start(setup(&options, loaded, network.prober, Arc::clone(&clock), facts, sites.as_ref()))?;
     narrator.look();
     narrator.say(&Message::DemoFiles { folder: options.data_dir.display().to_string() });
 
     let verdicts = Verdicts::create(&files.verdicts).map_err(Failed::at("write the verdicts"))?;
-    let mut watch = Watch { started, happenings, turns: turns.into(), inventory, verdicts, narrator, heard };
+    let of_sites = sites.as_ref().map(|sites| of_sites(&sites.faults)).unwrap_or_default();
+    let mut watch = Watch { started, happenings, turns: turns.into(), of_sites, inventory, verdicts, narrator, heard };
     watch.until_over(&running, options.time_limit).map_err(Failed::at("watch the demo"))?;
     truth::end(&files.truth, clock.now()).map_err(Failed::at("write the truth"))?;
     let (snapshot, cpu_seconds, rss_bytes) = (running.feed.load(), Cpu::now(), rss_bytes());
     running.stop();
+    if let Some(sites) = sites {
+        sites.stop();
+    }
     watch.last_facts().map_err(Failed::at("write the verdicts"))?;
     if let Some(city) = network.city {
         let figures = city.stop();
@@ -125,7 +140,8 @@ pub fn run(options: Options) -> Result<Summary, Failed> {
         seed: options.seed,
         links: snapshot.inventory.links.len(),
         measured: snapshot.coverage.measured,
-        score: files.score().map_err(Failed::at("score truth and verdicts"))?,
+        score: files.score(score).map_err(Failed::at("score truth and verdicts"))?,
+        service_score: files.score(service_score::score).map_err(Failed::at("score truth and verdicts"))?,
         rtt_error_seconds: network.tap.map(|tap| RttError::of(tap.stop())).unwrap_or_default(),
         probes: Probes::of(&snapshot),
         cpu_seconds,
@@ -144,9 +160,31 @@ impl Files {
         Self { truth: folder.join("truth.jsonl"), verdicts: folder.join("verdicts.jsonl") }
     }
 
-    fn score(&self) -> io::Result<Score> {
+    fn score<T>(&self, score: fn(&str, &str) -> Result<T, serde_json::Error>) -> io::Result<T> {
         Ok(score(&fs::read_to_string(&self.truth)?, &fs::read_to_string(&self.verdicts)?)?)
     }
+}
+
+/// The sites of the story, standing.
+fn sites(
+    options: &Options,
+    plan: Plan,
+    truth: &Path,
+    clock: &Arc<dyn Clock>,
+    started: u64,
+) -> Result<Option<Sites>, Failed> {
+    let folder = options.data_dir.join("sites");
+    Sites::start(plan, options.listen.port(), &folder, truth.into(), Arc::clone(clock), started)
+        .map_err(Failed::at("start the sites"))
+}
+
+/// When each fault of a site is told of: moment, whether it begins, the fault.
+fn of_sites(faults: &[SiteFault]) -> VecDeque<(Duration, bool, SiteFault)> {
+    let begins = faults.iter().map(|fault| (fault.from, true, fault.clone()));
+    let ends = faults.iter().filter_map(|fault| Some((fault.until?, false, fault.clone())));
+    let mut turns: Vec<_> = begins.chain(ends).collect();
+    turns.sort_by_key(|(at, begins, _)| (*at, *begins));
+    turns.into()
 }
 
 /// What there is to probe, and how.
@@ -218,8 +256,9 @@ fn setup(
     prober: StartProber,
     clock: Arc<dyn Clock>,
     facts: SyncSender<Fact>,
+    sites: Option<&Sites>,
 ) -> Setup {
-    let (config, links) = (options.config.clone(), options.links);
+    let (config, links, folder) = (options.config.clone(), options.links, sites.map(|sites| sites.folder.clone()));
     Setup {
         loaded,
         clock,
@@ -228,10 +267,10 @@ fn setup(
         data_dir: options.data_dir.join("state"),
         keeps_incidents: true,
         simulated: true,
-        loader: Arc::new(move || stage::load(&config, links)),
+        loader: Arc::new(move || stage::load(&config, links, folder.as_deref())),
         watched: (vec![], vec![]),
         facts: Some(facts),
-        probing: None,
+        visiting: sites.map(Sites::visiting),
     }
 }
 
@@ -240,6 +279,7 @@ struct Watch {
     started: u64,
     happenings: Vec<Happening>,
     turns: VecDeque<Turn>,
+    of_sites: VecDeque<(Duration, bool, SiteFault)>,
     inventory: Arc<Inventory>,
     verdicts: Verdicts,
     narrator: Narrator,
@@ -270,6 +310,10 @@ impl Watch {
 
     fn tell_turns(&mut self, limit: Option<Duration>) {
         let now = self.now();
+        while let Some((at, begins, fault)) = self.of_sites.front().filter(|(at, ..)| *at <= now) {
+            self.narrator.site(*at, *begins, fault);
+            self.of_sites.pop_front();
+        }
         while let Some(turn) = self.turns.front().filter(|turn| turn.at <= now) {
             self.narrator.turn(turn, &self.happenings[turn.happening], &self.inventory);
             self.turns.pop_front();

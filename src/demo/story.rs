@@ -10,6 +10,7 @@ use std::{path::Path, time::Duration};
 use serde::{Deserialize, Deserializer};
 use serde_yaml::with::singleton_map;
 
+use super::sites::plan::{Shared, Site, SiteEvent};
 use crate::{
     diagnostic::{
         Findings, Source,
@@ -28,6 +29,12 @@ pub struct Story {
     pub loss: Ppm,
     #[serde(default)]
     pub events: Vec<Event>,
+    /// Government sites, served on loopback.
+    #[serde(default)]
+    pub sites: Vec<Site>,
+    #[serde(default)]
+    pub site_events: Vec<SiteEvent>,
+    pub shared_certificate: Option<Shared>,
 }
 
 impl Story {

@@ -6,9 +6,13 @@ use serde::Serialize;
 
 use super::{
     score::{Score, Spread},
+    service_score::ServiceScore,
     tap::Errors,
 };
-use crate::{snapshot::Snapshot, text::Message};
+use crate::{
+    snapshot::Snapshot,
+    text::{Message, ServiceText, SiteText},
+};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
@@ -22,6 +26,8 @@ pub struct Summary {
     pub measured: u32,
     #[serde(flatten)]
     pub score: Score,
+    #[serde(flatten)]
+    pub service_score: ServiceScore,
     pub rtt_error_seconds: RttError,
     pub probes: Probes,
     pub cpu_seconds: Cpu,
@@ -31,6 +37,18 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Nothing was missed and nobody was accused.
+    pub fn matches(&self) -> bool {
+        self.score.matches() && self.service_score.matches()
+    }
+
+    /// Of the sites, in one line for people; `None` without any.
+    pub fn of_sites(&self) -> Option<Message> {
+        let ServiceScore { services, service_faults: faults, missed_service_faults: missed, .. } = self.service_score;
+        let text = SiteText::Score { faults, missed, wrong: self.service_score.false_service_faults };
+        (services > 0).then_some(Message::Service(ServiceText::Site(text)))
+    }
+
     /// In one line for people.
     pub fn message(&self) -> Message {
         let Score { cuts, missed_cuts, false_alarms, detection_seconds: Spread { p50, max } } = self.score;
@@ -74,9 +92,9 @@ impl Probes {
             all.answered += point.counts.answered;
             all.lost += point.counts.lost;
             all.unmeasured += point.counts.unmeasured;
-            all.late += point.late;
-            all.duplicate += point.duplicates;
-            all.confirm += point.confirms;
+            all.late += u64::from(point.late);
+            all.duplicate += u64::from(point.duplicates);
+            all.confirm += u64::from(point.confirms);
         }
         all
     }
@@ -90,6 +108,9 @@ pub struct Cpu {
     main: f64,
     http: f64,
     city: f64,
+    /// Visits of the sites, and the sites themselves.
+    visits: f64,
+    sites: f64,
 }
 
 impl Cpu {
@@ -97,7 +118,14 @@ impl Cpu {
     pub fn now() -> Self {
         let threads = threads();
         let of = |names: &[&str]| names.iter().filter_map(|name| threads.get(*name)).sum();
-        Self { engine: of(&["icmp", "simulated"]), main: of(&["loop"]), http: of(&["io"]), city: of(&["city"]) }
+        Self {
+            engine: of(&["icmp", "simulated"]),
+            main: of(&["loop"]),
+            http: of(&["io"]),
+            city: of(&["city"]),
+            visits: of(&["visits"]),
+            sites: of(&["sites"]),
+        }
     }
 }
 

@@ -19,8 +19,13 @@ const ROLES: [Role; 3] = [Role::Near, Role::CarrierGateway, Role::Far];
 pub fn town(links: u32) -> Inventory {
     let place = Place { file: Path::new("town").into(), line: 0, column: 0 };
     let overrides = Overrides::default();
-    let carrier =
-        |id: &str| Carrier { id: id.into(), name: id.into(), overrides: overrides.clone(), place: place.clone() };
+    let carrier = |id: &str| Carrier {
+        id: id.into(),
+        name: id.into(),
+        maintnote: vec![],
+        overrides: overrides.clone(),
+        place: place.clone(),
+    };
     let unit = |id| Unit {
         id: format!("U{id}"),
         name: format!("U{id}"),
@@ -76,7 +81,7 @@ fn link(number: u32, place: &Place) -> Link {
         segments: vec![SegmentIndex(number % 4)],
         points: ROLES.map(point).to_vec(),
         first_point: PointIndex(number * 3),
-        overrides: Overrides::default(),
+        overrides: Arc::default(),
         absence: None,
         depends_on: vec![],
         place: place.clone(),

@@ -3,6 +3,8 @@
 //! ```json
 //! {"event":"cut","at":1790000005000,"boot_ms":5012,"cut":3,"fault":"cut","scope":"segment","id":"duct-017","links":["LL-0001"]}
 //! {"event":"mend","at":1790000013000,"boot_ms":13012,"cut":3}
+//! {"event":"service_fault","at":1790000006000,"boot_ms":6012,"number":7,"what":"refuse","id":"portal","reason":"connection_refused","services":["portal"]}
+//! {"event":"service_mend","at":1790000014000,"boot_ms":14012,"number":7}
 //! {"event":"end","at":1790000050000,"boot_ms":50012}
 //! ```
 //!
@@ -105,6 +107,11 @@ impl Truth {
 pub fn end(path: &Path, now: Now) -> io::Result<()> {
     let mut truth = Truth { file: append(path)?, ahead: VecDeque::new() };
     truth.put(&Line { event: "end", at: now.utc, boot_ms: now.mono.0, cut: None, what: None })
+}
+
+/// Adds a line of somebody else's.
+pub fn add(path: &Path, line: &serde_json::Value) -> io::Result<()> {
+    append(path)?.write_all(format!("{line}\n").as_bytes())
 }
 
 /// Lines of two writers do not overwrite each other.

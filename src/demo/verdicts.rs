@@ -3,6 +3,7 @@
 //! ```json
 //! {"event":"link","at":1790000006400,"link":"LL-0001","state":"down","since":1790000005100}
 //! {"event":"incident","at":1790000006400,"id":"01K…","kind":"outage","began":1790000005100,"links":["LL-0001"]}
+//! {"event":"service","at":1790000008400,"service":"portal","state":"down","reason":"connection_refused","since":1790000006200}
 //! ```
 //!
 //! A line of an incident names the links that it holds as down and no incident held before.
@@ -57,6 +58,11 @@ impl Verdicts {
                 }
                 (json!({ "event": "incident", "at": at, "id": id, "links": fresh }), fresh)
             }
+            Fact::ServiceSaid { service, state, reason, since, at } => (
+                json!({ "event": "service", "at": at, "service": service, "state": state, "reason": reason,
+                    "since": since }),
+                vec![],
+            ),
         };
         writeln!(self.file, "{line}")?;
         Ok(fresh)

@@ -33,6 +33,8 @@ codes! {
     BAD_PASSWORD_HASH = 1105;
     NO_SUCH_USER = 1106;
     CLIENT_CERTIFICATES = 1107;
+    CHANNEL_TRANSPORTS = 1108;
+    NO_SUCH_CHANNEL = 1109;
     // ---- 12: the YAML files of an inventory
     NO_INVENTORY = 1201;
     DUPLICATE_ID = 1202;
@@ -107,4 +109,13 @@ codes! {
     ROSTER_OVERLAP = 2005;
     ROSTER_GAP = 2006;
     NO_SPARE = 2007;
+    BAD_ADDRESS_OF_CONTACT = 2008;
+    CONTACT_CHANNEL = 2009;
+    // ---- 21: letters
+    NO_SUCH_LETTER = 2101;
+    BAD_LETTER = 2102;
+    // ---- 24: module files of `/probe`
+    MODULE_NOT_HONOURED = 2401;
+    MODULE_VALUE = 2402;
+    MODULE_TOGETHER = 2403;
 }

@@ -130,6 +130,9 @@ pub struct DeviceOut {
     pub overdue: bool,
 }
 
+/// Notices that were given up, of a handover.
+pub const MOST_GIVEN_UP: usize = 50;
+
 /// A notice that its receiver does not have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unsent {

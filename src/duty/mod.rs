@@ -1,14 +1,16 @@
 //! Duty: what people do again and again, and what the product remembers of it for them.
 //!
-//! In: `rounds.yaml`, `roster.yaml` and `devices.yaml` beside a contract, time, and what people sign. Out: who is on duty, and rounds that
+//! In: `rounds.yaml`, `roster.yaml`, `contacts.yaml` and `devices.yaml` beside a contract, time, and what people sign. Out: who is on duty, and rounds that
 //! are planned, due, late, done or missed, each change a [`Fact`] for the journal. Pure: what was measured is handed in, and nothing that a prober cannot
 //! see is ever filled in for a person.
 
+pub mod contacts;
 pub mod devices;
 mod handover;
 mod plan;
 mod read;
 mod register;
+mod replies;
 pub mod roster;
 #[cfg(test)]
 mod tests;
@@ -18,10 +20,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    contacts::{Contact, Contacts},
     devices::{Coverage, DeviceFact, Devices, Fault, Swaps},
-    handover::{Handover, OnDuty, Unsent},
+    handover::{Handover, MOST_GIVEN_UP, OnDuty, Unsent},
     plan::Due,
     register::{Done, Entry, Fact, HandedOver, Register, Signed, Status},
+    replies::{Settled, UnclearReply},
     roster::Roster,
 };
 use crate::{

@@ -11,7 +11,7 @@ use crate::{
         Code, Findings, closest,
         yaml::{self, Document, Lasting},
     },
-    inventory::{Inventory, LinkId},
+    inventory::{Inventory, LinkId, usable_id},
     text::{ContractText, DutyText, Message},
 };
 
@@ -120,10 +120,7 @@ impl Reader<'_> {
     fn round(&mut self, nth: usize, written: &WrittenRound) -> Option<Round> {
         let before = self.findings.errors();
         let at = |key: &str| format!("rounds.{nth}.{key}");
-        if LinkId::parse(&written.id).is_none() {
-            let message = Message::BadId { id: yaml::shortened(&written.id) };
-            self.findings.error(self.document.place(&at("id")), Code::BAD_ID, message, Message::BadIdHelp);
-        }
+        usable_id(&written.id, &self.document.place(&at("id")), self.findings);
         let terms = self.terms;
         let duties = &terms.duties;
         let duty = written.duty.as_ref().and_then(|id| {

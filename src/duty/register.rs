@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Due, Measured, Rounds, Swaps};
+use super::{Due, Measured, Rounds, Swaps, UnclearReply};
 use crate::{command::Refusal, units::Timestamp};
 
 /// Turns that are kept: half a year of a contract with thirty rounds a day. The journal keeps them all.
@@ -125,6 +125,11 @@ pub struct Register {
     /// Devices that are out or were swapped.
     #[serde(default)]
     pub swaps: Swaps,
+    /// What came back and was not plain, the oldest first; and how many were pushed out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) replies: Vec<UnclearReply>,
+    #[serde(default)]
+    pub(super) replies_dropped: u64,
     /// When something happens next without anybody doing anything.
     #[serde(skip)]
     wake: Timestamp,

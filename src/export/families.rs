@@ -44,7 +44,7 @@ families! {
     PROBES = Counter "linkpatrol_link_probes_total" "Scheduled probes of the deciding point that ended, by outcome. Unmeasured is never loss: this host could not look.";
     LATE = Counter "linkpatrol_link_late_total" "Answers that came after their time-out had been booked. The loss stands.";
     DUPLICATE = Counter "linkpatrol_link_duplicate_total" "Further answers to a probe already answered.";
-    CONFIRM = Counter "linkpatrol_link_confirm_total" "Confirm probes, sent after an overdue answer. In no loss, RTT or availability figure.";
+    CONFIRM = Counter "linkpatrol_link_confirm_total" "Confirm probes, sent after an overdue answer, and probes out of turn near a failure. In no loss, RTT or availability figure.";
     RTT = Histogram "linkpatrol_link_rtt_seconds" "Round-trip time of answered scheduled probes of the deciding point, kernel timestamps where there are any.";
     RTT_LAST = Gauge "linkpatrol_link_rtt_last_seconds" "Round-trip time of the last answered probe.";
     JITTER = Gauge "linkpatrol_link_jitter_seconds" "Interarrival jitter of RTT, smoothed as in RFC 3550 section 6.4.1.";
@@ -57,18 +57,52 @@ families! {
     OBJECTIVE = Gauge "linkpatrol_link_objective" "Verdict on the objective of the running period: met, breached, pending while both are possible, at_risk when loss or RTT is proved to be worse than the limit now, suspected when only a router's control plane says so. Always 1.";
     // ---- incidents
     INCIDENTS = Gauge "linkpatrol_incidents" "Incidents by tier, scope and phase. Closed ones leave after closed_incidents_leave_after.";
+    INCIDENT_LINK = Gauge "linkpatrol_incident_link" "1 for each link that an open incident holds down; under the incident that explains it, where there is one. At most two samples for each link of the inventory.";
     DEADLINE = Gauge "linkpatrol_incident_clock_deadline_timestamp_seconds" "When a running clock of an incident runs out.";
     // ---- rules
     RULE_FIRING = Gauge "linkpatrol_rule_firing" "1 while the alarm of an operator's rule fires on the link; no sample otherwise.";
-    RULE_EVALUATIONS = Counter "linkpatrol_rule_evaluations_total" "How often the conditions of a rule were asked for a link: only when what it is about had changed.";
+    RULE_EVALUATIONS = Counter "linkpatrol_rule_evaluations_total" "How often the condition of a rule was asked for a link: only when what it is about had changed.";
     // ---- rounds
     ROUNDS = Gauge "linkpatrol_rounds" "Turns of rounds that are planned, due or late (due, not made, and still to be made).";
     ROUNDS_ENDED = Counter "linkpatrol_rounds_ended_total" "Turns of rounds that came to an end: done in time, late (done late) or missed. Counted since the state folder was begun.";
+    // ---- desk
+    DESK = Gauge "linkpatrol_desk_waiting" "What waits for a person: maintnote (notes of carriers in the inbox), problem (open, or its cause known) and change (asked for or approved).";
     // ---- devices
     SPARES = Gauge "linkpatrol_spare_coverage_ratio" "Models of devices in use that have a spare / models in use, truncated. No sample without devices.";
     DEVICES = Gauge "linkpatrol_devices" "Devices by status: in_use, out (failed, its swap is in time) or overdue. Who says that one failed is a person.";
     SWAPS = Counter "linkpatrol_device_swaps_total" "Devices that were swapped, in time or late. Counted since the state folder was begun.";
     SWAP_DEADLINE = Gauge "linkpatrol_device_swap_deadline_timestamp_seconds" "By when a device that is out must be swapped.";
+    // ---- services
+    SERVICE_INFO = Gauge "linkpatrol_service_info" "What the inventory says of the service. Always 1; join on label service.";
+    SERVICE_STATE = Gauge "linkpatrol_service_state" "1 for the state that the service is in, 0 for the others. never_verified: no visit has passed yet.";
+    SERVICE_VISITS = Counter "linkpatrol_service_visits_total" "Planned visits that ended, by outcome. Unmeasured says nothing about the service: this host could not look. Confirming visits are beside the plan.";
+    SERVICE_WAITS = Counter "linkpatrol_service_visit_waits_total" "Visits that a limit of politeness held back, by limit.";
+    SERVICE_LATE = Counter "linkpatrol_service_visits_late_seconds_total" "How long visits began after their turn, summed.";
+    SERVICE_AVAILABILITY = Gauge "linkpatrol_service_availability_ratio" "Counted up-time of the running civil month over what is known of it. No sample before anything is known.";
+    SERVICE_SKIPPED = Counter "linkpatrol_service_visits_skipped_total" "Visits left out: the one before was still running (turn), or nobody took what it told (overflow).";
+    PROBE_SUCCESS = Gauge "probe_success" "1 when the last visit passed, 0 when it failed. No sample while nothing was measured.";
+    PROBE_DURATION = Gauge "probe_duration_seconds" "How long the last visit took.";
+    PROBE_PHASE = Gauge "linkpatrol_probe_phase_seconds" "Where the time of the last visit went, by phase; of redirects the sum.";
+    PROBE_REASON = Gauge "linkpatrol_probe_failure_reason" "1 for the phase and the reason (docs/services.md) that the last visit failed with. No sample when it passed.";
+    PROBE_STATUS = Gauge "probe_http_status_code" "Status of the last answer of a web page; no sample without one.";
+    CERTIFICATE = Gauge "linkpatrol_certificate_expiry_timestamp_seconds" "When a certificate that the service showed ends: the server's own (leaf), the soonest of what was served (served), and the verified chain (verified).";
+    // ---- sites
+    SITE_FINDING = Gauge "linkpatrol_site_finding" "1 while this is wrong with the site, which may well be up; 0 otherwise (docs/services.md).";
+    SITE_DAYS_LEFT = Gauge "linkpatrol_site_days_left" "Whole days until the certificate or the registration of the domain ends; negative once it has.";
+    SITE_REACHABILITY = Gauge "linkpatrol_site_reachability" "1 for the verdict of the rule on sites that cannot be opened: kept, veto, or not_provable while days are missing.";
+    SITE_WINDOW = Gauge "linkpatrol_site_window_visits" "Visits of the days that the rule looks at, by outcome. What proves nothing is in neither.";
+    SITE_WINDOW_DAYS = Gauge "linkpatrol_site_window_days" "Days of the rule that were watched often enough, and days that are missing.";
+    SITE_FAILURES_LEFT = Gauge "linkpatrol_site_failures_left" "Failed visits more until the share of the veto is reached, at the soonest; 0 once it is.";
+    SITE_SCORE = Gauge "linkpatrol_site_tls_score" "How well the site speaks TLS, of 100: the worst of the running week.";
+    SITE_DEDUCTION = Gauge "linkpatrol_site_tls_deduction" "Points that a weakness costs. No sample without it.";
+    SITE_HOME_PAGE = Gauge "linkpatrol_site_home_page_since_timestamp_seconds" "Since when the home page has been seen to say the same.";
+    SITE_LOOKED = Gauge "linkpatrol_site_looked_timestamp_seconds" "When home page, links and IPv6 were last looked at.";
+    SITE_LINKS = Gauge "linkpatrol_site_links" "Links and images of the home page at the last look, by what became of them.";
+    SITE_SIX = Gauge "linkpatrol_site_ipv6" "Items of IPv6 readiness: 1 holds, 0 does not. No sample where this host cannot tell.";
+    SITE_SIX_LINKS = Gauge "linkpatrol_site_ipv6_links_ratio" "Links of the home page to its own site that work over IPv6 / those that work, truncated.";
+    // ---- register of expiries
+    REGISTER_EXPIRY = Gauge "linkpatrol_register_expiry_timestamp_seconds" "End of what the register of expiries has (licences, grants, contracts): the last second of its last day.";
+    REGISTER_RUNG = Gauge "linkpatrol_register_rung_days" "Lowest rung of the ladder of days that an entry of the register has reached. No sample while more days are left.";
     // ---- coverage
     COVERAGE = Gauge "linkpatrol_coverage_links" "Links by how they are measured. Sums to all links.";
     VANTAGE_UP = Gauge "linkpatrol_vantage_up" "1 while this vantage sees its witnesses, 0 when it is isolated.";

@@ -8,8 +8,8 @@ use crate::{
     judge::LinkState,
     ledger::{Accounted, Course},
     snapshot::{CHUNK, LinkLabels, LinkView, PointView, Snapshot},
-    units::{Ppm, Rtt, Timestamp},
-    window::{RTT_EDGES_NANOS, WINDOWS},
+    units::{Rtt, Timestamp},
+    window::{RTT_EDGES_NANOS, WINDOWS, cumulative},
 };
 
 /// Writes the samples of one link in one family.
@@ -21,9 +21,9 @@ const FAMILIES: [(Family, Write); 18] = [
     (LINK_STATE, states),
     (POINT_UP, other_points),
     (PROBES, |row| row.of_point(probes)),
-    (LATE, |row| row.of_point(|row, point| row.value(Value::Whole(point.late)))),
-    (DUPLICATE, |row| row.of_point(|row, point| row.value(Value::Whole(point.duplicates)))),
-    (CONFIRM, |row| row.of_point(|row, point| row.value(Value::Whole(point.confirms)))),
+    (LATE, |row| row.of_point(|row, point| row.value(Value::Whole(point.late.into())))),
+    (DUPLICATE, |row| row.of_point(|row, point| row.value(Value::Whole(point.duplicates.into())))),
+    (CONFIRM, |row| row.of_point(|row, point| row.value(Value::Whole(point.confirms.into())))),
     (RTT, |row| row.of_point(histogram)),
     (RTT_LAST, |row| row.of_point(|row, point| row.rtt(point.last_rtt))),
     (JITTER, |row| row.of_point(|row, point| row.rtt(point.jitter))),
@@ -52,8 +52,6 @@ const EDGES: [&str; RTT_EDGES_NANOS.len() + 1] = [
     ",le=\"+Inf\"",
 ];
 
-const MONTH: &str = ",period=\"month\"";
-
 /// How many parts the families of links have: one for each chunk of links in each family.
 pub(super) fn parts(snapshot: &Snapshot) -> usize {
     FAMILIES.len() * chunks(snapshot)
@@ -66,14 +64,13 @@ fn chunks(snapshot: &Snapshot) -> usize {
 
 /// Appends one part; parts in rising order are the whole text.
 pub(super) fn write_part(snapshot: &Snapshot, number: usize, out: &mut String) {
-    let promised = snapshot.contract.objectives.availability;
     let ((about, write_one), chunk) = (&FAMILIES[number / chunks(snapshot)], number % chunks(snapshot));
     if chunk == 0 {
         family(out, about);
     }
     let views = snapshot.links.get(chunk).into_iter().flat_map(|views| views.iter());
     for (labels, view) in snapshot.labels.iter().skip(chunk * CHUNK).zip(views) {
-        write_one(&mut Row { out, about, labels, view, promised });
+        write_one(&mut Row { out, about, labels, view, snapshot });
     }
 }
 
@@ -83,7 +80,7 @@ struct Row<'a> {
     about: &'a Family,
     labels: &'a LinkLabels,
     view: &'a LinkView,
-    promised: Ppm,
+    snapshot: &'a Snapshot,
 }
 
 impl Row<'_> {
@@ -93,7 +90,7 @@ impl Row<'_> {
 
     /// A sample with further labels.
     fn with(&mut self, more: &[&str], value: Value) {
-        sample(self.out, self.about, "", &self.labels.link, more, value);
+        sample(self.out, self.about, "", self.labels.link(), more, value);
     }
 
     /// Nothing when the link has no deciding point.
@@ -110,8 +107,16 @@ impl Row<'_> {
     }
 
     fn availability(&mut self, share: fn(&Accounted) -> (u64, u64)) {
-        let (up, whole) = share(&self.view.month);
-        self.with(&[MONTH], Value::Ratio(up, whole));
+        if let Some(whole) = self.snapshot.judged(self.view) {
+            let (up, whole) = share(&whole.accounted);
+            self.of_period(Value::Ratio(up, whole));
+        }
+    }
+
+    /// A sample of the contract's period.
+    fn of_period(&mut self, value: Value) {
+        let period = self.snapshot.contract.objectives.period.as_str();
+        self.with(&[",period=\"", period, "\""], value);
     }
 }
 
@@ -150,16 +155,17 @@ fn probes(row: &mut Row<'_>, point: &PointView) {
 }
 
 fn histogram(row: &mut Row<'_>, point: &PointView) {
-    let link = &row.labels.link;
-    for (edge, count) in EDGES.iter().zip(point.histogram) {
+    let link = row.labels.link();
+    let counts = cumulative(&point.histogram);
+    for (edge, count) in EDGES.iter().zip(counts) {
         sample(row.out, row.about, "_bucket", link, &[edge], Value::Whole(count));
     }
-    sample(row.out, row.about, "_sum", link, &[], Value::Nanos(point.rtt_sum_nanos));
-    sample(row.out, row.about, "_count", link, &[], Value::Whole(point.histogram[RTT_EDGES_NANOS.len()]));
+    sample(row.out, row.about, "_sum", link, &[], Value::Nanos(point.rtt_sum_nanos.into()));
+    sample(row.out, row.about, "_count", link, &[], Value::Whole(counts[RTT_EDGES_NANOS.len()]));
 }
 
 fn loss(row: &mut Row<'_>, point: &PointView) {
-    for ((window, _), summary) in WINDOWS.iter().zip(&point.windows) {
+    for ((window, _), summary) in WINDOWS.iter().zip(point.windows.iter()) {
         let counts = summary.counts;
         row.with(&[",window=\"", window, "\""], Value::Ratio(counts.lost, counts.answered + counts.lost));
     }
@@ -172,16 +178,23 @@ fn last_probe(row: &mut Row<'_>, point: &PointView) {
 }
 
 fn budget(row: &mut Row<'_>) {
-    row.with(&[MONTH], Value::Millis(row.view.month.budget_left(row.promised)));
+    if let Some(whole) = row.snapshot.judged(row.view) {
+        let promised = row.snapshot.contract.objectives.availability;
+        row.of_period(Value::Millis(whole.accounted.budget_left(promised)));
+    }
 }
 
 fn objective(row: &mut Row<'_>) {
-    let verdict = row.view.month.verdict(row.promised).as_str();
+    let promised = row.snapshot.contract.objectives.availability;
+    let verdict = row.snapshot.judged(row.view).map(|whole| whole.accounted.verdict(promised).as_str());
     let view = row.view;
     let quality = |course: &Course| course.running(view.is_control_plane).as_str();
-    for (objective, verdict) in
-        [("availability", verdict), ("loss", quality(&view.quality.loss)), ("rtt", quality(&view.quality.rtt))]
-    {
+    let verdicts = [
+        ("availability", verdict),
+        ("loss", Some(quality(&view.quality.loss))),
+        ("rtt", Some(quality(&view.quality.rtt))),
+    ];
+    for (objective, verdict) in verdicts.into_iter().filter_map(|(objective, verdict)| Some((objective, verdict?))) {
         row.with(&[",objective=\"", objective, "\",verdict=\"", verdict, "\""], Value::Whole(1));
     }
 }

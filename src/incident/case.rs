@@ -36,6 +36,10 @@ pub(super) struct Case {
     /// When it last failed again, and how often in short order.
     pub(super) turned: Option<Mono>,
     pub(super) turns: u32,
+    /// When each party was last heard of, on the steady clock.
+    pub(super) heard: BTreeMap<String, Mono>,
+    /// Parties that say it is over, and when we say what we see.
+    pub(super) retests: Vec<(String, Mono)>,
     /// Something happened that may start a clock.
     pub(super) unwound: bool,
     /// Latest failure and latest recovery among its links.
@@ -86,6 +90,8 @@ impl Case {
             flapping: None,
             parent: None,
             links: vec![],
+            service: None,
+            tickets: vec![],
             timeline: vec![entry(1, began, "occurred"), entry(2, now.utc, "detected")],
             timeline_dropped: 0,
         };
@@ -97,6 +103,8 @@ impl Case {
             promised: vec![],
             turned: None,
             turns: 0,
+            heard: BTreeMap::new(),
+            retests: vec![],
             unwound: false,
             failed: began,
             recovered: Timestamp(i64::MIN),
@@ -108,6 +116,11 @@ impl Case {
     /// An incident as it was stored: its start and its deadlines stay.
     pub fn restore(incident: Incident, now: Now) -> Self {
         let mono = |at: Timestamp| Mono(now.mono.0 + (at.0 - now.utc.0));
+        let last_word = |one: &Acknowledgement| {
+            let own = incident.timeline.iter().filter(|entry| entry.party == one.party && entry.actor != OURSELVES);
+            own.map(|entry| entry.recorded.unwrap_or(entry.at)).max().unwrap_or(one.by.at)
+        };
+        let heard = incident.acknowledgements.iter().map(|one| (one.party.clone(), mono(last_word(one)))).collect();
         Self {
             restored: incident.restored.map(mono),
             closed: incident.closed.map(mono),
@@ -115,6 +128,8 @@ impl Case {
             promised: incident.promises.iter().map(|promise| mono(promise.eta)).collect(),
             turned: incident.flapping.map(|_| now.mono),
             turns: 0,
+            heard,
+            retests: vec![],
             unwound: true,
             failed: incident.began,
             recovered: incident.restored.unwrap_or(Timestamp(i64::MIN)),
@@ -130,6 +145,12 @@ impl Case {
 
     pub fn is_open_outage(&self) -> bool {
         self.incident.phase == IncidentPhase::Open && self.incident.kind == IncidentKind::Outage
+    }
+
+    /// Open, and something else may explain it.
+    pub fn is_open_fault(&self) -> bool {
+        self.is_open_outage()
+            || self.incident.phase == IncidentPhase::Open && self.incident.kind == IncidentKind::Service
     }
 
     /// Open, or restored and not closed yet.
@@ -236,12 +257,12 @@ impl Case {
     }
 
     /// Told of, young, and nobody has said what caused it.
-    pub fn may_be_regrouped(&self, now: Now, within: i64) -> bool {
+    pub fn may_be_regrouped(&self, now: Now, within: Duration) -> bool {
         let incident = &self.incident;
         self.is_open_outage()
             && incident.announced.is_some()
             && incident.scope.kind != ScopeKind::Network.as_str()
-            && now.utc.0 - incident.began.0 <= within
+            && now.utc <= incident.began.plus(within)
             && !incident.timeline.iter().any(|entry| entry.is(Step::Diagnosed))
     }
 
@@ -296,13 +317,23 @@ impl Case {
     }
 
     /// A person took it on for a party. The first one stands.
-    pub fn acknowledge(&mut self, party: &str, by: ActedBy) {
+    pub fn acknowledge(&mut self, party: &str, by: ActedBy, work_order: String, eta: Option<Timestamp>) {
         self.stop_response(party, by.at);
         let (at, actor, note, way) = (by.at, by.actor.clone(), by.note.clone(), by.way.clone());
         let (event, party) = ("acknowledged".to_owned(), party.to_owned());
-        self.write(TimelineEntry { at, event, actor, note, way, party: party.clone(), ..TimelineEntry::default() });
+        self.write(TimelineEntry {
+            at,
+            event,
+            actor,
+            note,
+            way,
+            party: party.clone(),
+            eta,
+            work_order: work_order.clone(),
+            ..TimelineEntry::default()
+        });
         if self.incident.acknowledged_by(&party).is_none() {
-            self.record().acknowledgements.push(Acknowledgement { party, by });
+            self.record().acknowledgements.push(Acknowledgement { party, by, work_order });
         }
     }
 

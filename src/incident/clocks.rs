@@ -4,6 +4,8 @@
 //! relapse; reports about it are due after its end. Merging never lengthens a deadline. A clock that waits for an event,
 //! such as an accepted notice, starts when the event is known.
 
+use std::time::Duration;
+
 use super::{
     Clock, EffectKind, Level, Promise, TimelineEntry, World,
     case::{Case, OURSELVES},
@@ -23,25 +25,26 @@ const RESPONSE: &str = "response";
 const RESTORE: &str = "restore";
 /// What is due after the outage, or whether it is over or not.
 const FOLLOW_UPS: [&str; 4] = ["register", "report", "feedback", "analysis"];
-/// A restore deadline is called missed this long after it passed, milliseconds: a recovery just before it takes some
-/// seconds to prove.
-const PROOF_MILLIS: i64 = 10_000;
 
 impl Case {
     /// The incident is of this level, and nothing but it: its clocks count from `since`.
     pub fn set_tier(&mut self, tier: &Tier, since: Timestamp) {
+        self.set_level(tier.level, since);
+    }
+
+    pub fn set_level(&mut self, level: u8, since: Timestamp) {
         let record = self.record();
         record.clocks.clear();
         record.levels.clear();
         self.deadlines.clear();
-        self.add_tier(tier, since);
+        self.add_level(level, since);
     }
 
     /// The condition of this level was true from `since` on; the clocks that run go on.
-    pub fn add_tier(&mut self, tier: &Tier, since: Timestamp) {
+    pub fn add_level(&mut self, level: u8, since: Timestamp) {
         let record = self.record();
-        record.tier = tier.level;
-        record.levels.push(Level { level: tier.level, since });
+        record.tier = level;
+        record.levels.push(Level { level, since });
         self.unwound = true;
     }
 
@@ -156,6 +159,13 @@ impl Case {
         self.stop(|clock| clock.clock == RESPONSE && clock.party == party, at);
     }
 
+    /// What had stopped the response clocks of a party was taken back: they run on, or ended with the outage.
+    pub fn resume_response(&mut self, party: &str) {
+        let ended = self.incident.restored;
+        let answered = |clock: &&mut Clock| clock.clock == RESPONSE && clock.party == party && clock.stopped.is_some();
+        self.record().clocks.iter_mut().filter(answered).for_each(|clock| clock.stopped = ended);
+    }
+
     /// A step of the work was taken: its clock stops, and a workaround may stop others.
     pub fn stop_by(&mut self, step: Step, party: &str, at: Timestamp) {
         let stops = |clock: &Clock| {
@@ -221,11 +231,11 @@ impl Case {
         }
     }
 
-    /// Tells clocks that ran out and promises that are due, each once.
-    pub fn overdue(&mut self, now: Now) -> Vec<EffectKind> {
+    /// Tells clocks that ran out and promises that are due, each once. A recovery just before a deadline takes `proof`.
+    pub fn overdue(&mut self, now: Now, proof: Duration) -> Vec<EffectKind> {
         let mut told = vec![];
         for place in 0..self.deadlines.len() {
-            if self.runs(place) && now.mono >= self.due(place) {
+            if self.runs(place) && now.mono >= self.due(place, proof) {
                 let clock = &self.incident.clocks[place];
                 let (name, tier, party, deadline) =
                     (clock.clock.clone(), clock.tier, clock.party.clone(), clock.deadline);
@@ -250,8 +260,8 @@ impl Case {
     }
 
     /// When a clock runs out or a promise is due next.
-    pub fn next_overdue(&self) -> Option<Mono> {
-        let clocks = (0..self.deadlines.len()).filter(|place| self.runs(*place)).map(|place| self.due(place));
+    pub fn next_overdue(&self, proof: Duration) -> Option<Mono> {
+        let clocks = (0..self.deadlines.len()).filter(|place| self.runs(*place)).map(|place| self.due(place, proof));
         let promises = (0..self.promised.len()).filter(|place| self.awaits(*place)).map(|place| self.promised[place]);
         clocks.chain(promises).min()
     }
@@ -270,9 +280,9 @@ impl Case {
         self.restored.is_none() && self.closed.is_none() && self.incident.promises[place].due.is_none()
     }
 
-    fn due(&self, place: usize) -> Mono {
-        let proof = if self.incident.clocks[place].clock == RESTORE { PROOF_MILLIS } else { 0 };
-        Mono(self.deadlines[place].0.saturating_add(proof))
+    fn due(&self, place: usize, proof: Duration) -> Mono {
+        let restores = self.incident.clocks[place].clock == RESTORE;
+        self.deadlines[place].plus(if restores { proof } else { Duration::ZERO })
     }
 }
 

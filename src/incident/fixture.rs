@@ -56,6 +56,8 @@ pub(crate) fn incident() -> Incident {
         flapping: None,
         parent: None,
         links: vec![(id(2), true)],
+        service: None,
+        tickets: vec![],
         timeline: vec![TimelineEntry {
             at: began,
             event: "occurred".into(),

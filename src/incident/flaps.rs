@@ -8,20 +8,20 @@ use super::{
     EffectKind, IncidentPhase, Incidents, World,
     case::{Case, OURSELVES},
 };
-use crate::units::{Mono, Now};
-
-/// So many relapses, each within the contract's gap of the one before, are a flap: two may be a repair at work.
-const RELAPSES: u32 = 3;
+use crate::{
+    contract::Flaps,
+    units::{Mono, Now},
+};
 
 impl Case {
     /// It has failed again. `true`: often enough by now to be called flapping.
-    pub fn flaps(&mut self, now: Now, gap: Duration) -> bool {
-        let again = self.turned.is_some_and(|turned| now.mono.since(turned) < gap);
+    pub fn flaps(&mut self, now: Now, flaps: &Flaps) -> bool {
+        let again = self.turned.is_some_and(|turned| now.mono.since(turned) < flaps.gap.value);
         self.turns = if again { self.turns + 1 } else { 1 };
         self.turned = Some(now.mono);
         let record = self.record();
         record.relapses += 1;
-        if record.flapping.is_some() || self.turns < RELAPSES {
+        if record.flapping.is_some() || self.turns < flaps.relapses {
             return false;
         }
         self.note(now.utc, "flapping", OURSELVES, "");

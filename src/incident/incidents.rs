@@ -5,7 +5,7 @@
 //! stands in one incident at a time.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     hash::Hasher,
     sync::Arc,
     time::Duration,
@@ -15,8 +15,8 @@ use siphasher::sip::SipHasher13;
 use ulid::Ulid;
 
 use super::{
-    ActedBy, Effect, EffectKind, Incident, IncidentKind, IncidentPhase, Input, LinkChange, OwnFault, Scope, ScopeKind,
-    TimelineEntry, Window, Windows, World,
+    ActedBy, Desk, DeskRecord, Effect, EffectKind, Incident, IncidentKind, IncidentPhase, Input, LinkChange, OwnFault,
+    Scope, ScopeKind, TimelineEntry, Window, Windows, World,
     case::{Case, OURSELVES},
     closing::{confirm_measured, unconfirmed},
     isolation::Isolation,
@@ -32,6 +32,24 @@ use crate::{
 
 /// Closed incidents kept in the list; the oldest leaves when there are more.
 const MOST_CLOSED: usize = 1_000;
+/// Ids of what changed.
+#[derive(Debug, Default)]
+pub(super) struct ChangedIds {
+    pub windows: BTreeSet<String>,
+    pub desk: BTreeSet<String>,
+    /// Desk records of which others are told.
+    pub told: BTreeSet<String>,
+}
+
+/// Planned work and desk records that are new or changed, whole.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changed {
+    pub windows: Vec<Window>,
+    pub desk: Vec<DeskRecord>,
+    /// Those among them of which others are told.
+    pub told: Vec<DeskRecord>,
+}
+
 /// Every incident that is not over and gone.
 #[derive(Debug)]
 pub struct Incidents {
@@ -39,6 +57,10 @@ pub struct Incidents {
     pub(super) cases: BTreeMap<u64, Case>,
     /// The incident, open or restored, that a link belongs to.
     pub(super) by_link: HashMap<LinkId, u64>,
+    /// The same of a service.
+    pub(super) by_service: HashMap<String, u64>,
+    /// Incidents of services that nobody was told of yet, and when that is due.
+    pub(super) told_later: BTreeMap<u64, Mono>,
     pub(super) storm: Option<Storm>,
     /// Ids of incidents in the list, and of those that became part of one before anybody was told of them.
     pub(super) ids: HashMap<String, u64>,
@@ -52,6 +74,10 @@ pub struct Incidents {
     pub(super) keys: VecDeque<(String, Reply)>,
     /// Planned work. Shared with whoever looks.
     pub(super) windows: Arc<Windows>,
+    /// Shared too.
+    pub(super) desk: Arc<Desk>,
+    /// What of both changed and was not fetched yet, by id.
+    pub(super) changed: ChangedIds,
     opened: u64,
     /// A link's state changed since scopes were last held against it.
     moved: bool,
@@ -67,6 +93,8 @@ impl Incidents {
         Self {
             cases: BTreeMap::new(),
             by_link: HashMap::new(),
+            by_service: HashMap::new(),
+            told_later: BTreeMap::new(),
             storm: None,
             ids: HashMap::new(),
             calm: None,
@@ -75,6 +103,8 @@ impl Incidents {
             effects: vec![],
             keys: VecDeque::new(),
             windows: Arc::default(),
+            desk: Arc::default(),
+            changed: ChangedIds::default(),
             opened: 0,
             moved: false,
             seed,
@@ -95,6 +125,9 @@ impl Incidents {
                     incidents.by_link.insert(link.clone(), number);
                 });
             }
+            if let Some(service) = incident.service.as_ref().filter(|_| incident.phase != IncidentPhase::Closed) {
+                incidents.by_service.insert(service.id.clone(), number);
+            }
             if incident.phase == IncidentPhase::Open && incident.kind == IncidentKind::Isolation {
                 incidents.isolation = Some(Isolation::new(number, BTreeMap::new()));
             }
@@ -113,8 +146,28 @@ impl Incidents {
         self
     }
 
+    /// With what was stored beside incidents.
+    pub fn with_desk(mut self, stored: Vec<DeskRecord>) -> Self {
+        self.desk = Arc::new(Desk::restore(stored));
+        self
+    }
+
     pub fn windows(&self) -> &Arc<Windows> {
         &self.windows
+    }
+
+    pub fn desk(&self) -> &Arc<Desk> {
+        &self.desk
+    }
+
+    /// Planned work and desk records to store: as they are now.
+    pub fn take_changed(&mut self) -> Changed {
+        let ChangedIds { windows, desk, told } = std::mem::take(&mut self.changed);
+        Changed {
+            windows: windows.iter().filter_map(|id| self.windows.get(id).cloned()).collect(),
+            desk: desk.iter().filter_map(|id| self.desk.record(id)).collect(),
+            told: told.iter().filter_map(|id| self.desk.record(id)).collect(),
+        }
     }
 
     /// Takes one input, lets time pass until `now`, and returns what to store and tell.
@@ -129,6 +182,9 @@ impl Incidents {
                 self.moved = true;
                 changes.into_iter().for_each(|change| self.link(change, now, world));
             }
+            Input::Services(changes) => {
+                changes.into_iter().for_each(|change| self.service(change, now, world));
+            }
             Input::Isolated { since } => self.isolated(since, now, world),
             Input::Reconnected { since } => self.reconnected(since, now),
             Input::Broken { fault } => self.broken(fault, now, world),
@@ -138,6 +194,7 @@ impl Incidents {
             Input::Tick => {}
         }
         self.pass(now, world);
+        self.look_for_problems(now, world);
         std::mem::take(&mut self.effects)
     }
 
@@ -221,12 +278,8 @@ impl Incidents {
         self.opened
     }
 
-    /// A ULID from the time, the seed and how many there were: ids of one millisecond rise.
     fn new_id(&self, at: Timestamp) -> String {
-        let mut hasher = SipHasher13::new_with_keys(self.seed, self.opened);
-        hasher.write_i64(at.0);
-        let random = u128::from(self.opened & 0xffff) << 64 | u128::from(hasher.finish());
-        Ulid::from_parts(u64::try_from(at.0).unwrap_or(0), random).to_string()
+        ulid(self.seed, self.opened, at)
     }
 
     fn link(&mut self, change: LinkChange, now: Now, world: &World<'_>) {
@@ -293,7 +346,7 @@ impl Incidents {
                 case.set_down(&id, true);
                 case.failed(since);
                 case.relapse(since, id.as_str());
-                let flaps = case.flaps(now, world.contract.terms.flaps.gap.value);
+                let flaps = case.flaps(now, &world.contract.terms.flaps);
                 self.tell_relapse(number, flaps);
             }
         }
@@ -430,6 +483,8 @@ impl Incidents {
                 self.by_link.remove(link);
             }
         }
+        self.by_service.retain(|_, known| *known != number);
+        self.told_later.remove(&number);
         self.tell(number, EffectKind::Closed);
     }
 
@@ -442,10 +497,12 @@ impl Incidents {
             self.split(now, world);
             self.redundancy(world, now.utc);
         }
+        self.tell_of_services(now, world);
         self.look_for_parents(now, world);
         self.calm_down(now, world);
         self.leftovers(now, world);
         self.wind(now, world);
+        self.listen(now, world);
         let close_after = world.contract.close_after;
         let (mut closing, mut leaving, mut overdue) = (vec![], vec![], vec![]);
         for (number, case) in &mut self.cases {
@@ -456,7 +513,9 @@ impl Incidents {
                 closing.push(*number);
             }
             if self.calm.is_none_or(|calm| calm.case != *number) {
-                overdue.extend(case.overdue(now).into_iter().map(|kind| (*number, kind)));
+                overdue.extend(
+                    case.overdue(now, world.contract.grouping.recovery_proof).into_iter().map(|kind| (*number, kind)),
+                );
             }
         }
         overdue.into_iter().for_each(|(number, kind)| self.tell(number, kind));
@@ -509,19 +568,29 @@ impl Incidents {
 
     fn next_due(&self, world: &World<'_>) -> Mono {
         let close_after = world.contract.close_after;
+        let proof = world.contract.grouping.recovery_proof;
         let of_case = |(number, case): (&u64, &Case)| {
             let leaves = case.leaves(self.closed_leave_after);
             let closes = case.closes(close_after).filter(|_| unconfirmed(case, world).is_empty());
             let steady = case.steady(world.contract.terms.flaps.gap.value);
             // While its end is being proved, what ran out meanwhile waits.
-            let overdue = case.next_overdue().filter(|_| self.calm.is_none_or(|calm| calm.case != *number));
-            [leaves, closes, overdue, steady, self.uncovered(case, world)].into_iter().flatten().min()
+            let overdue = case.next_overdue(proof).filter(|_| self.calm.is_none_or(|calm| calm.case != *number));
+            let lapses = case.next_lapse(world.contract.terms.acknowledgement.stale_after);
+            [leaves, closes, overdue, steady, lapses, self.uncovered(case, world)].into_iter().flatten().min()
         };
-        let isolation = self.isolation.as_ref().and_then(Isolation::due);
+        let isolation = self.isolation.as_ref().and_then(|isolation| isolation.due(proof));
         let storm = self.storm.as_ref().map(Storm::due);
-        let calm = self.calm.map(|calm| calm.settles());
-        let relapsing = self.relapsing.values().map(|(_, due)| *due);
+        let calm = self.calm.map(|calm| calm.settles(world.contract.grouping.network_settle));
+        let relapsing = self.relapsing.values().map(|(_, due)| *due).chain(self.told_later.values().copied());
         let others = isolation.into_iter().chain(storm).chain(calm).chain(relapsing);
         self.cases.iter().filter_map(of_case).chain(others).min().unwrap_or(Mono(i64::MAX))
     }
+}
+
+/// A ULID from the time, the seed and how many there were: ids of one millisecond rise.
+pub(super) fn ulid(seed: u64, number: u64, at: Timestamp) -> String {
+    let mut hasher = SipHasher13::new_with_keys(seed, number);
+    hasher.write_i64(at.0);
+    let random = u128::from(number & 0xffff) << 64 | u128::from(hasher.finish());
+    Ulid::from_parts(u64::try_from(at.0).unwrap_or(0), random).to_string()
 }

@@ -16,9 +16,6 @@ use crate::{
     units::{Mono, Now, Timestamp},
 };
 
-/// After an isolation, links have this long to answer again before they are called down: the proof of recovery.
-const SETTLE: Duration = Duration::from_secs(10);
-
 /// Our witnesses are silent, or were until a moment ago.
 #[derive(Debug)]
 pub(super) struct Isolation {
@@ -50,9 +47,9 @@ impl Isolation {
         self.held.remove(link);
     }
 
-    /// When it is over for good.
-    pub fn due(&self) -> Option<Mono> {
-        self.ended.map(|ended| ended.plus(SETTLE))
+    /// When it is over for good: until then, links may prove that they answer again.
+    pub fn due(&self, proof: Duration) -> Option<Mono> {
+        self.ended.map(|ended| ended.plus(proof))
     }
 }
 
@@ -143,7 +140,8 @@ impl Incidents {
 
     /// The isolation is over for good: what failed meanwhile and still is down, is down from its first loss.
     pub(super) fn release(&mut self, now: Now, world: &World<'_>) {
-        let over = |isolation: &Isolation| isolation.due().is_some_and(|due| due <= now.mono);
+        let proof = world.contract.grouping.recovery_proof;
+        let over = |isolation: &Isolation| isolation.due(proof).is_some_and(|due| due <= now.mono);
         if self.isolation.as_ref().is_some_and(over)
             && let Some(isolation) = self.isolation.take()
         {

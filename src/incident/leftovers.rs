@@ -19,9 +19,6 @@ use crate::{
     units::{Mono, Now, Timestamp},
 };
 
-/// A network comes back line by line, over minutes: what still is down then has a cause of its own.
-const SETTLE: Duration = Duration::from_secs(300);
-
 /// The network tier's condition does not hold at the moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Calm {
@@ -32,8 +29,8 @@ pub(super) struct Calm {
 }
 
 impl Calm {
-    pub fn settles(self) -> Mono {
-        self.since.plus(SETTLE)
+    pub fn settles(self, after: Duration) -> Mono {
+        self.since.plus(after)
     }
 }
 
@@ -60,7 +57,7 @@ impl Incidents {
         }
         let ended = self.cases[&number].recovered();
         let calm = *self.calm.get_or_insert(Calm { case: number, since: now.mono, at: ended.unwrap_or(now.utc) });
-        if calm.settles() <= now.mono {
+        if calm.settles(world.contract.grouping.network_settle) <= now.mono {
             self.calm = None;
             self.part(number, calm.at, now, world);
         }

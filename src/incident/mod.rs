@@ -12,20 +12,28 @@
 //!
 //! [`Incidents`] holds them all and takes every [`Input`]; `storm` groups what fails together, with `correlate` over
 //! [`Scopes`], and `regroup` what fails later; `case` is one incident at work on its `record`, `promises` says which
-//! clocks hold for it and `clocks` runs them; `people` and `closing` are what commands do.
+//! clocks hold for it and `clocks` runs them; `people`, `answers` and `closing` are what commands do.
 
+mod answers;
+mod breaches;
 mod case;
+mod changes;
 mod clocks;
 mod closing;
 mod correlate;
+mod desk;
+mod desk_view;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod flaps;
 mod incidents;
 mod isolation;
 mod leftovers;
+pub mod maintnote;
+mod notes;
 mod parents;
 mod people;
+mod problems;
 mod promises;
 mod record;
 mod redundancy;
@@ -33,6 +41,7 @@ mod regroup;
 mod reliability;
 mod reports;
 mod scopes;
+mod services;
 mod storm;
 mod view;
 mod window;
@@ -41,13 +50,21 @@ mod windows;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    incidents::Incidents,
+    breaches::{Breach, BreachPhase, Sealed},
+    changes::{Change, ChangePhase},
+    desk::{Desk, DeskEntry, DeskRecord, MOST_ON_DESK, Ticket},
+    desk_view::{BreachView, ChangeView, DeskView, ProblemView},
+    incidents::{Changed, Incidents},
+    notes::Noted,
+    problems::{Fault, Problem, ProblemPhase},
+    promises::is_of,
     record::{
         Acknowledgement, ActedBy, Annulment, Clock, Confirmation, Incident, IncidentKind, IncidentPhase, Level, Parent,
         Promise, Redundancy, Scope, TimelineEntry,
     },
-    reliability::{Reliability, Spell},
+    reliability::{Reliability, Spell, failures},
     scopes::{ScopeKind, Scopes},
+    services::{ServiceChange, ServicePart},
     view::IncidentView,
     window::{Approval, Repeat, Turn, Window},
     windows::{MOST_WINDOWS, Windows, Work},
@@ -78,6 +95,8 @@ pub struct World<'a> {
 pub enum Input {
     /// Links whose state changed: all of one turn at once.
     Links(Vec<LinkChange>),
+    /// The same of services.
+    Services(Vec<ServiceChange>),
     /// All witnesses are silent since then: we cannot tell what is down.
     Isolated { since: Timestamp },
     /// A witness answers again since then.
@@ -111,15 +130,23 @@ pub enum OwnFault {
     EngineStalled,
     /// The journal's daily anchor could not be made.
     AnchorMissed,
+    /// No channel could tell anybody of an incident.
+    NobodyTold,
+    /// The swap of a device is overdue, or will soon be: ours to see to, and told to us alone.
+    SwapDue,
 }
 
 impl OwnFault {
+    pub const ALL: [Self; 4] = [Self::StoreUnusable, Self::EngineStalled, Self::AnchorMissed, Self::NobodyTold];
+
     /// Key of the incident's scope.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::StoreUnusable => "store",
             Self::EngineStalled => "engine",
             Self::AnchorMissed => "anchor",
+            Self::NobodyTold => "nobody_told",
+            Self::SwapDue => "swap",
         }
     }
 }
@@ -156,6 +183,14 @@ pub enum EffectKind {
     Overdue {
         clock: String,
         tier: u8,
+        party: String,
+    },
+    /// This party says that it is not its fault: the duty officer decides.
+    Disputed {
+        party: String,
+    },
+    /// This party took its acknowledgement back, or nothing was heard of it for too long.
+    Unanswered {
         party: String,
     },
     /// What this party promised is due, and it is not restored.

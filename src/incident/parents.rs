@@ -3,19 +3,18 @@
 //! The cause is told of, once. The other keeps its own record; its clocks run and are reported, and only its notices are
 //! kept back (`notify::route`). When the cause is over and it goes on all the same, it is told of as any other.
 
+use std::time::Duration;
+
 use super::{
     EffectKind, IncidentPhase, Incidents, Parent, World,
     case::{Case, OURSELVES},
 };
 use crate::units::{Mono, Now};
 
-/// 2 min: a parent may be probed that much less often than what depends on it, so that its outage is dated later.
-const LATER_MILLIS: i64 = 120_000;
-
 impl Incidents {
     /// Looks again at what explains every open outage that people know of.
     pub(super) fn look_for_parents(&mut self, now: Now, world: &World<'_>) {
-        let known = |case: &Case| case.is_open_outage() && case.incident.announced.is_some();
+        let known = |case: &Case| case.is_open_fault() && case.incident.announced.is_some();
         let known = self.cases.iter().filter(|(_, case)| known(case)).map(|(number, _)| *number);
         known.collect::<Vec<_>>().into_iter().for_each(|number| self.look_for_parent(number, now, world));
     }
@@ -39,7 +38,7 @@ impl Incidents {
                 case.record().parent = Some(Parent { incident: parent, ..before });
                 self.tell(number, EffectKind::Noted);
             }
-            (Some(before), None) if self.covered_until(&before, world).is_none_or(|until| until <= now.mono) => {
+            (Some(before), None) if self.covered_until(case, &before, world).is_none_or(|until| until <= now.mono) => {
                 let Some(case) = self.cases.get_mut(&number) else { return };
                 case.note(now.utc, "unexplained", OURSELVES, before.incident.as_str());
                 case.record().parent = None;
@@ -53,27 +52,32 @@ impl Incidents {
 
     /// When an open outage must be told of, because what explained it is over.
     pub(super) fn uncovered(&self, case: &Case, world: &World<'_>) -> Option<Mono> {
-        let parent = case.incident.parent.as_ref().filter(|_| case.is_open_outage())?;
-        self.covered_until(parent, world)
+        let parent = case.incident.parent.as_ref().filter(|_| case.is_open_fault())?;
+        self.covered_until(case, parent, world)
     }
 
     /// How long a restored parent still explains what depends on it: that needs its own proof that it works again.
     /// `None`: it is open, or gone.
-    fn covered_until(&self, parent: &Parent, world: &World<'_>) -> Option<Mono> {
+    fn covered_until(&self, case: &Case, parent: &Parent, world: &World<'_>) -> Option<Mono> {
         let parent = self.cases.get(self.ids.get(&parent.incident)?)?;
         let restored = parent.restored.filter(|_| parent.incident.phase == IncidentPhase::Restored)?;
-        Some(restored.plus(world.contract.grouping.grace_most))
+        // A service is visited twice before it is up again.
+        let visits = case.incident.service.as_ref().map_or(0, |service| service.interval.saturating_mul(2));
+        Some(restored.plus(world.contract.grouping.grace_most.max(Duration::from_millis(visits))))
     }
 
     /// The incident in which everything is down that the links of this one depend on; of several the first link's.
     fn parent_of(&self, number: u64, case: &Case, world: &World<'_>) -> Option<u64> {
+        if let Some(service) = &case.incident.service {
+            return self.service_explained_by(number, service, case, world);
+        }
         let mut first = None;
         for link in case.down() {
             let link = &world.inventory.links[world.scopes.link(link)?.at()];
             let explains = |on| {
                 let parent = *self.by_link.get(on)?;
                 let other = self.cases.get(&parent).filter(|_| parent != number)?;
-                let in_time = other.incident.began.0 <= case.incident.began.0 + LATER_MILLIS;
+                let in_time = other.incident.began <= case.incident.began.plus(world.contract.grouping.parent_late);
                 (in_time && other.is_open_outage() && other.is_down(on) == Some(true)).then_some(parent)
             };
             let parent = world.inventory.dependencies_of(link).find_map(|dependency| explains(&dependency.on))?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     ActedBy, Effect, EffectKind, IncidentPhase, Incidents, TimelineEntry, World,
+    answers::named,
     case::{Case, OURSELVES},
     promises::Parties,
     record::OPERATOR,
@@ -27,6 +28,7 @@ impl Incidents {
             return (reply.clone(), vec![]);
         }
         let reply = self.act(command, now, world).unwrap_or_else(Reply::Refused);
+        self.look_for_problems(now, world);
         if self.keys.len() == MOST_KEYS {
             self.keys.pop_front();
         }
@@ -41,7 +43,7 @@ impl Incidents {
         let way: String = command.way.chars().take(WAY).collect();
         let acted = |note: &str| ActedBy { actor: actor.clone(), at: now.utc, note: text(note), way: way.clone() };
         match &command.action {
-            Action::Acknowledge { incident, party, note } => {
+            Action::Acknowledge { incident, party, note, work_order, eta } => {
                 let (number, case) = self.spoken_of(incident)?;
                 let party = party_of(case, party, world)?;
                 if case.incident.phase == IncidentPhase::Closed {
@@ -51,10 +53,19 @@ impl Incidents {
                 {
                     return Err(Refusal::AlreadyAcknowledged { by: by.actor.clone() });
                 }
-                case.acknowledge(&party, acted(note));
+                if eta.is_some_and(|eta| eta <= now.utc) {
+                    return Err(Refusal::WrongTime);
+                }
+                case.acknowledge(&party, acted(note), text(work_order), *eta);
+                case.hear(&party, now);
+                if let Some(eta) = eta {
+                    case.promise(&party, *eta, now);
+                }
                 self.tell(number, EffectKind::Acknowledged { party });
             }
-            Action::Record { incident, step, party, at, eta, note } => {
+            Action::Withdraw { incident, party, note } => self.take_back(incident, party, acted(note), world)?,
+            Action::IssueLink { incident, party, note } => self.link_issued(incident, party, acted(note), world)?,
+            Action::Record { incident, step, party, at, eta, note, links } => {
                 let (number, case) = self.spoken_of(incident)?;
                 let said = acted(note);
                 let party = party_of(case, party, world)?;
@@ -62,6 +73,10 @@ impl Incidents {
                 if (*step == Step::Promised) != eta.is_some() || eta.is_some_and(|eta| eta <= now.utc) {
                     return Err(Refusal::WrongTime);
                 }
+                if *step == Step::Disputed && said.note.is_empty() {
+                    return Err(Refusal::NoReason);
+                }
+                let links = named(&case.incident, &party, links, world)?;
                 case.write(TimelineEntry {
                     at,
                     event: step.as_str().to_owned(),
@@ -71,13 +86,19 @@ impl Incidents {
                     way: said.way,
                     recorded: (at != now.utc).then_some(now.utc),
                     eta: *eta,
+                    links: links.clone(),
                     ..TimelineEntry::default()
                 });
                 case.stop_by(*step, &party, at);
+                case.hear(&party, now);
                 if let Some(eta) = eta {
                     case.promise(&party, *eta, now);
                 }
-                self.tell(number, EffectKind::Changed);
+                match step {
+                    Step::Disputed => self.tell(number, EffectKind::Disputed { party }),
+                    Step::ClaimsRestored => self.test_again(number, &party, links, now, world),
+                    _ => self.tell(number, EffectKind::Changed),
+                }
             }
             Action::Correct { incident, entry, at, note } => {
                 let (number, case) = self.spoken_of(incident)?;
@@ -93,18 +114,42 @@ impl Incidents {
             Action::Window(planned) => return self.plan(planned, acted(""), now, world),
             Action::ApproveWindow { window, note } => {
                 Arc::make_mut(&mut self.windows).approve(window, &acted(note), now, world)?;
+                self.changed.windows.insert(window.clone());
                 return Ok(self.planned(window, now, world));
             }
             Action::CancelWindow { window, note } => {
                 Arc::make_mut(&mut self.windows).cancel(window, acted(note), now, world)?;
+                self.changed.windows.insert(window.clone());
                 return Ok(self.planned(window, now, world));
             }
+            Action::TakeMaintnotes { carrier, notes } => {
+                return self.take_notes(carrier, notes, &acted(""), now, world);
+            }
+            Action::SettleMaintnote { maintnote, on, note } => {
+                return self.settle_note(maintnote, on, acted(note), now, world);
+            }
+            Action::RequestChange(asked) => return self.request_change(asked, acted(""), now, world),
+            Action::JudgeChange { change, verdict, note } => {
+                return self.judge_change(change, *verdict, acted(note), now, world);
+            }
+            Action::KeepBreach { paper } => return self.keep_breach(paper, acted(""), now),
+            Action::JudgeBreach { breach, step, note, journal } => {
+                return self.judge_breach(breach, *step, journal.as_ref(), acted(note), now, world);
+            }
+            Action::RecordProblem { problem, step, note } => self.record_problem(problem, *step, acted(note))?,
+            Action::Ticket { about, system, number } => self.ticket(about, system, number, acted(""), now)?,
             // Not about incidents: the shell's own work.
             Action::Exclude { .. }
+            | Action::DraftBreach { .. }
             | Action::HandoverSigned { .. }
             | Action::RoundDone { .. }
             | Action::DeviceFault { .. }
             | Action::DeviceSwapped { .. }
+            | Action::RotateLinks
+            | Action::TurnDoor { .. }
+            | Action::Heard(_)
+            | Action::Observe { .. }
+            | Action::SettleReply { .. }
             | Action::Reload => {
                 return Err(Refusal::NoSuchIncident);
             }
@@ -113,9 +158,22 @@ impl Incidents {
     }
 
     fn plan(&mut self, planned: &Planned, by: ActedBy, now: Now, world: &World<'_>) -> Result<Reply, Refusal> {
+        let id = self.write_window(planned, by, now, world)?;
+        Ok(self.planned(&id, now, world))
+    }
+
+    /// Writes planned work down. Returns its id.
+    pub(super) fn write_window(
+        &mut self,
+        planned: &Planned,
+        by: ActedBy,
+        now: Now,
+        world: &World<'_>,
+    ) -> Result<String, Refusal> {
         let seed = self.seed;
         let id = Arc::make_mut(&mut self.windows).add(planned, by, seed, now, world)?;
-        Ok(self.planned(&id, now, world))
+        self.changed.windows.insert(id.clone());
+        Ok(id)
     }
 
     /// What became of planned work, and what it leaves without a reserve.
@@ -165,7 +223,7 @@ fn moment(case: &Case, at: Option<Timestamp>, now: Now) -> Result<Timestamp, Ref
 }
 
 /// Whom a person speaks for: us when nothing is said, else a party of this incident.
-fn party_of(case: &Case, party: &str, world: &World<'_>) -> Result<String, Refusal> {
+pub(super) fn party_of(case: &Case, party: &str, world: &World<'_>) -> Result<String, Refusal> {
     let party = match party.trim() {
         "" => OPERATOR,
         party => party,

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{Incident, ScopeKind, World, record::OPERATOR};
+use super::{Incident, ScopeKind, ServicePart, World, record::OPERATOR, services};
 use crate::{
     contract::{
         Clock, Facts,
         words::{FaultKind, Party, Scope},
     },
-    inventory::{CarrierIndex, Kind, UnitIndex},
+    inventory::{CarrierIndex, Inventory, Kind, Link, UnitIndex},
     units::Timestamp,
 };
 
@@ -40,6 +40,10 @@ impl Parties {
             parties.units.insert(link.unit);
             parties.kinds.insert(link.kind);
         }
+        if let Some(service) = &incident.service {
+            let owner = world.inventory.units.iter().position(|unit| unit.id == service.owner);
+            parties.units.extend(owner.map(|place| UnitIndex(crate::diagnostic::count(place))));
+        }
         parties
     }
 
@@ -62,6 +66,15 @@ impl Parties {
     }
 }
 
+/// Whether a link is this party's matter: a carrier's its own circuits, a unit's its own lines, all of them ours.
+pub fn is_of(party: &str, link: &Link, inventory: &Inventory) -> bool {
+    match party.split_once('/') {
+        Some(("carrier", id)) => inventory.carriers[link.carrier.at()].id == id,
+        Some(("unit", id)) => inventory.units[link.unit.at()].id == id,
+        _ => true,
+    }
+}
+
 fn carrier_name(carrier: CarrierIndex, world: &World<'_>) -> String {
     format!("carrier/{}", world.inventory.carriers[carrier.at()].id)
 }
@@ -80,6 +93,9 @@ pub(super) fn promised<'a>(incident: &Incident, level: u8, world: &World<'a>) ->
         case: None,
     };
     let contract = world.contract;
+    if let Some(service) = &incident.service {
+        return promised_of(service, level, &parties, world);
+    }
     let mut found: Vec<Promised<'a>> = vec![];
     // An incident without links is of the whole network: the general rules hold.
     let kinds = parties.kinds.iter().copied().map(Some).chain(parties.kinds.is_empty().then_some(None));
@@ -101,6 +117,21 @@ pub(super) fn promised<'a>(incident: &Incident, level: u8, world: &World<'a>) ->
         found.extend(agreed(incident.began, level, &parties, world));
     }
     found
+}
+
+/// The same of a service: no carrier has a part in it.
+fn promised_of<'a>(service: &ServicePart, level: u8, parties: &Parties, world: &World<'a>) -> Vec<Promised<'a>> {
+    let contract = world.contract;
+    let impact = services::impact(service, level, contract);
+    let (target, facts) = (services::target(service, contract), services::facts(service, impact));
+    let classes = contract.terms.classes.iter().chain(&contract.terms.overrides);
+    let tiers = classes.filter(|class| class.applies.covers(&target)).filter_map(|class| class.tier(&facts));
+    let clocks = tiers.flat_map(|tier| tier.clocks.iter().map(move |clock| (clock, tier.level.unwrap_or(level))));
+    let of_parties = |(clock, tier): (&'a Clock, u8)| {
+        let promise = move |party| Promised { clock, party, tier, clause: clock.clause.clone() };
+        parties.names(clock.party, world).into_iter().map(promise)
+    };
+    clocks.flat_map(of_parties).collect()
 }
 
 /// What the carriers of its links agreed to.
@@ -132,6 +163,6 @@ fn scope(incident: &Incident, level: u8, world: &World<'_>) -> Scope {
         Some(ScopeKind::Segment) => Scope::Segment,
         Some(ScopeKind::Unit) => Scope::Unit,
         Some(ScopeKind::Carrier) => Scope::Carrier,
-        Some(ScopeKind::Link | ScopeKind::Network | ScopeKind::Prober) | None => Scope::Link,
+        Some(ScopeKind::Link | ScopeKind::Network | ScopeKind::Prober | ScopeKind::Service) | None => Scope::Link,
     }
 }

@@ -70,6 +70,12 @@ pub struct Incident {
     pub parent: Option<Parent>,
     /// Links of the incident: id, and whether still down. Sorted by id.
     pub links: Vec<(LinkId, bool)>,
+    /// The service that it is about, as it was when it was judged last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Box<super::ServicePart>>,
+    /// How other systems call it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tickets: Vec<super::Ticket>,
     pub timeline: Vec<TimelineEntry>,
     /// Entries of our own left out of the middle of the timeline when it was full.
     #[serde(default)]
@@ -91,6 +97,11 @@ impl Incident {
     /// Who took it on for this party.
     pub fn acknowledged_by(&self, party: &str) -> Option<&ActedBy> {
         self.acknowledgements.iter().find(|one| one.party == party).map(|one| &one.by)
+    }
+
+    /// How the party numbers its own work on it.
+    pub fn work_order_of(&self, party: &str) -> &str {
+        self.acknowledgements.iter().find(|one| one.party == party).map_or("", |one| &one.work_order)
     }
 
     /// Who took it on for the operator.
@@ -134,6 +145,8 @@ pub enum IncidentKind {
     Reported,
     /// Something is wrong with ourselves, such as the store.
     Own,
+    /// A service is down, or not as it should be.
+    Service,
 }
 
 /// An open incident that explains another: people are told of the cause alone.
@@ -171,7 +184,7 @@ pub struct Level {
 /// What explains the failing links.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scope {
-    /// `link`, `group`, `segment`, `carrier`, `unit`, `network`, `prober`: label `scope`.
+    /// `link`, `group`, `segment`, `carrier`, `unit`, `network`, `prober`, `service`: label `scope`.
     pub kind: String,
     /// Stable key of what it is, such as `duct-017`; empty for the network.
     pub id: String,
@@ -192,6 +205,9 @@ pub struct ActedBy {
 pub struct Acknowledgement {
     pub party: String,
     pub by: ActedBy,
+    /// As the party numbers its own work.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub work_order: String,
 }
 
 /// A party means to be done by then.
@@ -269,7 +285,8 @@ pub struct TimelineEntry {
     pub at: Timestamp,
     /// A [`Step`] of the work, or one of ours: `occurred`, `detected`, `alarmed`, `grouped`, `merged`, `split`,
     /// `tier_raised`, `acknowledged`, `confirmed`, `relapsed`, `restored`, `left_over`, `closed`, `annulled`,
-    /// `resolved`, `unknown`, `absent`, `explained`, `unexplained`, `promise_due`, or a clock's name with `_overdue`.
+    /// `resolved`, `unknown`, `absent`, `explained`, `unexplained`, `promise_due`, `withdrawn`, `lapsed`, `retested`,
+    /// `link_issued`, or a clock's name with `_overdue`.
     pub event: String,
     /// Person, or `linkpatrol`.
     pub actor: String,
@@ -289,10 +306,16 @@ pub struct TimelineEntry {
     /// Number of the entry that this one puts right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrects: Option<u32>,
+    /// Of an acknowledgement: as the party numbers its own work.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub work_order: String,
+    /// Which links of the party it is about; empty: all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<LinkId>,
 }
 
 impl TimelineEntry {
-    pub(super) fn is(&self, step: Step) -> bool {
+    pub fn is(&self, step: Step) -> bool {
         self.event == step.as_str()
     }
 }

@@ -14,16 +14,9 @@ use super::{
     storm::{Storm, picture},
 };
 use crate::{
-    contract::Switch,
     inventory::{LinkId, LinkIndex},
     units::{Now, Timestamp},
 };
-
-/// Failures this close after each other may be one slow cut, milliseconds: a digger, a fire or water needs minutes for a
-/// whole duct.
-const NEXT_MILLIS: i64 = 120_000;
-/// And this long after its first failure an incident is what it is: repair has begun.
-const REGROUP_MILLIS: i64 = 30 * 60_000;
 
 impl Incidents {
     /// Links that fail within the scope of an incident told of before, while that scope fails: they join it. Returns
@@ -102,13 +95,14 @@ impl Incidents {
         now: Now,
         world: &World<'_>,
     ) -> BTreeMap<LinkIndex, u64> {
+        let grouping = &world.contract.grouping;
         let mut before: Vec<_> =
-            self.cases.iter().filter(|(_, case)| case.may_be_regrouped(now, REGROUP_MILLIS)).collect();
+            self.cases.iter().filter(|(_, case)| case.may_be_regrouped(now, grouping.regroup_within)).collect();
         before.sort_by_key(|(_, case)| std::cmp::Reverse(case.last_failed()));
         let mut led_up = BTreeMap::new();
         let Some(mut next) = storm.first_of(links, world) else { return led_up };
         for (number, case) in before {
-            if next.0 - case.last_failed().0 > NEXT_MILLIS {
+            if next > case.last_failed().plus(grouping.next_within) {
                 break;
             }
             next = next.min(case.incident.began);
@@ -145,7 +139,8 @@ impl Incidents {
     /// Looks whether the scopes of young incidents still hold: members that could not be measured may have turned out
     /// healthy. What one scope no longer explains is parted.
     pub(super) fn split(&mut self, now: Now, world: &World<'_>) {
-        let young = self.cases.iter().filter(|(_, case)| case.may_be_regrouped(now, REGROUP_MILLIS));
+        let within = world.contract.grouping.regroup_within;
+        let young = self.cases.iter().filter(|(_, case)| case.may_be_regrouped(now, within));
         let torn: Vec<_> = young.filter_map(|(number, case)| Some((*number, torn(case, world)?))).collect();
         for (number, mut groups) in torn {
             // The largest group keeps the incident.
@@ -202,7 +197,7 @@ impl Incidents {
             let mut flaps = false;
             if relapsed {
                 case.relapse(now.utc, "");
-                flaps = case.flaps(now, world.contract.terms.flaps.gap.value);
+                flaps = case.flaps(now, &world.contract.terms.flaps);
             }
             let recovered = ids.iter().filter_map(|link| Some((link.clone(), storm.recovery(link)?)));
             let recovered: Vec<_> = recovered.collect();
@@ -247,7 +242,7 @@ impl Incidents {
             && case.incident.tier != network.level
         {
             case.record().scope = ScopeKind::Network.scope("");
-            case.add_tier(network, rises_at(case.incident.began, since, world));
+            case.add_level(network.level, rises_at(case.incident.began, since, world));
             case.note(since, "tier_raised", OURSELVES, format!("tier {}", network.level));
             self.tell(oldest, EffectKind::TierRaised);
         }
@@ -266,8 +261,5 @@ fn torn(case: &Case, world: &World<'_>) -> Option<Vec<Explanation>> {
 
 /// From when the clocks of the network's level count: when its condition became true, or as the contract's switch says.
 fn rises_at(began: Timestamp, since: Timestamp, world: &World<'_>) -> Timestamp {
-    match world.contract.terms.switch("upgrade-rebase").map(Switch::value) {
-        Some("original_start") => began,
-        _ => since,
-    }
+    if world.contract.terms.rises_from_the_start() { began } else { since }
 }

@@ -1,92 +1,82 @@
 //! How often something fails, and for how long: MTBF and MTTR over a period.
 //!
-//! In: the outages of one link, and the contract's gap. Out: counts and means. Pure. Interruptions with less than the gap
-//! between them are one failure, or a link that flaps for a minute would count sixty times; the time between them was up
-//! all the same.
+//! In: the outages of one link, its times up and down, and the contract's gap. Out: counts and means. Pure. Interruptions
+//! with less than the gap between them are one failure, or a link that flaps for a minute would count sixty times; the
+//! time between them was up all the same.
 
 use std::time::Duration;
 
 use crate::units::Timestamp;
 
-/// One interruption. `to`: `None` while it lasts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One interruption, as far as it lies in the period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Spell {
     pub from: Timestamp,
-    pub to: Option<Timestamp>,
+    pub to: Timestamp,
 }
 
 /// What a period had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reliability {
     pub failures: u32,
-    pub down: Duration,
-    /// Up-time per failure; `None`: it did not fail.
-    pub mtbf: Option<Duration>,
-    /// Down-time per failure.
-    pub mttr: Option<Duration>,
+    /// Milliseconds of up-time per failure; `None`: it did not fail.
+    pub mtbf: Option<u64>,
+    /// Milliseconds of down-time per failure.
+    pub mttr: Option<u64>,
 }
 
 impl Reliability {
-    /// Of the spells that touch the period. One that began before it is counted in it, for its part.
-    pub fn of(spells: &[Spell], from: Timestamp, to: Timestamp, gap: Duration) -> Self {
-        let clipped = |spell: &Spell| (spell.from.max(from), spell.to.unwrap_or(to).min(to));
-        let mut spells: Vec<_> = spells.iter().map(clipped).filter(|(from, to)| from < to).collect();
-        spells.sort_unstable();
-        let mut found = Self::default();
-        let mut ended: Option<Timestamp> = None;
-        for (begins, ends) in spells {
-            let before = ended.unwrap_or(begins);
-            if ended.is_none() || (begins > before && begins.since(before) >= gap) {
-                found.failures += 1;
-            }
-            found.down += ends.since(begins.max(before));
-            ended = Some(before.max(ends));
-        }
-        let up = to.since(from).saturating_sub(found.down);
-        found.mtbf = up.checked_div(found.failures);
-        found.mttr = found.down.checked_div(found.failures);
-        found
+    /// `up` and `down`: milliseconds of the period that count. Nothing is made of what nobody knows.
+    pub fn of(failures: u32, up: u64, down: u64) -> Self {
+        Self { failures, mtbf: up.checked_div(failures.into()), mttr: down.checked_div(failures.into()) }
     }
+}
+
+/// Failures of spells in order of time: those with less than `gap` between them are one.
+pub fn failures(spells: &[Spell], gap: Duration) -> u32 {
+    let mut found = 0;
+    let mut ended: Option<Timestamp> = None;
+    for spell in spells.iter().filter(|spell| spell.from < spell.to) {
+        if ended.is_none_or(|ended| spell.from > ended && spell.from.since(ended) >= gap) {
+            found += 1;
+        }
+        ended = ended.max(Some(spell.to));
+    }
+    found
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const MINUTE: i64 = 60_000;
+    const GAP: Duration = Duration::from_mins(5);
 
-    /// Spells by their first and last minute, in a day.
-    fn day(spells: &[(i64, i64)]) -> Reliability {
-        let at = |minute: i64| Timestamp(minute * MINUTE);
-        let spells: Vec<_> = spells.iter().map(|(from, to)| Spell { from: at(*from), to: Some(at(*to)) }).collect();
-        Reliability::of(&spells, at(0), at(1_440), Duration::from_secs(300))
-    }
-
-    fn minutes(duration: Option<Duration>) -> Option<u64> {
-        duration.map(|duration| duration.as_secs() / 60)
+    /// Spells by their first and last minute.
+    fn found(spells: &[(i64, i64)]) -> u32 {
+        let at = |minute: i64| Timestamp(minute * 60_000);
+        let spells: Vec<_> = spells.iter().map(|(from, to)| Spell { from: at(*from), to: at(*to) }).collect();
+        failures(&spells, GAP)
     }
 
     #[test]
     fn a_link_that_flaps_for_an_hour_failed_once() {
         let flaps: Vec<_> = (0..30).map(|flap| (100 + flap * 2, 101 + flap * 2)).collect();
-        let found = day(&flaps);
-        assert_eq!((found.failures, found.down), (1, Duration::from_secs(30 * 60)), "only its down-time was down");
-        assert_eq!((minutes(found.mtbf), minutes(found.mttr)), (Some(1_410), Some(30)));
+        assert_eq!(found(&flaps), 1);
+        let day = Reliability::of(1, 1_410 * 60_000, 30 * 60_000);
+        assert_eq!((day.mtbf, day.mttr), (Some(1_410 * 60_000), Some(30 * 60_000)), "only its down-time was down");
     }
 
     #[test]
     fn a_gap_as_long_as_the_contract_says_parts_two_failures() {
-        assert_eq!(day(&[(10, 20), (24, 30)]).failures, 1);
-        assert_eq!(day(&[(10, 20), (25, 30)]).failures, 2);
-        assert_eq!(minutes(day(&[(10, 20), (25, 35)]).mtbf), Some(710));
+        assert_eq!(found(&[(10, 20), (24, 30)]), 1);
+        assert_eq!(found(&[(10, 20), (25, 30)]), 2);
+        assert_eq!(Reliability::of(2, 1_420 * 60_000, 20 * 60_000).mtbf, Some(710 * 60_000));
     }
 
     #[test]
-    fn a_period_has_its_part_of_what_began_before_or_still_lasts() {
-        let at = |minute: i64| Timestamp(minute * MINUTE);
-        let spells = [Spell { from: at(-60), to: Some(at(10)) }, Spell { from: at(1_430), to: None }];
-        let found = Reliability::of(&spells, at(0), at(1_440), Duration::ZERO);
-        assert_eq!((found.failures, found.down), (2, Duration::from_secs(20 * 60)));
-        assert_eq!(day(&[]), Reliability::default());
+    fn what_does_not_fail_has_no_mean() {
+        assert_eq!(found(&[]), 0);
+        assert_eq!(found(&[(10, 10)]), 0, "no time at all");
+        assert_eq!(Reliability::of(0, 86_400_000, 0), Reliability::default());
     }
 }

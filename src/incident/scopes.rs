@@ -20,11 +20,13 @@ pub enum ScopeKind {
     Network,
     /// This machine.
     Prober,
+    /// A website, port or name server.
+    Service,
 }
 
 impl ScopeKind {
-    const ALL: [Self; 7] =
-        [Self::Link, Self::Group, Self::Segment, Self::Unit, Self::Carrier, Self::Network, Self::Prober];
+    const ALL: [Self; 8] =
+        [Self::Link, Self::Group, Self::Segment, Self::Unit, Self::Carrier, Self::Network, Self::Prober, Self::Service];
 
     /// Value of label `scope`.
     pub fn as_str(self) -> &'static str {
@@ -36,6 +38,7 @@ impl ScopeKind {
             Self::Carrier => "carrier",
             Self::Network => "network",
             Self::Prober => "prober",
+            Self::Service => "service",
         }
     }
 

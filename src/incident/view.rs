@@ -3,9 +3,13 @@
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use super::{ActedBy, Incident, IncidentKind, IncidentPhase, Redundancy};
+use super::{
+    ActedBy, Incident, IncidentKind, IncidentPhase, Redundancy,
+    desk_view::{TicketView, tickets},
+};
 use crate::{
     command::Resolution,
+    inventory::LinkId,
     units::{At, Timestamp},
 };
 
@@ -41,6 +45,9 @@ pub struct IncidentView<'a> {
     /// Id of the incident that explains it.
     parent: Option<&'a str>,
     links: Vec<Member<'a>>,
+    /// The service that it is about, and why it fails.
+    service: Option<&'a super::ServicePart>,
+    tickets: Vec<TicketView<'a>>,
     timeline: Vec<Entry<'a>>,
 }
 
@@ -57,6 +64,7 @@ struct ByParty<'a> {
     party: &'a str,
     #[serde(flatten)]
     by: Acted<'a>,
+    work_order: &'a str,
 }
 
 #[derive(Serialize)]
@@ -117,6 +125,9 @@ struct Entry<'a> {
     recorded: Option<At>,
     eta: Option<At>,
     corrects: Option<u32>,
+    work_order: &'a str,
+    /// Empty: all of the party's.
+    links: &'a [LinkId],
 }
 
 impl<'a> IncidentView<'a> {
@@ -143,7 +154,7 @@ impl<'a> IncidentView<'a> {
             acknowledgements: incident
                 .acknowledgements
                 .iter()
-                .map(|one| ByParty { party: &one.party, by: acted(&one.by) })
+                .map(|one| ByParty { party: &one.party, by: acted(&one.by), work_order: &one.work_order })
                 .collect(),
             promises: incident
                 .promises
@@ -181,6 +192,8 @@ impl<'a> IncidentView<'a> {
             flapping: incident.flapping.map(at),
             parent: incident.parent.as_ref().map(|parent| parent.incident.as_str()),
             links: incident.links.iter().map(|(link, down)| Member { link: link.as_str(), down: *down }).collect(),
+            service: incident.service.as_deref(),
+            tickets: tickets(&incident.tickets, zone),
             timeline: incident
                 .timeline
                 .iter()
@@ -195,8 +208,31 @@ impl<'a> IncidentView<'a> {
                     recorded: entry.recorded.map(at),
                     eta: entry.eta.map(at),
                     corrects: entry.corrects,
+                    work_order: &entry.work_order,
+                    links: &entry.links,
                 })
                 .collect(),
         }
+    }
+
+    /// What a party may see of it: its own links, clocks, promises and words. `None`: it is none of its matters.
+    pub fn of_party(mut self, party: &str, is_own: impl Fn(&str) -> bool) -> Option<Self> {
+        self.links.retain(|member| is_own(member.link));
+        self.acknowledgements.retain(|one| one.party == party);
+        self.promises.retain(|one| one.party == party);
+        self.clocks.retain(|one| one.party == party);
+        self.timeline.retain(|one| one.party == party);
+        let is_its = !self.links.is_empty();
+        is_its.then_some(Self {
+            acknowledged: None,
+            confirmations: vec![],
+            closed_by: None,
+            annulled: None,
+            redundancy: &[],
+            parent: None,
+            service: None,
+            tickets: vec![],
+            ..self
+        })
     }
 }

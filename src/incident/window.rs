@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{ActedBy, Scope};
 use crate::{
     command::{Every, Standing},
-    contract::Contract,
+    contract::{Contract, InGuards},
     units::Timestamp,
 };
 
@@ -99,7 +99,21 @@ impl Window {
             return Standing::Late { earliest };
         }
         let approved = self.approval.as_ref().is_some_and(|approval| approval.at < from);
-        if terms.approval.value && !approved { Standing::Unapproved } else { Standing::Valid }
+        let guarded = terms.guards.value != InGuards::Allowed && self.is_guarded(from, contract);
+        match (guarded, terms.guards.value) {
+            (true, InGuards::Refused) => Standing::Guarded,
+            _ if (terms.approval.value || guarded) && !approved => Standing::Unapproved,
+            _ => Standing::Valid,
+        }
+    }
+
+    /// Whether the turn that begins at `from` touches a day of a guard period.
+    fn is_guarded(&self, from: Timestamp, contract: &Contract) -> bool {
+        let day = |at: Timestamp| {
+            DateTime::from_timestamp_millis(at.0).map(|at| at.with_timezone(&contract.time_zone).date_naive())
+        };
+        let last = Timestamp(from.plus(self.to.since(self.from)).0 - 1);
+        day(from).zip(day(last)).is_some_and(|(first, last)| contract.guards([first, last]))
     }
 
     fn nth(&self, number: u32, zone: Tz) -> Option<Turn> {

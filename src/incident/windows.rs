@@ -262,7 +262,7 @@ fn known(written: &str, world: &World<'_>) -> Result<Scope, Refusal> {
     let scope = kind.scope(id);
     let exists = match kind {
         ScopeKind::Link => world.inventory.links.iter().any(|link| link.id.as_str() == id),
-        ScopeKind::Network | ScopeKind::Prober => false,
+        ScopeKind::Network | ScopeKind::Prober | ScopeKind::Service => false,
         _ => !world.scopes.members(&scope).is_empty(),
     };
     if exists { Ok(scope) } else { Err(unknown()) }

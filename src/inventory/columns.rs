@@ -78,21 +78,54 @@ const HEADINGS: &[(Column, &[&str])] = &[
     ),
 ];
 
-impl Column {
+/// The columns of one kind of ledger.
+pub(super) trait Headed: Copy + PartialEq + 'static {
+    /// Each column with its headings, our own first, then the others that mean the same.
+    const HEADINGS: &'static [(Self, &'static [&'static str])];
+    /// Columns without which a row is nothing: one of each group.
+    const REQUIRED: &'static [&'static [Self]];
+
+    /// `false`: known and accepted, but nothing here uses it.
+    fn is_used(self) -> bool {
+        true
+    }
+
     /// `None`: nobody knows this heading. Case, spaces and hyphens do not matter.
-    pub fn of(heading: &str) -> Option<Self> {
+    fn of(heading: &str) -> Option<Self> {
         let plain = heading.trim().to_lowercase().replace([' ', '-'], "_");
-        HEADINGS.iter().find(|(_, names)| names.contains(&plain.as_str())).map(|(column, _)| *column)
+        Self::HEADINGS.iter().find(|(_, names)| names.contains(&plain.as_str())).map(|(column, _)| *column)
     }
 
     /// Our own heading of it.
-    pub fn heading(self) -> &'static str {
-        HEADINGS.iter().find(|(column, _)| *column == self).map_or("", |(_, names)| names[0])
+    fn heading(self) -> &'static str {
+        Self::HEADINGS.iter().find(|(column, _)| *column == self).map_or("", |(_, names)| names[0])
     }
 
     /// Our own headings, for people to choose from.
-    pub fn headings() -> impl Iterator<Item = &'static str> {
-        HEADINGS.iter().filter(|(column, _)| *column != Self::Unused).map(|(_, names)| names[0])
+    fn headings() -> impl Iterator<Item = &'static str> {
+        Self::HEADINGS.iter().filter(|(column, _)| column.is_used()).map(|(_, names)| names[0])
+    }
+
+    /// Those of [`Self::REQUIRED`].
+    fn needed() -> Vec<&'static str> {
+        Self::REQUIRED.iter().map(|any| any[0].heading()).collect()
+    }
+}
+
+impl Headed for Column {
+    const HEADINGS: &'static [(Self, &'static [&'static str])] = HEADINGS;
+    /// The unit may stand by code or by name, the rate in either column.
+    const REQUIRED: &'static [&'static [Self]] = &[
+        &[Self::Id],
+        &[Self::Cid],
+        &[Self::Kind],
+        &[Self::Carrier],
+        &[Self::Unit, Self::UnitName],
+        &[Self::Bandwidth, Self::CommitRate],
+    ];
+
+    fn is_used(self) -> bool {
+        self != Self::Unused
     }
 }
 

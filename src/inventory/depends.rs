@@ -2,7 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{Dependency, Inventory, LinkId, columns::Column, sheet::Cell};
+use super::{
+    Dependency, Inventory, LinkId,
+    columns::{Column, Headed},
+    sheet::Cell,
+};
 use crate::{
     diagnostic::{Code, Findings, Place, closest, yaml::shortened},
     text::Message,

@@ -22,7 +22,7 @@ pub(crate) fn inventory(links: usize) -> Inventory {
         segments: vec![SegmentIndex(0)],
         points: [Role::Near, Role::Far].map(|role| point(role, &place)).into(),
         first_point: PointIndex(2 * nth as u32),
-        overrides: Overrides::default(),
+        overrides: Arc::default(),
         absence: None,
         depends_on: vec![],
         place: place.clone(),
@@ -35,6 +35,7 @@ pub(crate) fn inventory(links: usize) -> Inventory {
         carriers: vec![Carrier {
             id: "carrier-a".into(),
             name: "运营商甲".into(),
+            maintnote: vec!["example.com".into()],
             overrides: Overrides::default(),
             place: place.clone(),
         }],

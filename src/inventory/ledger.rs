@@ -3,14 +3,14 @@
 //! UTF-8 with or without byte order mark, or GB18030, as office programs write it. A wrong cell is reported at its own
 //! line and column, and the rest of the row is still checked; a row with an error gives no link.
 
-use std::{borrow::Cow, collections::HashMap, net::IpAddr, sync::Arc};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use super::{
     CarrierIndex, Inventory, Link, LinkId, Overrides, Point, PointIndex, Priority, Responder, Role, SegmentIndex, Set,
     Status, Target, UnitIndex,
-    columns::{Column, Word},
+    columns::{Column, Headed, Word},
     depends,
-    sheet::{Cell, Row, Sheet},
+    sheet::{Cell, Row, Sheet, decoded},
 };
 use crate::{
     diagnostic::{Code, Findings, Place, Source, closest},
@@ -46,22 +46,6 @@ pub(super) fn read(ledgers: &[Source], inventory: &mut Inventory, names_whole: b
     inventory.links = links;
 }
 
-/// The text of a ledger in whichever encoding it was saved.
-fn decoded<'a>(source: &'a Source, findings: &mut Findings) -> Option<Cow<'a, str>> {
-    let readable = match source.utf8() {
-        Ok(text) => return Some(Cow::Borrowed(text)),
-        Err(readable) => readable,
-    };
-    // UTF-16 would decode as GB18030 nonsense: office programs call it "Unicode text".
-    let utf16 = source.bytes.starts_with(&[0xFF, 0xFE]) || source.bytes.starts_with(&[0xFE, 0xFF]);
-    let (text, wrong) = encoding_rs::GB18030.decode_without_bom_handling(&source.bytes);
-    if utf16 || wrong {
-        findings.error(source.place_after(readable), Code::ENCODING, Message::NotUtf8OrGb, Message::NotUtf8OrGbHelp);
-        return None;
-    }
-    Some(text)
-}
-
 /// What all rows share: the names that cells refer to, and what is taken already.
 struct Ledger<'a> {
     carriers: HashMap<&'a str, CarrierIndex>,
@@ -74,6 +58,8 @@ struct Ledger<'a> {
     far_targets: HashMap<Target, Place>,
     /// Redundancy groups: place of the first member, and how many there are.
     groups: HashMap<Arc<str>, (Place, u32)>,
+    /// Shared by all rows that set nothing.
+    no_overrides: Arc<Overrides>,
     findings: &'a mut Findings,
 }
 
@@ -97,16 +83,17 @@ impl<'a> Ledger<'a> {
             circuits: HashMap::new(),
             far_targets: HashMap::new(),
             groups: HashMap::new(),
+            no_overrides: Arc::default(),
             findings,
         }
     }
 
     /// `None` when something in the row is wrong; all that is wrong has been reported.
-    fn link(&mut self, row: &Row<'_>) -> Option<Link> {
+    fn link(&mut self, row: &Row<'_, Column>) -> Option<Link> {
         let id = self.id(row);
         let carrier = self.carrier(row);
         let cid = self.circuit(row, carrier);
-        let kind = self.required(row, &[Column::Kind]).and_then(|cell| self.word(&cell));
+        let kind = row.required(&[Column::Kind], self.findings).and_then(|cell| cell.word(self.findings));
         let unit = self.unit(row);
         let bandwidth = self.bandwidth(row);
         let priority = self.optional_word::<Priority>(row, Column::Priority);
@@ -144,8 +131,8 @@ impl<'a> Ledger<'a> {
         Some(link)
     }
 
-    fn id(&mut self, row: &Row<'_>) -> Option<(LinkId, Place)> {
-        let cell = self.required(row, &[Column::Id])?;
+    fn id(&mut self, row: &Row<'_, Column>) -> Option<(LinkId, Place)> {
+        let cell = row.required(&[Column::Id], self.findings)?;
         let Some(id) = LinkId::parse(cell.text) else {
             let message = Message::BadId { id: cell.shortened() };
             self.findings.error(cell.place, Code::BAD_LINK_ID, message, Message::BadIdHelp);
@@ -164,8 +151,8 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    fn carrier(&mut self, row: &Row<'_>) -> Option<CarrierIndex> {
-        let cell = self.required(row, &[Column::Carrier])?;
+    fn carrier(&mut self, row: &Row<'_, Column>) -> Option<CarrierIndex> {
+        let cell = row.required(&[Column::Carrier], self.findings)?;
         let found = self.carriers.get(cell.text).copied();
         if found.is_none() {
             self.unknown(&cell, Column::Carrier, self.carriers.keys().copied().collect());
@@ -174,8 +161,8 @@ impl<'a> Ledger<'a> {
     }
 
     /// By its code; by its name where the ledger has no code.
-    fn unit(&mut self, row: &Row<'_>) -> Option<UnitIndex> {
-        let cell = self.required(row, &[Column::Unit, Column::UnitName])?;
+    fn unit(&mut self, row: &Row<'_, Column>) -> Option<UnitIndex> {
+        let cell = row.required(&[Column::Unit, Column::UnitName], self.findings)?;
         let found = self.units.get(cell.text).copied();
         if found.is_none() {
             self.unknown(&cell, Column::Unit, self.units.keys().copied().collect());
@@ -184,8 +171,8 @@ impl<'a> Ledger<'a> {
     }
 
     /// The circuit id, which no other link of the same carrier has.
-    fn circuit(&mut self, row: &Row<'_>, carrier: Option<CarrierIndex>) -> Option<String> {
-        let cell = self.required(row, &[Column::Cid])?;
+    fn circuit(&mut self, row: &Row<'_, Column>, carrier: Option<CarrierIndex>) -> Option<String> {
+        let cell = row.required(&[Column::Cid], self.findings)?;
         let key = (carrier?, cell.text.to_owned());
         if let Some(first) = self.circuits.get(&key) {
             let message = Message::DuplicateCircuit { cid: cell.shortened(), first: first.clone() };
@@ -197,7 +184,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// From `bandwidth`, else from NetBox's `commit_rate` in Kbit/s.
-    fn bandwidth(&mut self, row: &Row<'_>) -> Option<BitRate> {
+    fn bandwidth(&mut self, row: &Row<'_, Column>) -> Option<BitRate> {
         // Below 1000 bit/s somebody left the unit out: `100` for 100 Mbit/s.
         let with_unit = |text: &str| BitRate::parse(text).filter(|rate| rate.0 >= 1_000);
         let kilobits = |text: &str| text.parse::<u64>().ok()?.checked_mul(1_000).filter(|rate| *rate > 0).map(BitRate);
@@ -211,11 +198,11 @@ impl<'a> Ledger<'a> {
                 None
             }
             (Some(set), _) | (None, Some(set)) => Some(set.value),
-            (None, None) => self.required(row, &[Column::Bandwidth, Column::CommitRate]).and(None),
+            (None, None) => row.required(&[Column::Bandwidth, Column::CommitRate], self.findings).and(None),
         }
     }
 
-    fn segments(&mut self, row: &Row<'_>) -> Option<Vec<SegmentIndex>> {
+    fn segments(&mut self, row: &Row<'_, Column>) -> Option<Vec<SegmentIndex>> {
         let Some(cell) = row.cell(Column::Segments) else { return Some(vec![]) };
         let names = cell.text.split([' ', ';', '；', '、']).filter(|name| !name.is_empty()).collect::<Vec<_>>();
         let found: Vec<SegmentIndex> = names.iter().filter_map(|name| self.segments.get(name).copied()).collect();
@@ -227,7 +214,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// In role order; `Some` of none when the row has no address at all.
-    fn points(&mut self, row: &Row<'_>) -> Option<Vec<Point>> {
+    fn points(&mut self, row: &Row<'_, Column>) -> Option<Vec<Point>> {
         let responder = self.optional_word::<Responder>(row, Column::Responder)?;
         let mut points = vec![];
         let mut all_good = true;
@@ -249,6 +236,7 @@ impl<'a> Ledger<'a> {
                 }
             }
         }
+        points.shrink_to_fit();
         all_good.then_some(points)
     }
 
@@ -271,7 +259,7 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    fn overrides(&mut self, row: &Row<'_>) -> Option<Overrides> {
+    fn overrides(&mut self, row: &Row<'_, Column>) -> Option<Arc<Overrides>> {
         let text = |text: &str| Some(text.to_owned());
         let address = |text: &str| text.parse::<IpAddr>().ok();
         let six_bits = |text: &str| text.parse::<u8>().ok().filter(|dscp| *dscp < 64);
@@ -281,17 +269,18 @@ impl<'a> Ledger<'a> {
         let source = self.parsed(row, Column::Source, Expected::Address, address);
         let interface = self.parsed(row, Column::Interface, Expected::Text, text);
         let dscp = self.parsed(row, Column::Dscp, Expected::WholeNumber { most: 63 }, six_bits);
-        Some(Overrides {
+        let overrides = Overrides {
             profile: profile?,
             interval: interval?,
             timeout: timeout?,
             source: source?,
             interface: interface?,
             dscp: dscp?,
-        })
+        };
+        Some(if overrides == *self.no_overrides { Arc::clone(&self.no_overrides) } else { Arc::new(overrides) })
     }
 
-    fn group(&mut self, row: &Row<'_>) -> Option<Arc<str>> {
+    fn group(&mut self, row: &Row<'_, Column>) -> Option<Arc<str>> {
         let cell = row.cell(Column::Group)?;
         let name = match self.groups.get_key_value(cell.text) {
             Some((name, _)) => Arc::clone(name),
@@ -311,48 +300,21 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// The first of these cells that is not empty, or a finding. A ledger has one of the columns: `Sheet` sees to it.
-    fn required<'r>(&mut self, row: &Row<'r>, columns: &[Column]) -> Option<Cell<'r>> {
-        let cell = columns.iter().find_map(|column| row.cell(*column));
-        let empty = columns.iter().find_map(|column| Some((column, row.place(*column)?)));
-        if let (None, Some((column, place))) = (&cell, empty) {
-            let message = Message::MissingField { column: column.heading() };
-            self.findings.error(place, Code::MISSING_FIELD, message, Message::MissingFieldHelp);
-        }
-        cell
-    }
-
-    fn word<W: Word>(&mut self, cell: &Cell<'_>) -> Option<W> {
-        let word = W::of(cell.text);
-        if word.is_none() {
-            let known = W::known();
-            let closest = closest(cell.text, known.iter().map(String::as_str)).map(str::to_owned);
-            let message = Message::UnknownWord { word: cell.shortened() };
-            self.findings.error(cell.place.clone(), Code::WRONG_FIELD, message, Message::Known { closest, known });
-        }
-        word
-    }
-
     /// The default when the cell is empty; `None` when it is wrong.
-    fn optional_word<W: Word + Default>(&mut self, row: &Row<'_>, column: Column) -> Option<W> {
-        row.cell(column).map_or_else(|| Some(W::default()), |cell| self.word(&cell))
+    fn optional_word<W: Word + Default>(&mut self, row: &Row<'_, Column>, column: Column) -> Option<W> {
+        row.cell(column).map_or_else(|| Some(W::default()), |cell| cell.word(self.findings))
     }
 
     /// `Some(None)` when the cell is empty; `None` when it is wrong.
     fn parsed<T>(
         &mut self,
-        row: &Row<'_>,
+        row: &Row<'_, Column>,
         column: Column,
         expected: Expected,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<Option<Set<T>>> {
         let Some(cell) = row.cell(column) else { return Some(None) };
-        let value = parse(cell.text);
-        if value.is_none() {
-            let found = Box::new(Message::FoundText(cell.shortened()));
-            let message = Message::WrongField { column: column.heading(), found, expected: expected.clone() };
-            self.findings.error(cell.place.clone(), Code::WRONG_FIELD, message, Message::Write(expected));
-        }
+        let value = row.value(&cell, column, expected, parse, self.findings);
         value.map(|value| Some(Set { value, place: cell.place }))
     }
 

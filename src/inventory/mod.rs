@@ -9,6 +9,7 @@
 mod address;
 mod columns;
 mod depends;
+mod expiries;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod ledger;
@@ -16,7 +17,8 @@ mod read;
 mod reconcile;
 mod sheet;
 
-pub use read::usable_dscp;
+pub use expiries::{Expiries, Registered, RegisteredKind};
+pub use read::{usable_dscp, usable_id};
 pub use reconcile::Reconciled;
 
 use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
@@ -252,6 +254,8 @@ pub struct Carrier {
     pub id: String,
     /// For people, such as 运营商甲.
     pub name: String,
+    /// How it calls itself in its maintenance notes (`X-MAINTNOTE-PROVIDER`), such as `example.com`.
+    pub maintnote: Vec<String>,
     /// What measuring its links asks for over their profiles.
     pub overrides: Overrides,
     pub place: Place,
@@ -320,7 +324,7 @@ pub struct Link {
     /// Dense number of the first point; the others follow.
     pub first_point: PointIndex,
     /// What its own ledger row says over the profiles of its points.
-    pub overrides: Overrides,
+    pub overrides: Arc<Overrides>,
     /// Calendar of the contract in whose hours it may be silent: a mobile station, a planned switch-off.
     pub absence: Option<Set<String>>,
     /// Links without which it does not work, besides those of its unit.

@@ -77,6 +77,8 @@ struct CarrierEntry {
     id: String,
     name: String,
     #[serde(default)]
+    maintnote: Vec<String>,
+    #[serde(default)]
     measuring: Measuring,
 }
 
@@ -187,9 +189,9 @@ impl Reader<'_> {
 fn carriers(file: &Document<CarriersFile>, findings: &mut Findings) -> Vec<Carrier> {
     let kept = distinct(file, "carriers", file.value.carriers.iter().map(|carrier| carrier.id.as_str()), findings);
     let carrier = |(at, place): (usize, Place)| {
-        let CarrierEntry { id, name, measuring } = &file.value.carriers[at];
+        let CarrierEntry { id, name, maintnote, measuring } = &file.value.carriers[at];
         let overrides = measuring.placed(file, &format!("carriers.{at}.measuring"), findings);
-        Carrier { id: id.clone(), name: name.clone(), overrides, place }
+        Carrier { id: id.clone(), name: name.clone(), maintnote: maintnote.clone(), overrides, place }
     };
     kept.into_iter().map(carrier).collect()
 }
@@ -228,10 +230,10 @@ fn distinct<'a, T>(
     let mut kept = vec![];
     for (at, id) in ids.enumerate() {
         let place = file.place(&format!("{list}.{at}.id"));
-        if super::LinkId::parse(id).is_none() {
-            let message = Message::BadId { id: yaml::shortened(id) };
-            findings.error(place, Code::BAD_ID, message, Message::BadIdHelp);
-        } else if let Some(first) = seen.get(id) {
+        if !usable_id(id, &place, findings) {
+            continue;
+        }
+        if let Some(first) = seen.get(id) {
             let message = Message::DuplicateId { id: id.to_owned(), first: first.clone() };
             findings.error(place, Code::DUPLICATE_ID, message, Message::DuplicateIdHelp);
         } else {
@@ -255,6 +257,16 @@ impl Measuring {
             dscp: self.dscp.map(|value| Set { value, place: at("dscp") }).filter(|dscp| usable_dscp(dscp, findings)),
         }
     }
+}
+
+/// An id that can stand in labels, addresses of pages and file names.
+pub fn usable_id(id: &str, place: &Place, findings: &mut Findings) -> bool {
+    let is_usable = super::LinkId::parse(id).is_some();
+    if !is_usable {
+        let message = Message::BadId { id: yaml::shortened(id) };
+        findings.error(place.clone(), Code::BAD_ID, message, Message::BadIdHelp);
+    }
+    is_usable
 }
 
 /// A DSCP has six bits (RFC 2474).

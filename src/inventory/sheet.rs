@@ -1,36 +1,42 @@
 //! A CSV file as rows of cells that know their line and column.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use super::columns::Column;
+use super::columns::{Headed, Word};
 use crate::{
     diagnostic::{Code, Findings, Place, Source, closest, count, yaml::shortened},
-    text::Message,
+    text::{Expected, Message},
 };
 
-/// Columns without which a row is no link. The unit may stand by code or by name, the rate in either column.
-const REQUIRED: [&[Column]; 6] = [
-    &[Column::Id],
-    &[Column::Cid],
-    &[Column::Kind],
-    &[Column::Carrier],
-    &[Column::Unit, Column::UnitName],
-    &[Column::Bandwidth, Column::CommitRate],
-];
+/// The text of a ledger in whichever encoding it was saved.
+pub(super) fn decoded<'a>(source: &'a Source, findings: &mut Findings) -> Option<Cow<'a, str>> {
+    let readable = match source.utf8() {
+        Ok(text) => return Some(Cow::Borrowed(text)),
+        Err(readable) => readable,
+    };
+    // UTF-16 would decode as GB18030 nonsense: office programs call it "Unicode text".
+    let utf16 = source.bytes.starts_with(&[0xFF, 0xFE]) || source.bytes.starts_with(&[0xFE, 0xFF]);
+    let (text, wrong) = encoding_rs::GB18030.decode_without_bom_handling(&source.bytes);
+    if utf16 || wrong {
+        findings.error(source.place_after(readable), Code::ENCODING, Message::NotUtf8OrGb, Message::NotUtf8OrGbHelp);
+        return None;
+    }
+    Some(text)
+}
 
 /// An open ledger, read row by row.
-pub(super) struct Sheet<'a> {
+pub(super) struct Sheet<'a, C> {
     file: Arc<std::path::Path>,
     records: csv::Reader<&'a [u8]>,
     record: csv::StringRecord,
     cursor: Cursor<'a>,
-    columns: Vec<Option<Column>>,
+    columns: Vec<Option<C>>,
 }
 
 /// One row. Cells are trimmed; an empty one is no cell.
-pub(super) struct Row<'s> {
+pub(super) struct Row<'s, C> {
     file: &'s Arc<std::path::Path>,
-    columns: &'s [Option<Column>],
+    columns: &'s [Option<C>],
     record: &'s csv::StringRecord,
     starts: &'s [(u32, u32)],
 }
@@ -45,9 +51,21 @@ impl Cell<'_> {
     pub fn shortened(&self) -> String {
         shortened(self.text)
     }
+
+    /// What its word means, or a finding.
+    pub fn word<W: Word>(&self, findings: &mut Findings) -> Option<W> {
+        let word = W::of(self.text);
+        if word.is_none() {
+            let known = W::known();
+            let closest = closest(self.text, known.iter().map(String::as_str)).map(str::to_owned);
+            let message = Message::UnknownWord { word: self.shortened() };
+            findings.error(self.place.clone(), Code::WRONG_FIELD, message, Message::Known { closest, known });
+        }
+        word
+    }
 }
 
-impl<'a> Sheet<'a> {
+impl<'a, C: Headed> Sheet<'a, C> {
     /// Reads the headings. `None`, with findings, when the rows could not be understood by them.
     pub fn open(source: &Source, text: &'a str, findings: &mut Findings) -> Option<Self> {
         let records = csv::ReaderBuilder::new().flexible(true).has_headers(false).from_reader(text.as_bytes());
@@ -55,14 +73,19 @@ impl<'a> Sheet<'a> {
         let mut sheet =
             Self { file: Arc::clone(&source.file), records, record: csv::StringRecord::new(), cursor, columns: vec![] };
         if !sheet.advance(findings) {
-            findings.error(Place::whole(sheet.file), Code::MISSING_COLUMN, Message::NoHeadings, Message::HeadingsHelp);
+            findings.error(
+                Place::whole(sheet.file),
+                Code::MISSING_COLUMN,
+                Message::NoHeadings,
+                Message::HeadingsHelp(C::needed()),
+            );
             return None;
         }
         sheet.headings(findings).then_some(sheet)
     }
 
     /// The next row with as many cells as there are headings; others are reported and passed over.
-    pub fn next_row(&mut self, findings: &mut Findings) -> Option<Row<'_>> {
+    pub fn next_row(&mut self, findings: &mut Findings) -> Option<Row<'_, C>> {
         while self.advance(findings) {
             let (wanted, found) = (self.columns.len(), self.record.len());
             if wanted == found {
@@ -83,7 +106,12 @@ impl<'a> Sheet<'a> {
             Ok(false) => return false,
             Err(error) => {
                 let message = Message::Syntax { cause: error.to_string() };
-                findings.error(Place::whole(Arc::clone(&self.file)), Code::SYNTAX, message, Message::HeadingsHelp);
+                findings.error(
+                    Place::whole(Arc::clone(&self.file)),
+                    Code::SYNTAX,
+                    message,
+                    Message::HeadingsHelp(C::needed()),
+                );
                 return false;
             }
         }
@@ -101,50 +129,86 @@ impl<'a> Sheet<'a> {
         for (at, heading) in self.record.iter().enumerate() {
             // A heading that begins with `#` is the operator's own column.
             let heading = heading.trim();
-            let column = if heading.starts_with('#') { Some(Column::Unused) } else { Column::of(heading) };
-            let place = self.place(at);
+            if heading.starts_with('#') {
+                self.columns.push(None);
+                continue;
+            }
+            let (column, place) = (C::of(heading), self.place(at));
             match column {
                 None => {
                     let message = Message::UnknownColumn { heading: shortened(heading) };
-                    let known = Column::headings().map(str::to_owned).collect();
-                    let closest = closest(heading, Column::headings()).map(str::to_owned);
+                    let known = C::headings().map(str::to_owned).collect();
+                    let closest = closest(heading, C::headings()).map(str::to_owned);
                     findings.error(place, Code::UNKNOWN_COLUMN, message, Message::KnownColumns { closest, known });
                 }
-                Some(Column::Unused) if !heading.starts_with('#') => unused.push((heading.to_owned(), place)),
-                Some(Column::Unused) => {}
+                Some(column) if !column.is_used() => unused.push((heading.to_owned(), place)),
                 Some(column) if self.columns.contains(&Some(column)) => {
                     let message = Message::DuplicateColumn { heading: shortened(heading), column: column.heading() };
                     findings.error(place, Code::DUPLICATE_COLUMN, message, Message::DuplicateColumnHelp);
                 }
                 Some(_) => {}
             }
-            self.columns.push(column.filter(|column| *column != Column::Unused));
+            self.columns.push(column.filter(|column| column.is_used()));
         }
         if let Some((_, place)) = unused.first() {
             let message = Message::UnusedColumns(unused.iter().map(|(heading, _)| heading.clone()).collect());
             findings.warning(place.clone(), Code::UNUSED_COLUMN, message, Message::UnusedColumnsHelp);
         }
-        let missing = REQUIRED.iter().filter(|any| !any.iter().any(|column| self.columns.contains(&Some(*column))));
+        let missing = C::REQUIRED.iter().filter(|any| !any.iter().any(|column| self.columns.contains(&Some(*column))));
         let missing: Vec<&str> = missing.map(|any| any[0].heading()).collect();
         for column in &missing {
             let place = self.place(0);
-            findings.error(place, Code::MISSING_COLUMN, Message::MissingColumn { column }, Message::HeadingsHelp);
+            findings.error(
+                place,
+                Code::MISSING_COLUMN,
+                Message::MissingColumn { column },
+                Message::HeadingsHelp(C::needed()),
+            );
         }
         missing.is_empty()
     }
 }
 
-impl<'s> Row<'s> {
-    pub fn cell(&self, column: Column) -> Option<Cell<'s>> {
+impl<'s, C: Headed> Row<'s, C> {
+    pub fn cell(&self, column: C) -> Option<Cell<'s>> {
         let at = self.columns.iter().position(|own| *own == Some(column))?;
         let text = self.record.get(at)?.trim();
         (!text.is_empty()).then(|| Cell { text, place: place(self.file, self.starts, at) })
     }
 
     /// Where the cell of `column` begins, empty or not. `None` when the ledger has no such column.
-    pub fn place(&self, column: Column) -> Option<Place> {
+    pub fn place(&self, column: C) -> Option<Place> {
         let at = self.columns.iter().position(|own| *own == Some(column))?;
         Some(place(self.file, self.starts, at))
+    }
+
+    /// The first of these cells that is not empty, or a finding. A ledger has one of the columns: [`Sheet`] sees to it.
+    pub fn required(&self, columns: &[C], findings: &mut Findings) -> Option<Cell<'s>> {
+        let cell = columns.iter().find_map(|column| self.cell(*column));
+        let empty = columns.iter().find_map(|column| Some((column, self.place(*column)?)));
+        if let (None, Some((column, place))) = (&cell, empty) {
+            let message = Message::MissingField { column: column.heading() };
+            findings.error(place, Code::MISSING_FIELD, message, Message::MissingFieldHelp);
+        }
+        cell
+    }
+
+    /// The value of a cell of `column`, or a finding.
+    pub fn value<T>(
+        &self,
+        cell: &Cell<'_>,
+        column: C,
+        expected: Expected,
+        parse: impl Fn(&str) -> Option<T>,
+        findings: &mut Findings,
+    ) -> Option<T> {
+        let value = parse(cell.text);
+        if value.is_none() {
+            let found = Box::new(Message::FoundText(cell.shortened()));
+            let message = Message::WrongField { column: column.heading(), found, expected: expected.clone() };
+            findings.error(cell.place.clone(), Code::WRONG_FIELD, message, Message::Write(expected));
+        }
+        value
     }
 }
 

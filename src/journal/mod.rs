@@ -24,13 +24,13 @@ use serde_json::Value;
 pub use self::{
     audit::{Audit, Fault},
     chain::{Digest, Head, Link, digest_of},
-    people::{Pseudonyms, anonymous},
+    people::{Private, Pseudonyms, anonymous, is_person, without_names, without_texts},
     replay::{Contents, Difference, Replay, Replayed},
     seal::{Purpose, Seal, SigningKey},
 };
 use crate::{
     command::{Command, Reply},
-    incident::{Effect, EffectKind, Input},
+    incident::{DeskRecord, Effect, EffectKind, Input},
     inventory::LinkId,
     judge::LinkState,
     units::{Now, Timestamp},
@@ -59,7 +59,7 @@ impl Content {
     }
 }
 
-/// Whose name an opaque id of the journal stands for. Kept beside the chain, where it can be erased.
+/// Whose name, or what text, an opaque id of the journal stands for. Kept beside the chain, where it can be erased.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
     pub id: String,
@@ -141,8 +141,14 @@ pub struct Start {
     /// Hash of the planned work that was known.
     #[serde(default)]
     pub windows: Option<Digest>,
+    /// Hash of what lay on the desk.
+    #[serde(default)]
+    pub desk: Option<Digest>,
     /// The last sign of life before: from then to now nobody looked.
     pub alive: Option<Timestamp>,
+    /// Incidents and records are hashed without what people wrote in them, which stands beside the chain.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub texts_apart: bool,
 }
 
 /// Files in force, and the links that were taken from them.
@@ -189,7 +195,7 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Commanded {
     pub now: Now,
-    /// Names in it are opaque ids.
+    /// Names and free texts in it are opaque ids.
     pub command: Command,
     pub reply: Reply,
     #[serde(flatten)]
@@ -202,6 +208,9 @@ pub struct Outcome {
     pub effects: Vec<Told>,
     /// Hash of each incident that changed, as it is after all the effects, names being opaque ids.
     pub incidents: BTreeMap<String, Digest>,
+    /// Hash of each record of the desk that changed, in the same form.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub desk: BTreeMap<String, Digest>,
 }
 
 /// Equal effects in a row: a thousand links that come back in one turn.
@@ -231,6 +240,13 @@ impl Outcome {
             }
         }
         outcome
+    }
+
+    /// With the records of the desk that changed. `stored` gives the stored form of one, names being opaque ids.
+    pub fn with_desk(mut self, records: &[DeskRecord], stored: impl Fn(&DeskRecord) -> Value) -> Self {
+        let hash = |record: &DeskRecord| digest_of(stored(record).to_string().as_bytes());
+        self.desk = records.iter().map(|record| (record.id().to_owned(), hash(record))).collect();
+        self
     }
 }
 

@@ -9,15 +9,16 @@ use std::{
     time::Duration,
 };
 
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
     Commanded, Digest, Entry, Link, Outcome, Record, Start, Step, VERDICTS, World as Files, digest_of, taken_in,
+    without_texts,
 };
 use crate::{
     contract::Contract,
-    incident::{Effect, Incident, Incidents, Input, LinkChange, Scopes, Window, World},
+    incident::{DeskRecord, Effect, Incident, Incidents, Input, LinkChange, Scopes, Window, World},
     inventory::{Inventory, LinkId},
     judge::LinkState,
 };
@@ -64,6 +65,10 @@ pub struct Replay {
     /// What was rebuilt of each incident last.
     known: BTreeMap<String, Digest>,
     version: Option<String>,
+    /// The version that recorded it kept a desk.
+    has_desk: bool,
+    /// It hashed incidents without what people wrote in them.
+    texts_apart: bool,
     done: Replayed,
 }
 
@@ -145,22 +150,21 @@ impl Replay {
         let gone = || format!("content {} is missing", start.incidents);
         let bytes = contents.bytes(start.incidents).ok_or_else(gone)?;
         let stored: Vec<Incident> = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+        // A version that hashes otherwise than the one before says nothing of what that one left.
+        let is_comparable = std::mem::replace(&mut self.texts_apart, start.texts_apart) == start.texts_apart;
         for incident in &stored {
-            let now = digest_of(stored_form(incident).to_string().as_bytes());
-            if self.known.insert(incident.id.clone(), now).is_some_and(|before| before != now) {
+            let now = digest_of(stored_form(incident, self.texts_apart).to_string().as_bytes());
+            let before = self.known.insert(incident.id.clone(), now);
+            if is_comparable && before.is_some_and(|before| before != now) {
                 return Err(format!("incident {} was stored otherwise than the last run left it", incident.id));
             }
         }
         let leave_after = Duration::from_millis(start.leave_after);
-        let windows: Vec<Window> = match start.windows {
-            None => vec![],
-            Some(hash) => {
-                let bytes = contents.bytes(hash).ok_or_else(|| format!("content {hash} is missing"))?;
-                serde_json::from_slice(&bytes).map_err(|error| error.to_string())?
-            }
-        };
+        let windows: Vec<Window> = stored_before(start.windows, contents)?;
+        self.has_desk = start.desk.is_some();
+        let desk: Vec<DeskRecord> = stored_before(start.desk, contents)?;
         let incidents = Incidents::restore(stored, start.seed, leave_after, start.now);
-        self.incidents = Some(incidents.with_windows(windows));
+        self.incidents = Some(incidents.with_windows(windows).with_desk(desk));
         self.verdicts.clear();
         self.version = Some(start.version);
         Ok(())
@@ -187,9 +191,13 @@ impl Replay {
         self.compare(Record::Command(Commanded { now, command, reply, outcome }), entry)
     }
 
-    fn outcome(&self, effects: &[Effect]) -> Outcome {
-        let stored = |id: &str| self.incidents.as_ref()?.get(id).map(|incident| stored_form(incident));
-        Outcome::of(effects, stored)
+    fn outcome(&mut self, effects: &[Effect]) -> Outcome {
+        let apart = self.texts_apart;
+        let Some(incidents) = &mut self.incidents else { return Outcome::default() };
+        let desk = incidents.take_changed().desk;
+        let desk = if self.has_desk { &desk[..] } else { &[] };
+        Outcome::of(effects, |id| incidents.get(id).map(|incident| stored_form(&**incident, apart)))
+            .with_desk(desk, |record| stored_form(record, apart))
     }
 
     fn compare(&mut self, rebuilt: Record, entry: &Entry) -> Result<(), (String, String)> {
@@ -205,10 +213,21 @@ impl Replay {
     }
 }
 
-/// Its names are opaque ids already.
-fn stored_form(incident: &Incident) -> Value {
-    // Cannot fail: an incident is plain data.
-    serde_json::to_value(incident).unwrap_or_default()
+/// Nothing where an older version had nothing to say.
+fn stored_before<T: DeserializeOwned>(hash: Option<Digest>, contents: &mut dyn Contents) -> Result<Vec<T>, String> {
+    let Some(hash) = hash else { return Ok(vec![]) };
+    let bytes = contents.bytes(hash).ok_or_else(|| format!("content {hash} is missing"))?;
+    serde_json::from_slice(&bytes).map_err(|error| error.to_string())
+}
+
+/// Its names are opaque ids already. `texts_apart`: it was hashed without free texts.
+fn stored_form(record: &impl Serialize, texts_apart: bool) -> Value {
+    // Cannot fail: records are plain data.
+    let mut value = serde_json::to_value(record).unwrap_or_default();
+    if texts_apart {
+        without_texts(&mut value);
+    }
+    value
 }
 
 impl Scene {

@@ -66,8 +66,7 @@ pub fn localise(points: &[Point], readings: &[PointReading<'_>]) -> Option<Local
 fn is_degraded(windows: &[Summary; WINDOWS.len()], already: bool, limits: &Degraded) -> bool {
     let loss_limit = if already { limits.loss_clear } else { limits.loss };
     let lossy = windows[ONE_MINUTE].counts.loss().is_some_and(|loss| loss.breaks(loss_limit));
-    let Rtt(limit) = limits.rtt;
-    let slow_above = if already { limit * 9 / 10 } else { limit };
+    let Rtt(slow_above) = if already { limits.rtt_clear } else { limits.rtt };
     lossy || u128::from(windows[FIVE_MINUTES].rtt_p95) > slow_above.as_nanos()
 }
 
@@ -78,7 +77,7 @@ mod tests {
     use super::*;
     use crate::{
         diagnostic::Place,
-        inventory::{CarrierIndex, Kind, LinkId, Overrides, PointIndex, Priority, Responder, Target, UnitIndex},
+        inventory::{CarrierIndex, Kind, LinkId, PointIndex, Priority, Responder, Target, UnitIndex},
         units::{BitRate, Counts, Limit, Ppm},
     };
 
@@ -86,6 +85,7 @@ mod tests {
         loss: Limit::AtMost(Ppm(50_000)),
         loss_clear: Limit::AtMost(Ppm(20_000)),
         rtt: Rtt(Duration::from_millis(50)),
+        rtt_clear: Rtt(Duration::from_millis(40)),
     };
 
     fn point(role: Role) -> Point {
@@ -114,7 +114,7 @@ mod tests {
             segments: vec![],
             points: roles.iter().map(|role| point(*role)).collect(),
             first_point: PointIndex(0),
-            overrides: Overrides::default(),
+            overrides: std::sync::Arc::default(),
             absence: None,
             depends_on: vec![],
             place: Place::whole(Path::new("links.csv")),
@@ -181,7 +181,8 @@ mod tests {
         assert_eq!(now(2, 5, LinkState::Degraded), LinkState::Degraded, "and above the 2 % where it ends");
         assert_eq!(now(1, 5, LinkState::Degraded), LinkState::Up);
         assert_eq!(now(0, 51, LinkState::Up), LinkState::Degraded);
-        assert_eq!(now(0, 46, LinkState::Degraded), LinkState::Degraded);
-        assert_eq!(now(0, 45, LinkState::Degraded), LinkState::Up);
+        assert_eq!(now(0, 41, LinkState::Degraded), LinkState::Degraded);
+        assert_eq!(now(0, 41, LinkState::Up), LinkState::Up, "it never was above the 50 ms where it begins");
+        assert_eq!(now(0, 40, LinkState::Degraded), LinkState::Up);
     }
 }

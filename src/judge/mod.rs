@@ -10,6 +10,8 @@ mod lossy;
 mod point;
 pub mod proof;
 pub mod rule;
+pub mod service;
+pub mod site;
 mod watch;
 
 pub use link::{Localisation, PointReading, deciding_point, link_state, localise};
@@ -50,6 +52,9 @@ impl LinkState {
 
     /// Values of label `state` of `linkpatrol_link_state`.
     pub const NAMES: [&str; 6] = ["up", "degraded", "down", "unknown", "maintenance", "suspended"];
+
+    /// What [`Self::reason`] can say: work lists of links.
+    pub const REASONS: [&str; 4] = ["never_verified", "not_measured", "not_measurable", "expected_absence"];
 
     pub fn name(self) -> &'static str {
         match self {

@@ -249,6 +249,9 @@ impl PointJudge {
                 None
             }
             (Purpose::Confirm, Outcome::Failed(_)) => self.confirm_lost(sample.sent, measure),
+            (Purpose::Urgent, Outcome::Answered(_)) => self.urgent_answered(sample.sent),
+            (Purpose::Urgent, Outcome::Failed(_)) => self.urgent_lost(sample.sent, measure),
+            (Purpose::Urgent, Outcome::Unmeasured(_)) => None,
             (Purpose::Confirm, Outcome::Unmeasured(_)) => {
                 if let State::Suspected(suspicion) = &mut self.state {
                     suspicion.void = true;
@@ -417,9 +420,37 @@ impl PointJudge {
             return None;
         }
         self.pending = 1;
+        self.begin_suspicion(sent, before, measure)
+    }
+
+    fn begin_suspicion(&mut self, sent: Mono, before: Before, measure: &Measure) -> Option<PointChange> {
         let suspicion = Suspicion { since: sent, scheduled: 1, train: sent, confirms: 0, void: false, before };
         self.state = State::Suspected(suspicion);
         self.convict(suspicion, sent, measure)
+    }
+
+    /// An answer out of turn clears a suspicion and ends not knowing; a recovery is proved by scheduled probes alone.
+    fn urgent_answered(&mut self, sent: Mono) -> Option<PointChange> {
+        self.confirm_answered(sent);
+        if self.state != (State::Unknown { outage: None }) {
+            return None;
+        }
+        self.state = State::Up;
+        self.saw(sent, Duration::ZERO);
+        Some(PointChange::Up { since: sent })
+    }
+
+    /// A loss out of turn is suspected and confirmed as any other, and booked nowhere.
+    fn urgent_lost(&mut self, sent: Mono, measure: &Measure) -> Option<PointChange> {
+        let before = match self.state {
+            State::Up => Before::Up,
+            State::Unknown { outage } => Before::Unknown { outage },
+            State::NeverVerified | State::Suspected(_) | State::Down { .. } | State::Recovering(_) => return None,
+        };
+        if sent < self.last_answer {
+            return None;
+        }
+        self.begin_suspicion(sent, before, measure)
     }
 
     fn confirm_answered(&mut self, sent: Mono) {

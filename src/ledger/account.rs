@@ -8,17 +8,24 @@
 //! A change dated back further than the segments reach holds from where they begin. Stretches that are final stay known
 //! beside the cells, so that a fact that is told later can still exclude them.
 
+use std::sync::Arc;
+
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Accounted, Accounting, Exclusion, Fact, Measured, Month, NotBooked, Quality, Standard, Terms, Timed,
-    exclusion::{History, Segment, book, same, split},
+    Accounted, Accounting, Booked, Exclusion, Fact, Measured, Month, NotBooked, Quality, Standard, Terms, Timed,
+    Witness,
+    exclusion::{History, Segment, book, is_counted_up, same, spells, split},
+    interface,
+    quality::is_default,
     rollup::{Measures, SLICE_MILLIS, slice_of},
 };
 use crate::{
+    command::{InterfaceCounts, NotTaken},
+    incident::Spell,
     judge::{LinkState, Tally},
-    units::Timestamp,
+    units::{Counts, Timestamp},
 };
 
 /// Finished segments older than this are final. 5 min: the slowest proof of an outage at the slowest shipped interval.
@@ -37,24 +44,25 @@ pub struct Account {
     /// Final milliseconds of `month`.
     cells: Vec<Cell>,
     /// The stretches of `cells`, as far as they are kept.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "History::is_empty")]
     history: History,
     /// Exclusions that reach beyond what is final: they hold whatever is measured meanwhile.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     ahead: Vec<Fact>,
     /// Rising, without gaps; the first begins where the cells end, the last goes on. Never empty.
     segments: Vec<Segment>,
     /// Civil time already booked: a clock that is set back books none of it again.
     seen: Timestamp,
     probes: Tally,
-    #[serde(default)]
-    quality: Quality,
+    /// Shared with the picture that outsiders see.
+    #[serde(default, skip_serializing_if = "is_default")]
+    quality: Arc<Quality>,
     /// Counted since the month ended, while it is not final yet.
-    #[serde(default)]
-    next: (Tally, Quality),
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next: Option<Box<(Tally, Arc<Quality>)>>,
     /// The month before, with its counts.
-    #[serde(default)]
-    last: Option<(Month, Quality)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last: Option<Arc<(Month, Quality)>>,
     /// From when on time was measured or painted over since it was last told.
     #[serde(skip)]
     untold: Option<Timestamp>,
@@ -96,8 +104,8 @@ impl Account {
             segments: vec![Segment { from: month.begins, measured: Measured::Unknown, accounting: before }],
             seen: now,
             probes: Tally::default(),
-            quality: Quality::default(),
-            next: Default::default(),
+            quality: Arc::default(),
+            next: None,
             last: None,
             untold: None,
         };
@@ -165,21 +173,65 @@ impl Account {
     /// time counts.
     pub fn count(&mut self, probes: Tally, timed: Option<Timed>, terms: &Terms, now: Timestamp) {
         let is_over = now >= self.month.ends;
-        let (of_month, quality) =
-            if is_over { (&mut self.next.0, &mut self.next.1) } else { (&mut self.probes, &mut self.quality) };
+        let (of_month, quality) = if is_over {
+            let next = self.next.get_or_insert_default();
+            (&mut next.0, &mut next.1)
+        } else {
+            (&mut self.probes, &mut self.quality)
+        };
         *of_month += probes;
         if self.segments.last().is_some_and(|segment| segment.accounting == Accounting::Counted) {
-            quality.count(probes.up, timed, terms, now);
+            Arc::make_mut(quality).count(probes.up, timed, terms, now);
+        }
+    }
+
+    /// Adds probes of another point of the link than the one that decides, where time counts.
+    pub fn count_beside(&mut self, witness: Witness, probes: Counts, timed: Option<Timed>, now: Timestamp) {
+        if self.segments.last().is_some_and(|segment| segment.accounting == Accounting::Counted) {
+            let quality = match now >= self.month.ends {
+                true => &mut self.next.get_or_insert_default().1,
+                false => &mut self.quality,
+            };
+            Arc::make_mut(quality).count_beside(witness, probes, timed, now);
+        }
+    }
+
+    /// Adds what an interface counted in the running month. Oldest first.
+    ///
+    /// # Errors
+    /// Why it is no evidence.
+    pub fn count_interface(&mut self, source: &str, counts: &InterfaceCounts, now: Timestamp) -> Result<(), NotTaken> {
+        interface::check(source, counts, now)?;
+        let stretches = self.history.segments().iter().chain(&self.segments).copied();
+        let is_next = counts.from >= self.month.ends;
+        if counts.from < self.month.begins || !is_next && counts.to > self.month.ends {
+            return Err(NotTaken::WrongSpan);
+        }
+        if !is_counted_up(stretches, counts.from, counts.to) {
+            return Err(NotTaken::NotUp);
+        }
+        let quality = if is_next { &mut self.next.get_or_insert_default().1 } else { &mut self.quality };
+        Arc::make_mut(quality).count_interface(source, counts)
+    }
+
+    /// Counters of the month before were told after it was closed.
+    pub fn recount_last(&mut self, closed: &ClosedMonth) {
+        if let Some(last) = self.last.as_mut().filter(|last| last.0 == closed.month) {
+            Arc::make_mut(last).1 = closed.quality.clone();
         }
     }
 
     /// Loss and RTT of the month of `now`.
-    pub fn quality(&self, now: Timestamp) -> &Quality {
-        if now >= self.month.ends { &self.next.1 } else { &self.quality }
+    pub fn quality(&self, now: Timestamp) -> Arc<Quality> {
+        match &self.next {
+            _ if now < self.month.ends => Arc::clone(&self.quality),
+            Some(next) => Arc::clone(&next.1),
+            None => Arc::default(),
+        }
     }
 
     /// The month before, closed.
-    pub fn last_month(&self) -> Option<&(Month, Quality)> {
+    pub fn last_month(&self) -> Option<&Arc<(Month, Quality)>> {
         self.last.as_ref()
     }
 
@@ -263,14 +315,50 @@ impl Account {
 
     /// Milliseconds of the running month by both axes, sorted, up to `now`.
     pub fn cells(&self, now: Timestamp) -> Vec<Cell> {
-        let (mut cells, now) = (self.cells.clone(), now.max(self.seen).min(self.month.ends));
+        self.cells_in(self.month, now)
+    }
+
+    /// The same of this month or the one after it.
+    fn cells_in(&self, month: Month, now: Timestamp) -> Vec<Cell> {
+        let (begins, now) = (month.begins.0, now.max(self.seen).min(month.ends));
+        let mut cells = if month == self.month { self.cells.clone() } else { vec![] };
         let ends = self.segments.iter().skip(1).map(|segment| segment.from).chain([now]);
         for (segment, end) in self.segments.iter().zip(ends) {
-            if let Ok(millis @ 1..) = u64::try_from(end.0.min(now.0) - segment.from.0) {
+            if let Ok(millis @ 1..) = u64::try_from(end.0.min(now.0) - segment.from.0.max(begins)) {
                 book(&mut cells, *segment, millis);
             }
         }
         cells
+    }
+
+    /// Its months up to `now`: two while the first is over and may still change.
+    pub fn booked(&self, standard: &Standard, now: Timestamp) -> Vec<Booked> {
+        let now = now.max(self.seen);
+        let next = (now >= self.month.ends).then(|| {
+            let month = self.month.next(standard.zone);
+            let spells = self.spells(standard, now.min(month.ends));
+            let probes = self.next.as_ref().map(|next| next.0).unwrap_or_default();
+            Booked { month, until: now, is_final: false, cells: self.cells_in(month, now), spells, probes }
+        });
+        let until = now.min(self.month.ends);
+        let spells = self.spells_in(self.month.begins, until, standard);
+        let probes = self.probes;
+        let first = Booked { month: self.month, until, is_final: false, cells: self.cells(until), spells, probes };
+        [first].into_iter().chain(next).collect()
+    }
+
+    /// Stretches of down-time of the civil month of `now`, up to it, that count. `None`: there were so many that the first
+    /// of them are no longer known apart.
+    pub fn spells(&self, standard: &Standard, now: Timestamp) -> Option<Vec<Spell>> {
+        let now = now.max(self.seen);
+        let begins = if now < self.month.ends { self.month.begins } else { self.month.ends };
+        self.spells_in(begins, now, standard)
+    }
+
+    fn spells_in(&self, begins: Timestamp, until: Timestamp, standard: &Standard) -> Option<Vec<Spell>> {
+        let known = self.history.begins().unwrap_or(self.segments[0].from);
+        let stretches = self.history.segments().iter().chain(&self.segments).copied();
+        (known <= begins).then(|| spells(stretches, begins, until, standard))
     }
 
     /// Sums of the civil month of `now`, up to it: whatever is excluded is left out.
@@ -351,17 +439,39 @@ impl Account {
         let place = split(&mut self.segments, self.month.ends);
         (0..place).for_each(|_| self.finish_oldest());
         let accounted = Accounted::of(&self.cells, self.month.length());
-        let (next_probes, next_quality) = std::mem::take(&mut self.next);
+        let (next_probes, next_quality) = *std::mem::take(&mut self.next).unwrap_or_default();
         let (cells, probes) = (std::mem::take(&mut self.cells), std::mem::replace(&mut self.probes, next_probes));
-        let quality = std::mem::replace(&mut self.quality, next_quality).close();
+        let quality = Arc::unwrap_or_clone(std::mem::replace(&mut self.quality, next_quality)).close();
         let next = self.month.next(zone);
         let month = std::mem::replace(&mut self.month, next);
-        self.last = Some((month, quality));
+        self.last = Some(Arc::new((month, quality.clone())));
         ClosedMonth { month, accounted, cells, probes, history: std::mem::take(&mut self.history), quality }
     }
 }
 
 impl ClosedMonth {
+    /// Stretches of down-time that count. `None`: they are no longer known apart.
+    pub fn spells(&self, standard: &Standard) -> Option<Vec<Spell>> {
+        let known = self.history.begins().is_some_and(|known| known <= self.month.begins);
+        let stretches = self.history.segments().iter().copied();
+        known.then(|| spells(stretches, self.month.begins, self.month.ends, standard))
+    }
+
+    /// Adds what an interface counted in this month and is told after it. Oldest first.
+    ///
+    /// # Errors
+    /// Why it is no evidence.
+    pub fn count_interface(&mut self, source: &str, counts: &InterfaceCounts) -> Result<(), NotTaken> {
+        interface::check(source, counts, self.month.ends)?;
+        if counts.from < self.month.begins {
+            return Err(NotTaken::WrongSpan);
+        }
+        if !is_counted_up(self.history.segments().iter().copied(), counts.from, counts.to) {
+            return Err(NotTaken::NotUp);
+        }
+        self.quality.count_interface(source, counts)
+    }
+
     /// Excludes a span that is told after the month was over; what lies outside of it is not this month's. Returns the
     /// milliseconds that it took out of the objective.
     ///

@@ -2,11 +2,14 @@
 //!
 //! All whole numbers: a share is a pair (part, whole), so that nothing is rounded before it is shown.
 
+use serde::Serialize;
+
 use super::Accounted;
 use crate::units::Ppm;
 
 /// What the counted time so far says about the availability objective of the whole period.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Whatever the rest of the period brings.
     Met,

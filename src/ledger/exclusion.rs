@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Accounting, Cell, Exclusion, Measured};
-use crate::units::Timestamp;
+use super::{Accounting, Cell, Exclusion, Measured, Standard};
+use crate::{incident::Spell, units::Timestamp};
 
 /// Finished stretches kept of one link and month: of a link that changes three times an hour all of them.
 const MOST_STRETCHES: usize = 2_048;
@@ -53,6 +53,10 @@ pub enum NotBooked {
 pub(super) struct History(Vec<Segment>);
 
 impl History {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Adds the stretch behind the others. The oldest are let go when there are too many.
     pub fn push(&mut self, segment: Segment) {
         if self.0.last().is_some_and(|last| same(last, &segment)) {
@@ -98,6 +102,36 @@ impl History {
         self.0.dedup_by(|next, kept| same(next, kept));
         excluded
     }
+}
+
+/// Whether the link was up, and time counted, all the while from `from` to `to`, as far as that is known.
+pub(super) fn is_counted_up(segments: impl Iterator<Item = Segment> + Clone, from: Timestamp, to: Timestamp) -> bool {
+    let is_known = segments.clone().next().is_some_and(|first| first.from <= from);
+    let ends = segments.clone().skip(1).map(|segment| segment.from).chain([to]);
+    let is_good = |segment: Segment| {
+        segment.accounting == Accounting::Counted && matches!(segment.measured, Measured::Up | Measured::Degraded)
+    };
+    is_known && segments.zip(ends).all(|(segment, end)| end <= from || segment.from >= to || is_good(segment))
+}
+
+/// Stretches of down-time that count by `standard`, from `begins` to `ends`, where the last segment ends.
+pub(super) fn spells(
+    segments: impl Iterator<Item = Segment> + Clone,
+    begins: Timestamp,
+    ends: Timestamp,
+    standard: &Standard,
+) -> Vec<Spell> {
+    let until = segments.clone().skip(1).map(|segment| segment.from).chain([ends]);
+    let is_down = |segment: &Segment| {
+        segment.measured == Measured::Down && standard.accounting(segment.accounting) == Accounting::Counted
+    };
+    let spell = |(segment, to): (Segment, Timestamp)| Spell { from: segment.from.max(begins), to: to.min(ends) };
+    segments
+        .zip(until)
+        .filter(|(segment, _)| is_down(segment))
+        .map(spell)
+        .filter(|spell| spell.from < spell.to)
+        .collect()
 }
 
 /// Makes a segment begin at `at`, and returns its place: the first one's when `at` is before them all.

@@ -17,6 +17,9 @@ use crate::{
 const HOUR_MILLIS: i64 = 3_600_000;
 const DAY_MILLIS: i64 = 24 * HOUR_MILLIS;
 
+/// Percentiles of a smoke plot: pairs around the median.
+pub const SMOKE: [u64; 9] = [1, 5, 10, 25, 50, 75, 90, 95, 99];
+
 /// Length of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -129,6 +132,7 @@ impl Sum {
             p95: rtts.quantile(95).unwrap_or(p50),
             p99: rtts.quantile(99).unwrap_or(p50),
         });
+        let smoke = (rtts.total() > 0).then(|| SMOKE.map(|percent| rtts.quantile(percent).unwrap_or_default()));
         HistoryRow {
             from: At(from, zone),
             to: At(self.to, zone),
@@ -140,6 +144,7 @@ impl Sum {
             counted_millis: covered,
             millis: Millis { up, degraded, down, unknown },
             rtt_nanos,
+            smoke,
             profile: self.profile.map(|hash| format!("{hash:016x}")),
         }
     }
@@ -162,6 +167,9 @@ pub struct HistoryRow {
     pub millis: Millis,
     /// Within 3 %; absent when nothing was answered.
     pub rtt_nanos: Option<RttNanos>,
+    /// The same by [`SMOKE`], for plots.
+    #[serde(skip)]
+    pub smoke: Option<[u64; SMOKE.len()]>,
     /// Changes when the way the point is measured does; absent in steps in which it was not told.
     pub profile: Option<String>,
 }

@@ -9,8 +9,10 @@
 
 mod account;
 mod availability;
+mod booked;
 mod exclusion;
 mod history;
+mod interface;
 mod month;
 mod quality;
 pub mod rollup;
@@ -22,10 +24,12 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     account::{Account, Cell, ClosedMonth},
     availability::Verdict,
+    booked::{Booked, Earlier, Statement, Whole},
     exclusion::{Fact, NotBooked},
-    history::{HistoryRow, Millis, PointDay, Span, Step},
+    history::{HistoryRow, Millis, PointDay, SMOKE, Span, Step},
+    interface::InterfaceEvidence,
     month::Month,
-    quality::{Course, Quality, Terms, Timed, closed},
+    quality::{Course, Quality, Share, Terms, Timed, Witness, closed},
     standard::{Standard, Stretch},
     tiers::tier_verdict,
 };

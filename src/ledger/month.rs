@@ -26,6 +26,14 @@ impl Month {
         Self::of(local.year(), local.month(), zone)
     }
 
+    /// `2026-11`; `None`: it is none.
+    pub fn parse(text: &str, zone: Tz) -> Option<Self> {
+        let (year, month) = text.split_once('-')?;
+        let month: u32 = month.parse().ok().filter(|month| (1..=12).contains(month))?;
+        let found = Self::of(year.parse().ok().filter(|year| (1970..10_000).contains(year))?, month, zone);
+        (found.to_string() == text).then_some(found)
+    }
+
     /// The month after this one.
     pub fn next(self, zone: Tz) -> Self {
         Self::containing(self.ends, zone)

@@ -4,14 +4,20 @@
 //! [`Verdict`] on each objective: while the month runs `pending`, or `at_risk` once the bet against the line is won
 //! ([`Watch`]); when it is over, what its counts prove ([`Blocks::prove`]).
 //!
-//! A router's control plane may drop or delay answers on a healthy line. What is seen only through one is `suspected`,
-//! never `breached`.
+//! One witness is none: a point that loses or delays answers may do so by itself, and a router's control plane does on a
+//! healthy line. A month is `breached` when another point past our own end, and not only control planes, proves the same
+//! ([`Quality::agrees`]), or counters of interfaces do ([`super::interface`]); otherwise it is `suspected`.
 
 use serde::{Deserialize, Serialize};
 
-use super::Verdict;
+use super::{
+    InterfaceEvidence, Verdict,
+    interface::{self, Interface},
+};
 use crate::{
+    command::{InterfaceCounts, NotTaken},
     contract::{Contract, words::Statistic},
+    inventory::Role,
     judge::proof::{Blocks, Proof, Standing, Watch},
     units::{Counts, Limit, Ppm, Timestamp},
 };
@@ -47,25 +53,65 @@ impl Terms {
     }
 }
 
-/// Both objectives of one link and month.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// Both objectives of one link and month, by the point that decides.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
+    #[serde(default, skip_serializing_if = "is_default")]
     pub loss: Course,
     /// Answers slower than the limit, out of all.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub rtt: Course,
+    /// The link's other points: at most four.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    beside: Vec<Beside>,
+    /// The same line as interfaces counted it: a few.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    interfaces: Vec<Interface>,
+}
+
+/// Which of the two objectives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    Loss,
+    Rtt,
+}
+
+/// A point of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Witness {
+    pub role: Role,
+    /// A router's control plane answers: it may answer worse than its line is.
+    pub is_control_plane: bool,
+}
+
+/// The same month as another point of the link saw it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Beside {
+    witness: Witness,
+    #[serde(default, skip_serializing_if = "is_default")]
+    loss: Course,
+    #[serde(default, skip_serializing_if = "is_default")]
+    rtt: Course,
 }
 
 /// One share through a month.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Course {
+    #[serde(default, skip_serializing_if = "is_default")]
     pub blocks: Blocks,
     /// The hour that runs, counted from 1970, and what it holds.
     hour: i64,
     bad: u64,
     all: u64,
+    #[serde(default, skip_serializing_if = "is_default")]
     watch: Watch,
     /// When the bet was won.
     pub alarmed: Option<Timestamp>,
+}
+
+/// What is as it began need not be stored.
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Quality {
@@ -77,17 +123,63 @@ impl Quality {
         }
     }
 
+    /// Adds probes of another point of the link. Nobody bets on it: it is asked when the month is over.
+    pub fn count_beside(&mut self, witness: Witness, probes: Counts, timed: Option<Timed>, now: Timestamp) {
+        let place = self.beside.iter().position(|beside| beside.witness.role == witness.role).unwrap_or_else(|| {
+            self.beside.push(Beside { witness, loss: Course::default(), rtt: Course::default() });
+            self.beside.len() - 1
+        });
+        let beside = &mut self.beside[place];
+        beside.witness = witness;
+        beside.loss.count(probes.lost, probes.lost + probes.answered, None, Ppm(0), now);
+        if let Some((all, slow)) = timed {
+            beside.rtt.count(slow, all, None, Ppm(0), now);
+        }
+    }
+
+    /// Adds what an interface counted while the link was up. Oldest first.
+    ///
+    /// # Errors
+    /// It was told of before, or as many interfaces are known as are held.
+    pub fn count_interface(&mut self, source: &str, counts: &InterfaceCounts) -> Result<(), NotTaken> {
+        interface::count(&mut self.interfaces, source, counts)
+    }
+
+    /// What interfaces say of the loss.
+    pub fn evidence(&self, terms: &Terms) -> Vec<InterfaceEvidence> {
+        let hours = self.loss.blocks.hours;
+        self.interfaces.iter().map(|interface| interface.evidence(terms, hours)).collect()
+    }
+
     /// The month is over: what the last hour holds counts too.
     pub fn close(mut self) -> Self {
-        for course in [&mut self.loss, &mut self.rtt] {
+        let beside = self.beside.iter_mut().flat_map(|beside| [&mut beside.loss, &mut beside.rtt]);
+        for course in [&mut self.loss, &mut self.rtt].into_iter().chain(beside) {
             course.blocks.add(std::mem::take(&mut course.bad), std::mem::take(&mut course.all));
         }
         self
     }
+
+    /// Whether what the deciding point proves of a month that is over is proved by another point past our own end too, one of
+    /// both not being a control plane, or by counters of interfaces. When our own end is as bad, the fault may be ours:
+    /// nobody agrees then.
+    pub fn agrees(&self, share: Share, terms: &Terms, is_control_plane: bool) -> bool {
+        let proves = |beside: &&Beside| {
+            let (course, limit) = match share {
+                Share::Loss => (beside.loss, Some(terms.loss)),
+                Share::Rtt => (beside.rtt, terms.slow),
+            };
+            limit.is_some_and(|limit| course.proof(limit, terms.confidence).standing == Standing::Breached)
+        };
+        let (ours, theirs): (Vec<_>, Vec<_>) =
+            self.beside.iter().filter(proves).map(|beside| beside.witness).partition(|one| one.role == Role::Near);
+        let counters = || share == Share::Loss && interface::agree(&self.interfaces, terms, self.loss.blocks.hours);
+        ours.is_empty() && (theirs.iter().any(|one| !(is_control_plane && one.is_control_plane)) || counters())
+    }
 }
 
 impl Course {
-    fn count(&mut self, bad: u64, all: u64, limit: Option<Limit>, alarm: Ppm, now: Timestamp) {
+    pub(super) fn count(&mut self, bad: u64, all: u64, limit: Option<Limit>, alarm: Ppm, now: Timestamp) {
         let hour = now.0.div_euclid(HOUR_MILLIS);
         if hour != self.hour && self.all >= LEAST_PROBES {
             self.blocks.add(self.bad, self.all);
@@ -107,6 +199,13 @@ impl Course {
         (self.blocks.bad + self.bad, self.blocks.all + self.all)
     }
 
+    /// Hours that are whole, and the last one as far as it is counted.
+    pub(super) fn so_far(&self) -> Blocks {
+        let mut blocks = self.blocks;
+        blocks.add(self.bad, self.all);
+        blocks
+    }
+
     /// While the month runs.
     pub fn running(&self, is_control_plane: bool) -> Verdict {
         match (self.alarmed, is_control_plane) {
@@ -122,12 +221,12 @@ impl Course {
     }
 }
 
-/// What a proof comes to.
-pub fn closed(proof: &Proof, is_control_plane: bool) -> Verdict {
-    match (proof.standing, is_control_plane) {
+/// What a proof comes to. `agrees`: another point proves the same ([`Quality::agrees`]).
+pub fn closed(proof: &Proof, agrees: bool) -> Verdict {
+    match (proof.standing, agrees) {
         (Standing::Met, _) => Verdict::Met,
-        (Standing::Breached, false) => Verdict::Breached,
-        (Standing::Breached, true) => Verdict::Suspected,
+        (Standing::Breached, true) => Verdict::Breached,
+        (Standing::Breached, false) => Verdict::Suspected,
         (Standing::NotProvable, _) => Verdict::NotProvable,
     }
 }
@@ -147,12 +246,17 @@ mod tests {
         alarm: Ppm(100),
     };
 
+    /// Ten of them.
+    fn probes(lost: u64) -> Counts {
+        Counts { answered: 10 - lost, lost, unmeasured: 0 }
+    }
+
     /// So many days of one probe a second, each ten seconds the same.
     fn month(days: i64, lost: u64, slow: u64) -> Quality {
         let mut quality = Quality::default();
         for ten in 0..days * 8_640 {
             let (lost, slow) = if ten % 10 == 0 { (lost, slow) } else { (0, 0) };
-            let probes = Counts { answered: 10 - lost, lost, unmeasured: 0 };
+            let probes = probes(lost);
             quality.count(probes, Some((10 - lost, slow)), &TERMS, Timestamp(ten * 10_000));
         }
         quality
@@ -168,9 +272,40 @@ mod tests {
         let quality = quality.close();
         let proof = quality.loss.proof(TERMS.loss, TERMS.confidence);
         assert_eq!((proof.bad, proof.all), (25_920, 2_592_000), "not a probe is missing");
-        assert_eq!((closed(&proof, false), closed(&proof, true)), (Verdict::Breached, Verdict::Suspected));
+        assert_eq!((closed(&proof, true), closed(&proof, false)), (Verdict::Breached, Verdict::Suspected));
         let rtt = quality.rtt.proof(TERMS.slow.unwrap(), TERMS.confidence);
-        assert_eq!((rtt.all, closed(&rtt, true)), (2_592_000 - 25_920, Verdict::Met));
+        assert_eq!((rtt.all, closed(&rtt, false)), (2_592_000 - 25_920, Verdict::Met));
+    }
+
+    /// A month that lost 1 % at the deciding point, and of whose other points these lost so many of ten.
+    fn agreed(others: &[(Role, bool, u64)], is_control_plane: bool) -> Verdict {
+        let mut quality = month(3, 1, 0);
+        for ten in 0..3 * 8_640 {
+            for (role, is_control_plane, lost) in others {
+                let witness = Witness { role: *role, is_control_plane: *is_control_plane };
+                let lost = if ten % 10 == 0 { *lost } else { 0 };
+                quality.count_beside(witness, probes(lost), Some((10 - lost, 0)), Timestamp(ten * 10_000));
+            }
+        }
+        let stored = serde_json::to_string(&quality.close()).unwrap();
+        let quality: Quality = serde_json::from_str(&stored).unwrap();
+        let proof = quality.loss.proof(TERMS.loss, TERMS.confidence);
+        assert!(!quality.agrees(Share::Rtt, &TERMS, is_control_plane), "nobody was slow");
+        closed(&proof, quality.agrees(Share::Loss, &TERMS, is_control_plane))
+    }
+
+    #[test]
+    fn one_point_suspects_and_two_that_agree_prove_a_breach() {
+        use Verdict::{Breached, Suspected};
+        assert_eq!(agreed(&[], false), Suspected, "the far end may drop answers by itself");
+        assert_eq!(agreed(&[(Role::Beyond, false, 0)], false), Suspected, "what lies behind it answers");
+        assert_eq!(agreed(&[(Role::Beyond, false, 1)], false), Breached);
+        assert_eq!(agreed(&[(Role::Beyond, false, 1)], true), Breached, "a host saw it too");
+        assert_eq!(agreed(&[(Role::CarrierGateway, true, 1)], false), Breached);
+        assert_eq!(agreed(&[(Role::CarrierGateway, true, 1)], true), Suspected, "only control planes saw it");
+        assert_eq!(agreed(&[(Role::Near, false, 1)], false), Suspected, "our own end is no part of the line");
+        assert_eq!(agreed(&[(Role::Near, false, 1), (Role::Beyond, false, 1)], false), Suspected, "it may be ours");
+        assert_eq!(agreed(&[(Role::Near, false, 0), (Role::Beyond, false, 1)], false), Breached);
     }
 
     #[test]
@@ -194,7 +329,7 @@ mod tests {
         let closed = account.advance(Timestamp(month.ends.0 + 600_000), zone);
         assert_eq!((closed.len(), closed[0].probes.up.lost, closed[0].quality.loss.blocks.all), (1, 1, 11));
         assert_eq!(
-            account.last_month().map(|(month, quality)| (month.to_string(), quality.loss.blocks.bad)),
+            account.last_month().map(|last| (last.0.to_string(), last.1.loss.blocks.bad)),
             Some(("2026-11".into(), 1))
         );
         assert_eq!(account.quality(month.ends).loss.counts(), (1, 11), "a drill does not count");
@@ -206,9 +341,9 @@ mod tests {
         let quality = month(10, 0, 8).close();
         assert_eq!(quality.rtt.running(false), Verdict::AtRisk, "8 % are slower than the limit, and 5 % may be");
         let proof = quality.rtt.proof(TERMS.slow.unwrap(), TERMS.confidence);
-        assert_eq!(closed(&proof, false), Verdict::Breached);
+        assert_eq!(closed(&proof, true), Verdict::Breached);
         assert_eq!(
-            closed(&month(10, 0, 3).close().rtt.proof(TERMS.slow.unwrap(), TERMS.confidence), false),
+            closed(&month(10, 0, 3).close().rtt.proof(TERMS.slow.unwrap(), TERMS.confidence), true),
             Verdict::Met
         );
     }

@@ -8,8 +8,8 @@ use chrono_tz::Tz;
 use super::{Accounted, Accounting, Cell, Exclusion, Month, Verdict, account::add};
 use crate::{
     contract::{
-        Contract,
-        words::{self, Period},
+        Bound, Contract, Objective, Quantity,
+        words::{self, Measure, Period},
     },
     units::{Ppm, Timestamp},
 };
@@ -21,7 +21,7 @@ pub struct Standard {
     pub period: Period,
     /// Reasons whose time counts all the same, in the order of [`REASONS`].
     counts: [bool; REASONS.len()],
-    zone: Tz,
+    pub(super) zone: Tz,
 }
 
 /// Reasons that a contract can decide about. Out of service is out of service.
@@ -48,6 +48,23 @@ impl Standard {
         }
     }
 
+    /// An objective of a carrier's own agreement; `None`: it is not about availability, or over no civil period.
+    pub fn agreed(objective: &Objective, zone: Tz) -> Option<Self> {
+        let (Measure::Availability, Bound::AtLeast(Quantity::Share(promised))) = (objective.measure, objective.bound)
+        else {
+            return None;
+        };
+        let period = objective.period.as_ref().map_or(Period::Month, |chosen| chosen.value);
+        let counting = objective.counting();
+        let counts = REASONS.map(|reason| counting.contains(&word(reason)));
+        matches!(period, Period::Month | Period::Quarter | Period::Year).then_some(Self {
+            promised,
+            period,
+            counts,
+            zone,
+        })
+    }
+
     /// How time on this axis counts under the contract.
     pub fn accounting(&self, accounting: Accounting) -> Accounting {
         let counts = |reason| REASONS.iter().zip(self.counts).any(|(one, counts)| *one == reason && counts);
@@ -66,6 +83,16 @@ impl Standard {
         sums
     }
 
+    /// The civil month of a moment, where clocks show the contract's zone.
+    pub fn month_at(&self, moment: Timestamp) -> Month {
+        Month::containing(moment, self.zone)
+    }
+
+    /// The period of a moment.
+    pub fn stretch_at(&self, moment: Timestamp) -> Stretch {
+        self.stretch(self.month_at(moment))
+    }
+
     /// The period that a month belongs to.
     pub fn stretch(&self, month: Month) -> Stretch {
         let (first, months, name) = match self.period {
@@ -79,23 +106,6 @@ impl Standard {
         let begins = Month::of(month.year, first, self.zone);
         let last = (1..months).fold(begins, |month, _| month.next(self.zone));
         Stretch { name, begins: begins.begins, ends: last.ends }
-    }
-
-    /// The sums of a period from its months as far as they are known, which are in order. What lies before the first of
-    /// them was not in service with us.
-    pub fn whole<'a>(&self, stretch: &Stretch, months: impl IntoIterator<Item = (Month, &'a [Cell])>) -> Accounted {
-        let length = |from: Timestamp, to: Timestamp| u64::try_from(to.0 - from.0).unwrap_or(0);
-        let mut whole = Accounted { period: length(stretch.begins, stretch.ends), ..Accounted::default() };
-        let mut known = stretch.begins;
-        for (month, cells) in months {
-            if !stretch.holds(month) {
-                continue;
-            }
-            whole += self.sums(cells, 0);
-            whole.excluded += length(known, month.begins);
-            known = month.ends;
-        }
-        whole
     }
 
     pub fn verdict(&self, sums: &Accounted) -> Verdict {
@@ -126,13 +136,29 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{contract::fixture::contract, ledger::Measured};
+    use crate::{
+        contract::fixture::contract,
+        ledger::{Booked, Measured, Statement},
+    };
 
     const ZONE: Tz = chrono_tz::Asia::Shanghai;
     const DAY: u64 = 86_400_000;
 
     fn standard(period: Period) -> Standard {
         Standard { period, ..Standard::of(&contract()) }
+    }
+
+    fn whole(standard: &Standard, stretch: &Stretch, months: &[(Month, Vec<Cell>)]) -> Accounted {
+        let booked = |(month, cells): &(Month, Vec<Cell>)| Booked {
+            month: *month,
+            until: month.ends,
+            is_final: true,
+            cells: cells.clone(),
+            spells: None,
+            probes: crate::judge::Tally::default(),
+        };
+        let months: Vec<_> = months.iter().map(booked).collect();
+        Statement::of(standard, stretch, &months, std::time::Duration::ZERO).sums
     }
 
     fn month(year: i32, month: u32) -> Month {
@@ -161,7 +187,7 @@ mod tests {
         assert_eq!(say(Period::Quarter, month(2024, 2)), "2024-Q1 2024-01-01T00:00 2024-04-01T00:00");
         assert_eq!(say(Period::Quarter, month(2026, 12)), "2026-Q4 2026-10-01T00:00 2027-01-01T00:00");
         assert_eq!(say(Period::Year, month(2024, 12)), "2024 2024-01-01T00:00 2025-01-01T00:00");
-        let length = |period, of| standard(period).whole(&standard(period).stretch(of), []).period;
+        let length = |period, of| whole(&standard(period), &standard(period).stretch(of), &[]).period;
         assert_eq!(
             (length(Period::Year, month(2024, 5)), length(Period::Year, month(2025, 5))),
             (366 * DAY, 365 * DAY)
@@ -178,20 +204,20 @@ mod tests {
         let bad = down(month(2026, 11), 3_600_000);
         let good = [10, 12].map(|number| (month(2026, number), down(month(2026, number), 0)));
         let months = || {
-            let mut all = vec![(month(2026, 11), bad.as_slice())];
-            all.extend(good.iter().map(|(month, cells)| (*month, cells.as_slice())));
+            let mut all = vec![(month(2026, 11), bad.clone())];
+            all.extend(good.iter().cloned());
             all.sort_by_key(|(month, _)| month.begins);
             all
         };
         let of = |period, number| {
             let standard = standard(period);
-            standard.verdict(&standard.whole(&standard.stretch(month(2026, number)), months()))
+            standard.verdict(&whole(&standard, &standard.stretch(month(2026, number)), &months()))
         };
         assert_eq!((of(Period::Month, 11), of(Period::Month, 12)), (Verdict::Breached, Verdict::Met));
         assert_eq!(of(Period::Quarter, 11), Verdict::Met);
         // Nine months before ours are not in service with us: the year allows no more than its last quarter.
         let standard = standard(Period::Year);
-        let year = standard.whole(&standard.stretch(month(2026, 11)), months());
+        let year = whole(&standard, &standard.stretch(month(2026, 11)), &months());
         assert_eq!((year.excluded, year.elapsed()), (273 * DAY, year.period));
         assert_eq!(standard.verdict(&year), Verdict::Met);
     }
@@ -240,7 +266,7 @@ mod tests {
             let (last, _) = months[known - 1];
             let stretch = standard.stretch(last);
             prop_assert!(stretch.holds(last) && stretch.begins <= last.begins && last.ends <= stretch.ends);
-            let whole = standard.whole(&stretch, months.iter().map(|(month, cells)| (*month, cells.as_slice())));
+            let whole = whole(&standard, &stretch, &months);
             prop_assert_eq!(whole.elapsed(), (last.ends.0 - stretch.begins.0) as u64);
             let within = months.iter().filter(|(month, _)| stretch.holds(*month));
             let sum: u64 = within.map(|(_, cells)| cells[1].millis).sum();

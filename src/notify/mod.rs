@@ -3,15 +3,29 @@
 //! In: an incident that changed. Out: [`Notice`]s for the outbox, each under a key that is never used twice on
 //! purpose. A notice carries the incident as it stood, so that a late one still tells the true times.
 
+pub mod breach;
+pub mod budget;
 pub mod channels;
+pub mod doors;
+pub mod letter;
+pub mod log;
+pub mod message;
+pub mod pass;
+pub mod reply;
+pub mod segments;
+
+use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    incident::{EffectKind, Incident, IncidentKind},
-    inventory::{Inventory, Link},
-    text::Message,
+    command::Step,
+    duty::Contacts,
+    incident::{DeskRecord, EffectKind, Incident, IncidentKind, ServicePart},
+    inventory::{Inventory, Link, LinkId},
+    judge::rule::{self, AlarmRecord},
+    text::{DeskMessage, Message, RuleMessage, ServiceText},
     units::Timestamp,
 };
 
@@ -22,10 +36,62 @@ pub struct Notice {
     pub key: String,
     /// Name of the channel in linkpatrol.yaml.
     pub channel: String,
+    /// Whom it is for, where that is not the operator: `carrier/<id>`, `unit/<id>`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub party: String,
     pub kind: NoticeKind,
-    /// The incident as it stood when the notice was made.
-    pub incident: Incident,
+    /// As it stood when the notice was made.
+    #[serde(flatten)]
+    pub subject: Subject,
     pub created: Timestamp,
+    /// To one person, rendered and addressed. `None`: to a machine, whose channel renders it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<message::Message>,
+    /// How often it was tried, in earlier processes too. Kept beside it by the store.
+    #[serde(default, skip_serializing)]
+    pub attempts: u32,
+}
+
+/// What a notice is about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    Incident(Box<Incident>),
+    /// A problem or a change: for systems that keep tickets.
+    Desk(DeskRecord),
+    /// Dead letters of a day.
+    Digest(DeadLetters),
+    /// What a rule says of links.
+    Alarms(AlarmsTold),
+}
+
+/// What became of alarms of one rule in one turn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AlarmsTold {
+    pub change: rule::Change,
+    pub alarms: Vec<AlarmRecord>,
+}
+
+/// How many notices were given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetters {
+    pub given_up: usize,
+}
+
+impl Notice {
+    /// `None`: it is about something else.
+    pub fn incident(&self) -> Option<&Incident> {
+        match &self.subject {
+            Subject::Incident(incident) => Some(incident),
+            Subject::Desk(_) | Subject::Digest(_) | Subject::Alarms(_) => None,
+        }
+    }
+
+    /// Notices of one thread leave in order: what they are about and, in a channel to people, recipient.
+    pub fn thread(&self) -> (&str, &str) {
+        let mut parts = self.key.splitn(5, '/');
+        (parts.next().unwrap_or_default(), parts.nth(3).unwrap_or_default())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -38,9 +104,15 @@ pub enum NoticeKind {
     Overdue,
     /// A party promised to be done by now.
     PromiseDue,
+    /// A party says that it is not its fault.
+    Disputed,
+    /// A party took its word back, or let nothing be heard.
+    Unanswered,
     Restored,
     /// Links failed again before it was closed.
     Relapsed,
+    /// A running clock reached a step of a ladder.
+    Climbed,
     /// It comes and goes; the next notice comes when it is steady.
     Flapping,
     /// It goes on as a part of another one.
@@ -48,6 +120,16 @@ pub enum NoticeKind {
     Closed,
     /// Taken back (更正): it was false or wrongly classed.
     Annulled,
+    /// Something happened to a problem, or was said of it.
+    Problem,
+    /// The same of a change.
+    Change,
+    /// What nobody took in a day.
+    DeadLetters,
+    /// A sealed notice of a broken period, or of poor quality.
+    Breach,
+    /// A rule's alarms fired, fire on or are cleared.
+    Alarm,
 }
 
 impl NoticeKind {
@@ -66,6 +148,8 @@ impl NoticeKind {
             EffectKind::Flapping => Some(Self::Flapping),
             EffectKind::Closed => Some(Self::Closed),
             EffectKind::PromiseDue { .. } => Some(Self::PromiseDue),
+            EffectKind::Disputed { .. } => Some(Self::Disputed),
+            EffectKind::Unanswered { .. } => Some(Self::Unanswered),
             EffectKind::Annulled => Some(Self::Annulled),
             EffectKind::Resolved { .. } => Some(Self::Changed),
         }
@@ -81,10 +165,18 @@ impl NoticeKind {
             Self::Restored => "restored",
             Self::Relapsed => "relapsed",
             Self::Flapping => "flapping",
+            Self::Climbed => "climbed",
             Self::PromiseDue => "promise_due",
+            Self::Disputed => "disputed",
+            Self::Unanswered => "unanswered",
             Self::Merged => "merged",
             Self::Closed => "closed",
             Self::Annulled => "annulled",
+            Self::Problem => "problem",
+            Self::Change => "change",
+            Self::DeadLetters => "dead_letters",
+            Self::Breach => "breach",
+            Self::Alarm => "alarm",
         }
     }
 }
@@ -95,20 +187,45 @@ pub struct Channel {
     /// Its name in linkpatrol.yaml: unique over all channels.
     pub name: String,
     pub kind: ChannelKind,
+    /// Names and addresses of the people whom it tells by itself; of machines it has none.
+    pub to: BTreeMap<String, String>,
+    /// Links that carry it.
+    pub rides_on: Vec<LinkId>,
+    /// Who speaks when it cannot.
+    pub next: Option<String>,
+    /// Most messages in a day beyond those that no limit eats; `None`: it costs nothing.
+    pub a_day: Option<u32>,
+}
+
+impl Channel {
+    /// To a machine that is told of everything.
+    pub fn to_machine(name: &str, kind: ChannelKind) -> Self {
+        Self { name: name.to_owned(), kind, to: BTreeMap::new(), rides_on: vec![], next: None, a_day: None }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChannelKind {
     Alertmanager,
     Webhook,
+    People,
 }
 
 impl ChannelKind {
     /// Alertmanager knows firing and resolved; who acknowledged is not its matter.
     fn takes(self, kind: NoticeKind) -> bool {
         match self {
-            Self::Alertmanager => kind != NoticeKind::Acknowledged,
+            Self::Alertmanager => {
+                use NoticeKind::{Acknowledged, Alarm, Breach, Change, DeadLetters, Problem};
+                // It is sent every alarm that fires, again and again, beside the outbox.
+                !matches!(kind, Acknowledged | Problem | Change | DeadLetters | Breach | Alarm)
+            }
             Self::Webhook => true,
+            // Tickets and alarms are for systems that keep them.
+            Self::People => {
+                use NoticeKind::{Alarm, Breach, Change, Problem};
+                !matches!(kind, Problem | Change | Breach | Alarm)
+            }
         }
     }
 }
@@ -119,18 +236,158 @@ impl ChannelKind {
 /// is told, and the timeline says why this is not. The step in the key is the length of its timeline:
 /// an incident that restores, relapses and restores again tells so twice, and a repeat of the same change after a crash
 /// does not.
-pub fn route(incident: &Incident, kind: NoticeKind, channels: &[Channel], now: Timestamp) -> Vec<Notice> {
-    let notice = |channel: &Channel| Notice {
-        key: format!("{}/{}/{}/{}", incident.id, channel.name, kind.as_str(), incident.steps()),
-        channel: channel.name.clone(),
-        kind,
-        incident: incident.clone(),
-        created: now,
-    };
+///
+/// A channel that rides on a link for which `is_down` holds is silent, and the one that it names as its `next` speaks at
+/// once. When none of them can, it keeps the notice: the link may come back. An end is told wherever the beginning was taken.
+pub fn route(
+    incident: &Incident,
+    kind: NoticeKind,
+    channels: &[Channel],
+    is_down: impl Fn(&LinkId) -> bool,
+    now: Timestamp,
+) -> Vec<Notice> {
     let is_end = matches!(kind, NoticeKind::Restored | NoticeKind::Closed | NoticeKind::Annulled);
-    let is_told = incident.announced.is_some() && !incident.is_covered(is_end);
-    let told = channels.iter().filter(|channel| is_told && channel.kind.takes(kind));
-    told.map(notice).collect()
+    if incident.announced.is_none() || incident.is_covered(is_end) {
+        return vec![];
+    }
+    let stands_by = |channel: &Channel| channels.iter().any(|other| other.next.as_ref() == Some(&channel.name));
+    let speaking = channels
+        .iter()
+        .filter(|channel| !stands_by(channel))
+        .map(|channel| speaker(channel, channels, &is_down).unwrap_or(channel));
+    let took_the_beginning = channels.iter().filter(|channel| {
+        is_end && incident.timeline.iter().any(|entry| entry.is(Step::Notified) && entry.way == channel.name)
+    });
+    let mut told: Vec<&Channel> = vec![];
+    for channel in speaking.chain(took_the_beginning).filter(|channel| channel.kind.takes(kind)) {
+        if !told.iter().any(|known| known.name == channel.name) {
+            told.push(channel);
+        }
+    }
+    told.into_iter().flat_map(|channel| notices(incident, kind, channel, now)).collect()
+}
+
+/// The notices of one channel, each under its own key.
+fn notices(incident: &Incident, kind: NoticeKind, channel: &Channel, now: Timestamp) -> Vec<Notice> {
+    let key = format!("{}/{}/{}/{}", incident.id, channel.name, kind.as_str(), incident.steps());
+    let notice = |key| Notice {
+        key,
+        channel: channel.name.clone(),
+        party: String::new(),
+        kind,
+        subject: Subject::Incident(Box::new(incident.clone())),
+        created: now,
+        message: None,
+        attempts: 0,
+    };
+    match channel.kind {
+        ChannelKind::Alertmanager | ChannelKind::Webhook => vec![notice(key)],
+        ChannelKind::People => channel.to.keys().map(|name| notice(format!("{key}/{name}"))).collect(),
+    }
+}
+
+/// The first of `channel`, its `next` and so on that rides on no link that is down; `None`: nobody can speak.
+pub fn speaker<'a>(
+    channel: &'a Channel,
+    channels: &'a [Channel],
+    is_down: impl Fn(&LinkId) -> bool,
+) -> Option<&'a Channel> {
+    let after = |channel: &&Channel| {
+        let next = channel.next.as_ref()?;
+        channels.iter().find(|other| other.name == *next)
+    };
+    // linkpatrol.yaml lets a channel name only a later one, so this ends.
+    std::iter::successors(Some(channel), after).find(|channel| !channel.rides_on.iter().any(&is_down))
+}
+
+/// What the next channel tells when this one could not deliver `notice`; empty where nobody stands by.
+pub fn hand_on(notice: &Notice, channels: &[Channel], contacts: &Contacts, now: Timestamp) -> Vec<Notice> {
+    let channel = channels.iter().find(|channel| channel.name == notice.channel);
+    let next = channel.and_then(|channel| channels.iter().find(|other| channel.next.as_ref() == Some(&other.name)));
+    let (Some(next), Some(incident)) = (next, notice.incident()) else { return vec![] };
+    let (_, recipient) = notice.thread();
+    let contact = contacts.list.iter().find(|contact| contact.id == recipient);
+    match (&notice.message, contact) {
+        // The same words, by the other address of the same contact.
+        (Some(message), Some(contact)) if !channel.is_some_and(|channel| channel.to.contains_key(recipient)) => {
+            let Some(to) = contact.to.get(&next.name).and_then(|to| message::Address::parse(to)) else { return vec![] };
+            let key = notice.key.replacen(&format!("/{}/", notice.channel), &format!("/{}/", next.name), 1);
+            let words = message::Message { key: key.clone(), channel: next.name.clone(), to, ..message.clone() };
+            vec![Notice {
+                key,
+                channel: next.name.clone(),
+                message: Some(words),
+                created: now,
+                attempts: 0,
+                ..notice.clone()
+            }]
+        }
+        _ => notices(incident, notice.kind, next, now),
+    }
+}
+
+/// The notices that tell the channels of systems what happened to a problem or a change.
+pub fn route_desk(record: &DeskRecord, channels: &[Channel], now: Timestamp) -> Vec<Notice> {
+    let kind = match record {
+        DeskRecord::Maintnote(_) => return vec![],
+        DeskRecord::Problem(_) => NoticeKind::Problem,
+        DeskRecord::Change(_) => NoticeKind::Change,
+        DeskRecord::Breach(_) => NoticeKind::Breach,
+    };
+    // It is for the carrier: its door must be open.
+    let party = match record {
+        DeskRecord::Breach(breach) => format!("carrier/{}", breach.paper.carrier),
+        _ => String::new(),
+    };
+    let notice = |channel: &Channel| Notice {
+        key: format!("{}/{}/{}/{}", record.id(), channel.name, kind.as_str(), record.steps()),
+        channel: channel.name.clone(),
+        party: party.clone(),
+        kind,
+        subject: Subject::Desk(record.clone()),
+        created: now,
+        message: None,
+        attempts: 0,
+    };
+    channels.iter().filter(|channel| channel.kind.takes(kind)).map(notice).collect()
+}
+
+/// The notices that tell systems what became of alarms of one rule: one for all of its links. `told` is not empty.
+pub fn route_alarms(told: &AlarmsTold, channels: &[Channel], now: Timestamp) -> Vec<Notice> {
+    let kind = NoticeKind::Alarm;
+    let Some(first) = told.alarms.first() else { return vec![] };
+    let notice = |channel: &Channel| Notice {
+        // One turn tells of a rule and change once, and no two turns are of one millisecond and link.
+        key: format!(
+            "{}/{}/{}/{}-{}-{}",
+            first.rule,
+            channel.name,
+            kind.as_str(),
+            told.change.as_str(),
+            first.link,
+            now.0
+        ),
+        channel: channel.name.clone(),
+        party: String::new(),
+        kind,
+        subject: Subject::Alarms(told.clone()),
+        created: now,
+        message: None,
+        attempts: 0,
+    };
+    channels.iter().filter(|channel| channel.kind.takes(kind)).map(notice).collect()
+}
+
+/// One sentence for people about alarms of one rule: what the first says, and how many more there are.
+pub fn alarms_summary(told: &AlarmsTold, simulated: bool) -> Message {
+    let text = |of: fn(&AlarmRecord) -> &String| told.alarms.first().map(of).cloned().unwrap_or_default();
+    Message::Rule(RuleMessage::AlarmSummary {
+        simulated,
+        cleared: told.change == rule::Change::Cleared,
+        zh_cn: text(|alarm| &alarm.zh_cn),
+        en: text(|alarm| &alarm.en),
+        more: told.alarms.len().saturating_sub(1),
+    })
 }
 
 /// The incident that a notice of this key announces; `None`: it tells of something else.
@@ -138,6 +395,31 @@ pub fn announces(key: &str) -> Option<&str> {
     let mut parts = key.split('/');
     let (incident, _channel, kind) = (parts.next()?, parts.next()?, parts.next()?);
     (kind == NoticeKind::Opened.as_str()).then_some(incident)
+}
+
+/// One sentence for people about a problem or a change.
+pub fn desk_summary(record: &DeskRecord, simulated: bool) -> Message {
+    Message::Desk(match record {
+        DeskRecord::Problem(problem) => DeskMessage::ProblemSummary {
+            simulated,
+            scope: format!("{}/{}", problem.scope.kind, problem.scope.id),
+            phase: problem.phase.as_str().to_owned(),
+            faults: problem.faults.len(),
+        },
+        DeskRecord::Change(change) => {
+            DeskMessage::ChangeSummary { simulated, what: change.what.clone(), phase: change.phase.as_str().to_owned() }
+        }
+        DeskRecord::Breach(breach) => DeskMessage::BreachSummary {
+            simulated,
+            quality: breach.paper.agreement.is_none(),
+            number: breach.number.clone().unwrap_or_default(),
+            carrier: breach.paper.carrier.clone(),
+            period: breach.paper.period.clone(),
+            breached: breach.paper.breached,
+        },
+        // Nobody is sent one.
+        DeskRecord::Maintnote(_) => DeskMessage::NoChanges,
+    })
 }
 
 /// One sentence for people: what is broken, where, and how much of it.
@@ -152,6 +434,17 @@ pub fn summary(incident: &Incident, inventory: &Inventory, simulated: bool) -> M
         },
         IncidentKind::Reported => Message::ReportedSummary { simulated, scope: Box::new(scope(incident, inventory)) },
         IncidentKind::Isolation => Message::IsolationSummary { simulated },
+        IncidentKind::Service => {
+            let service = incident.service.as_deref();
+            let text = |field: fn(&ServicePart) -> &String| service.map(field).cloned().unwrap_or_default();
+            Message::Service(ServiceText::Incident {
+                simulated,
+                id: incident.scope.id.clone(),
+                name: text(|service| &service.name),
+                phase: text(|service| &service.phase),
+                reason: text(|service| &service.reason),
+            })
+        }
         IncidentKind::Own => Message::OwnSummary { simulated, fault: incident.scope.id.clone() },
     }
 }
@@ -164,6 +457,7 @@ pub fn description(incident: &Incident, zone: Tz) -> Message {
         response: deadline("response"),
         restore: deadline("restore"),
         links: incident.links.iter().map(|(link, _)| link.to_string()).collect(),
+        service: incident.service.as_ref().map(|service| service.url.clone()),
     }
 }
 
@@ -173,6 +467,7 @@ pub fn scope(incident: &Incident, inventory: &Inventory) -> Message {
     let name = match incident.scope.kind.as_str() {
         "carrier" => inventory.carriers.iter().find(|carrier| carrier.id == *id).map(|carrier| &carrier.name),
         "unit" => inventory.units.iter().find(|unit| unit.id == *id).map(|unit| &unit.name),
+        "service" => incident.service.as_ref().map(|service| &service.name),
         "segment" => inventory.segments.iter().find(|segment| segment.id == *id).map(|segment| &segment.name),
         _ => None,
     };
@@ -187,7 +482,8 @@ fn members<'a>(incident: &'a Incident, inventory: &'a Inventory) -> impl Iterato
 
 /// Whether somebody must look at once: the whole network, an outage that we cannot see the size of, or ourselves.
 fn is_critical(incident: &Incident) -> bool {
-    !matches!(incident.kind, IncidentKind::Outage | IncidentKind::Reported) || incident.tier <= 1
+    !matches!(incident.kind, IncidentKind::Outage | IncidentKind::Reported | IncidentKind::Service)
+        || incident.tier <= 1
 }
 
 #[cfg(test)]
@@ -196,7 +492,7 @@ mod tests {
     use crate::incident::{Parent, fixture};
 
     fn channel(name: &str, kind: ChannelKind) -> Channel {
-        Channel { name: name.into(), kind }
+        Channel::to_machine(name, kind)
     }
 
     #[test]
@@ -204,7 +500,7 @@ mod tests {
         let channels = [channel("am-1", ChannelKind::Alertmanager), channel("desk", ChannelKind::Webhook)];
         let mut incident = fixture::incident();
         let keys = |incident: &Incident, kind| -> Vec<String> {
-            route(incident, kind, &channels, fixture::AT.utc).into_iter().map(|notice| notice.key).collect()
+            route(incident, kind, &channels, |_| false, fixture::AT.utc).into_iter().map(|notice| notice.key).collect()
         };
         let opened = keys(&incident, NoticeKind::Opened);
         assert_eq!(opened, [format!("{}/am-1/opened/1", incident.id), format!("{}/desk/opened/1", incident.id)]);
@@ -225,9 +521,47 @@ mod tests {
         let mut incident = fixture::incident();
         let mut told = |told, kind| {
             incident.parent = Some(Parent { incident: "01J".into(), told });
-            route(&incident, kind, &channels, fixture::AT.utc).len()
+            route(&incident, kind, &channels, |_| false, fixture::AT.utc).len()
         };
         assert_eq!([told(false, NoticeKind::Opened), told(false, NoticeKind::Restored)], [0, 0]);
         assert_eq!([told(true, NoticeKind::Overdue), told(true, NoticeKind::Restored)], [0, 1]);
+    }
+
+    fn rides(name: &str, link: &str, next: &str) -> Channel {
+        Channel {
+            to: [("duty".to_owned(), "13800000001".to_owned())].into(),
+            rides_on: LinkId::parse(link).into_iter().collect(),
+            next: Some(next.to_owned()).filter(|next| !next.is_empty()),
+            ..Channel::to_machine(name, ChannelKind::People)
+        }
+    }
+
+    #[test]
+    fn a_channel_behind_the_cut_link_is_silent_and_the_next_one_speaks_at_once() {
+        let channels = [rides("mail", "LL-0001", "robot"), rides("robot", "LL-0002", "sms"), rides("sms", "", "")];
+        let incident = fixture::incident();
+        let told = |down: &[&str], kind| -> Vec<String> {
+            let is_down = |link: &LinkId| down.contains(&link.as_str());
+            let channel = |notice: Notice| notice.key.replace(&incident.id, "");
+            route(&incident, kind, &channels, is_down, fixture::AT.utc).into_iter().map(channel).collect()
+        };
+        assert_eq!(told(&[], NoticeKind::Opened), ["/mail/opened/1/duty"]);
+        assert_eq!(told(&["LL-0001"], NoticeKind::Opened), ["/robot/opened/1/duty"]);
+        assert_eq!(told(&["LL-0001", "LL-0002"], NoticeKind::Opened), ["/sms/opened/1/duty"]);
+        let alone = [rides("mail", "LL-0001", "")];
+        let kept = route(&incident, NoticeKind::Opened, &alone, |_| true, fixture::AT.utc);
+        assert_eq!(kept.len(), 1, "it waits for the link");
+        let notice = route(&incident, NoticeKind::Opened, &channels, |_| false, fixture::AT.utc).remove(0);
+        assert_eq!(hand_on(&notice, &channels, &Contacts::default(), fixture::AT.utc)[0].channel, "robot");
+    }
+
+    #[test]
+    fn the_end_is_told_wherever_the_beginning_was_taken() {
+        let channels = [rides("mail", "LL-0001", "sms"), rides("sms", "", "")];
+        let mut incident = fixture::incident();
+        incident.timeline[0].event = Step::Notified.as_str().to_owned();
+        incident.timeline[0].way = "sms".into();
+        let told = route(&incident, NoticeKind::Restored, &channels, |_| false, fixture::AT.utc);
+        assert_eq!(told.iter().map(|notice| &*notice.channel).collect::<Vec<_>>(), ["mail", "sms"]);
     }
 }

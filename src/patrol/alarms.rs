@@ -1,11 +1,12 @@
 //! Operators' rules in the loop: every link is looked at each ten seconds, a tenth of them a second.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::json;
 
 use super::{
     field::{Field, kept_links},
+    letters::facts,
     load::Loaded,
     turn::Loop,
 };
@@ -13,9 +14,11 @@ use crate::{
     inventory::{LinkIndex, Status},
     judge::{
         self,
-        rule::{Alarm, Change, Facts},
+        rule::{Alarm, AlarmRecord, Change, Facts},
     },
-    ledger::{Account, Standard},
+    ledger::{Accounted, Standard},
+    notify::AlarmsTold,
+    store::Whole,
     units::Now,
 };
 
@@ -29,17 +32,28 @@ impl Loop {
             return;
         }
         let loaded = Arc::clone(&self.field.loaded);
-        let first = self.seconds % EVERY_SECONDS;
+        if self.periods.are_unread() {
+            // No evidence moves nothing.
+            return;
+        }
+        let stretch = self.periods.running(now.utc);
+        let (first, mut changes) = (self.seconds % EVERY_SECONDS, vec![]);
         for number in (first..loaded.inventory.links.len()).step_by(EVERY_SECONDS) {
             let (link, index) = (&loaded.inventory.links[number], LinkIndex(number as u32));
-            let changes = if link.status == Status::Active {
-                let reading = loaded.rules.reading(&facts(&self.field, &self.accounts[number], &loaded, index, now));
+            let of_link = if link.status == Status::Active {
+                let month = || {
+                    let standard = Standard::of(&loaded.contract);
+                    self.accounts[number].accounted_by(&standard, now.utc, loaded.contract.time_zone)
+                };
+                let period = self.whole(number, stretch.as_ref(), now).map_or_else(month, |whole| whole.accounted);
+                let reading = loaded.rules.reading(&asked(&self.field, period, &loaded, index, now));
                 self.alarms.look(index, &link.id, &reading, now)
             } else {
                 self.alarms.leave(index, now)
             };
-            self.tell_of_alarms(changes, now);
+            changes.extend(of_link);
         }
+        self.tell_of_alarms(changes, now);
     }
 
     /// New files: what judges as before goes on.
@@ -50,21 +64,54 @@ impl Loop {
         self.tell_of_alarms(changes, now);
     }
 
+    /// What fired when the last process ended fires on, or ends.
+    pub(super) fn resume_alarms(&mut self, kept: Option<serde_json::Value>, now: Now) {
+        let kept = kept.map(serde_json::from_value).transpose().unwrap_or_else(|error| {
+            tracing::warn!(%error, "alarms of the last process cannot be read: they begin anew");
+            None
+        });
+        let (inventory, scopes) = (&self.field.loaded.inventory, &self.scopes);
+        let in_service = |link: &LinkIndex| inventory.links[link.at()].status == Status::Active;
+        let ended = self.alarms.resume(kept.unwrap_or_default(), |id| scopes.link(id).filter(in_service), now);
+        self.record_alarms(ended, now);
+    }
+
     fn tell_of_alarms(&mut self, changes: Vec<(Change, Arc<Alarm>)>, now: Now) {
-        for (change, alarm) in changes {
+        for (change, alarm) in &changes {
             let (rule, link) = (&alarm.rule.name, alarm.link.as_str());
             tracing::info!(rule, link, ?change, level = alarm.rule.level.as_str(), alarm.en, "alarm");
-            let detail = json!({ "rule": rule, "change": change, "since": alarm.since, "message": alarm.zh_cn });
-            self.log(now, "alarm", link, detail);
         }
+        let record = |(change, alarm): (Change, Arc<Alarm>)| Some((change, AlarmRecord::of(&alarm)?));
+        self.record_alarms(changes.into_iter().filter_map(record).collect(), now);
+    }
+
+    /// Writes down what became of alarms, and tells systems of it: one notice for each rule, however many links.
+    fn record_alarms(&mut self, changes: Vec<(Change, AlarmRecord)>, now: Now) {
+        if changes.is_empty() {
+            return;
+        }
+        let mut told: BTreeMap<(String, &str), AlarmsTold> = BTreeMap::new();
+        for (change, alarm) in changes {
+            let AlarmRecord { rule, link, since, zh_cn, .. } = &alarm;
+            let detail = json!({ "rule": rule, "change": change, "since": since, "message": zh_cn });
+            self.log(now, "alarm", link.as_str(), detail);
+            let key = (rule.clone(), change.as_str());
+            told.entry(key).or_insert_with(|| AlarmsTold { change, alarms: vec![] }).alarms.push(alarm);
+        }
+        let firing = self.alarms.firing();
+        let passes = self.links.as_ref().map(|(passes, _)| passes);
+        let facts = facts(&self.field, passes, &self.head, self.simulated);
+        let Some(keeping) = &mut self.keeping else { return };
+        // Cannot fail: records are plain data.
+        keeping.batch.whole.extend(serde_json::to_string(&firing).ok().map(|text| (Whole::Alarms, text)));
+        keeping.tell_alarms(told.into_values(), facts, now);
     }
 }
 
 /// All that rules may ask of a link.
-fn facts<'a>(field: &'a Field, account: &Account, loaded: &'a Loaded, index: LinkIndex, now: Now) -> Facts<'a> {
+fn asked<'a>(field: &'a Field, period: Accounted, loaded: &'a Loaded, index: LinkIndex, now: Now) -> Facts<'a> {
     let link = &loaded.inventory.links[index.at()];
     let deciding = judge::deciding_point(&link.points, loaded.contract.measuring_point(link.kind));
-    let month = account.accounted_by(&Standard::of(&loaded.contract), now.utc, loaded.contract.time_zone);
     Facts {
         link,
         carrier: &loaded.inventory.carriers[link.carrier.at()].id,
@@ -72,8 +119,8 @@ fn facts<'a>(field: &'a Field, account: &Account, loaded: &'a Loaded, index: Lin
         state: field.states[index.at()],
         state_since: field.since[index.at()],
         window: deciding.map(|place| &field.points_of(index)[place].window),
-        availability: month.known(),
-        budget_left: month.budget_left(loaded.contract.objectives.availability),
+        availability: period.known(),
+        budget_left: period.budget_left(loaded.contract.objectives.availability),
         now,
     }
 }

@@ -10,20 +10,19 @@ use super::{
 };
 use crate::{
     command::{Action, Command, Refusal, Reply},
-    duty::{DeviceFact, Fact, Fault, HandedOver, Handover, LinksOf, Measured, Signed, Unsent},
+    duty::{DeviceFact, Fact, Fault, HandedOver, Handover, LinksOf, MOST_GIVEN_UP, Measured, Signed, Unsent},
     inventory::{LinkIndex, Status},
     journal::Record,
     judge::{self, LinkState},
     ledger::Standard,
     notify::channels::{Delivery, Outcome},
+    store::Whole,
     units::{Now, billionths},
     window::HOUR,
 };
 
 /// Links that are not up and are named in a record: the first page of a work list.
 const MOST_NOT_UP: usize = 20;
-/// Notices given up that a handover still names.
-const MOST_GIVEN_UP: usize = 50;
 /// Longest name of a person, as for every command.
 const ACTOR: usize = 64;
 /// Longest text of a record, in characters.
@@ -41,7 +40,7 @@ impl Loop {
         if facts.is_empty() {
             return;
         }
-        keeping.batch.duty = Some(text(&keeping.register));
+        keeping.batch.whole.insert(Whole::Duty, text(&keeping.register));
         for fact in facts {
             tracing::info!(round = fact.round, status = fact.status.as_str(), "round");
             self.log(now, "round", &fact.round.clone(), json!(fact));
@@ -93,7 +92,7 @@ impl Loop {
         let open = keeping.handover(now).with_roster(&roster).with_windows(keeping.incidents.windows(), &contract);
         let mut detail = json!({ "command": command, "reply": reply, "open": open });
         keeping.hide_people(&mut detail);
-        keeping.batch.duty = Some(text(&keeping.register));
+        keeping.batch.whole.insert(Whole::Duty, text(&keeping.register));
         let event = "handover_signed".to_owned();
         keeping.record(Record::Note { now, event, subject: String::new(), detail }, now);
         reply
@@ -126,7 +125,7 @@ impl Loop {
             .find(|entry| fact.as_ref().is_some_and(|fact| entry.round == fact.round && entry.due == fact.due));
         let mut detail = json!({ "command": command, "reply": reply, "record": record });
         keeping.hide_people(&mut detail);
-        keeping.batch.duty = Some(text(&keeping.register));
+        keeping.batch.whole.insert(Whole::Duty, text(&keeping.register));
         keeping.record(Record::Note { now, event: "round_signed".to_owned(), subject: round.clone(), detail }, now);
         Some(reply)
     }
@@ -141,7 +140,7 @@ impl Loop {
         if facts.is_empty() {
             return;
         }
-        keeping.batch.duty = Some(text(&keeping.register));
+        keeping.batch.whole.insert(Whole::Duty, text(&keeping.register));
         for fact in facts {
             let DeviceFact::Overdue(out) = &fact else { continue };
             tracing::warn!(device = out.device, model = out.model, "the swap of a device is overdue");
@@ -183,7 +182,7 @@ impl Loop {
         };
         let mut detail = json!({ "command": command, "reply": reply, "fact": fact });
         keeping.hide_people(&mut detail);
-        keeping.batch.duty = Some(text(&keeping.register));
+        keeping.batch.whole.insert(Whole::Duty, text(&keeping.register));
         let device = match &command.action {
             Action::DeviceFault { device, .. } | Action::DeviceSwapped { device, .. } => cut(device, ACTOR),
             _ => String::new(),
@@ -231,19 +230,19 @@ impl Keeping {
     /// Everything that is open.
     pub(super) fn handover(&self, now: Now) -> Handover {
         let held = self.outbox.waiting().into_iter();
-        let given_back = self.waiting.iter().map(|one| (one.key.clone(), one.channel.clone(), one.created));
+        let given_back = self.waiting.iter().map(|(_, one)| (one.key.clone(), one.channel.clone(), one.created));
         let waiting = held.chain(given_back);
         let unsent = |(notice, channel, at)| Unsent { notice, channel, at, given_up: false };
         let notices = self.given_up.iter().cloned().chain(waiting.map(unsent)).collect();
         Handover::of(&self.incidents.list(), &self.register, notices, now.utc)
     }
 
-    /// A notice that nobody took stays in the handovers of this process.
+    /// A notice that nobody took stays in the handovers, and after a restart for a day.
     pub(super) fn remember_failure(&mut self, outcome: &Outcome, now: Now) {
-        if matches!(outcome.result, Delivery::Delivered) {
+        if !matches!(outcome.result, Delivery::Refused | Delivery::Expired) {
             return;
         }
-        let (notice, channel) = (outcome.key.clone(), outcome.channel.clone());
+        let (notice, channel) = (outcome.notice.key.clone(), outcome.notice.channel.clone());
         remember(&mut self.given_up, Unsent { notice, channel, at: now.utc, given_up: true });
     }
 }

@@ -55,7 +55,7 @@ impl Loop {
         if let Some(keeping) = &mut self.keeping {
             keeping.batch.accounts.push(stored);
         }
-        self.closed.insert(link, closed);
+        self.keep_closed(link, closed);
     }
 
     fn try_exclude(&self, command: &Command, now: Timestamp) -> Result<Vec<Booked>, Refusal> {

@@ -15,14 +15,15 @@ use siphasher::sip::SipHasher13;
 
 use crate::{
     config::{Config, Limits},
-    contract::{Contract, Terms},
-    diagnostic::{Code, Diagnostic, Findings, Place, Source},
-    duty::{Devices, Roster, Rounds},
-    inventory::{Inventory, LinkId, PointIndex, Role, Status, Target},
+    contract::{Contract, Terms, sites::SiteRules},
+    diagnostic::{Code, Diagnostic, Findings, Place, Source, closest},
+    duty::{Contacts, Devices, Roster, Rounds},
+    inventory::{Expiries, Inventory, LinkId, PointIndex, Role, Status, Target},
     judge::rule::{self, Rules},
-    profile::{self, Measure, Profiles},
+    notify::letter::Letters,
+    profile::{self, Measure, Profiles, module::Modules, services::Services},
     schedule::{Plan, PlannedPoint},
-    text::Message,
+    text::{DutyText, Message},
 };
 
 /// What a daemon runs on.
@@ -34,7 +35,14 @@ pub struct Loaded {
     pub rules: Arc<Rules>,
     pub rounds: Arc<Rounds>,
     pub roster: Arc<Roster>,
+    pub contacts: Arc<Contacts>,
+    pub letters: Arc<Letters>,
     pub devices: Arc<Devices>,
+    pub services: Arc<Services>,
+    pub site_rules: Arc<SiteRules>,
+    pub expiries: Arc<Expiries>,
+    /// How targets are checked on demand; `None`: nobody may ask.
+    pub modules: Option<Arc<Modules>>,
     pub profiles: Arc<Profiles>,
     /// By dense point number; the same for witnesses and whatever no file speaks of.
     pub measures: Vec<Arc<Measure>>,
@@ -45,9 +53,17 @@ pub struct Loaded {
 
 /// Reads linkpatrol.yaml from `file`, or where [`Config::load`] looks for it, and all that it refers to.
 pub fn from_file(file: Option<&Path>) -> (Option<Loaded>, Vec<Diagnostic>) {
+    from_file_but(file, |_| ())
+}
+
+/// The same with what a command line says instead.
+pub fn from_file_but(file: Option<&Path>, change: impl FnOnce(&mut Config)) -> (Option<Loaded>, Vec<Diagnostic>) {
     let mut findings = Findings::default();
     match Config::load(file, &mut findings) {
-        Some(config) => load(config, findings),
+        Some(mut config) => {
+            change(&mut config);
+            load(config, findings)
+        }
         None => (None, findings.into_sorted()),
     }
 }
@@ -65,6 +81,9 @@ pub fn contract_only(file: Option<&Path>) -> Option<(Arc<Config>, Option<Terms>,
         Rounds::load(folder, terms, None, &mut findings);
         Roster::load(folder, terms, &mut findings);
         Devices::load(folder, terms, "", None, &mut findings);
+        Services::load(folder, terms, None, &mut findings);
+        SiteRules::load(folder, &mut findings);
+        Expiries::load(folder, terms.time_zone, &mut findings);
     }
     Some((Arc::new(config), terms, findings.into_sorted()))
 }
@@ -81,13 +100,23 @@ pub fn load(config: Config, mut findings: Findings) -> (Option<Loaded>, Vec<Diag
         measures = profile::effective(inventory, &profiles, &machine, &mut findings);
         inventory.reconcile(&mut findings);
         over_limits(inventory, &measures, config.limits, &config, &mut findings);
+        unknown_roads(inventory, &config, &mut findings);
     }
     let (mut rounds, mut roster, mut devices) = (Rounds::default(), Roster::default(), Devices::default());
+    let (mut services, mut site_rules) = (Services::default(), SiteRules::default());
+    let (mut contacts, mut letters, mut expiries) = (Contacts::default(), Letters::default(), Expiries::default());
+    let modules = config.probe.modules.as_ref().and_then(|file| Modules::load(file, &mut findings));
     if let (Some(inventory), Some(contract)) = (&inventory, &contract) {
         rounds = Rounds::load(&inventory.folder, &contract.terms, Some(inventory), &mut findings);
         roster = Roster::load(&inventory.folder, &contract.terms, &mut findings);
         let (folder, terms, requirement) = (&inventory.folder, &contract.terms, &contract.requirement);
         devices = Devices::load(folder, terms, requirement, Some(inventory), &mut findings);
+        services = Services::load(folder, terms, Some(inventory), &mut findings);
+        site_rules = SiteRules::load(folder, &mut findings);
+        expiries = Expiries::load(folder, terms.time_zone, &mut findings);
+        contacts = Contacts::load(folder, terms, &roster, inventory, &mut findings);
+        letters = Letters::load(folder, inventory, &mut findings);
+        unknown_channels(&contacts, &config, &mut findings);
         not_measurable(inventory, contract, &mut findings);
         contract.check_carriers(inventory, &mut findings);
         contract.check_absences(inventory, &mut findings);
@@ -100,7 +129,13 @@ pub fn load(config: Config, mut findings: Findings) -> (Option<Loaded>, Vec<Diag
             rules: Arc::new(rules),
             rounds: Arc::new(rounds),
             roster: Arc::new(roster),
+            contacts: Arc::new(contacts),
+            letters: Arc::new(letters),
             devices: Arc::new(devices),
+            services: Arc::new(services),
+            site_rules: Arc::new(site_rules),
+            expiries: Arc::new(expiries),
+            modules: modules.map(Arc::new),
             profiles: Arc::new(profiles),
             measures,
             machine: Arc::new(machine),
@@ -217,6 +252,33 @@ fn not_measurable(inventory: &Inventory, contract: &Contract, findings: &mut Fin
     }
 }
 
+/// Links that channels claim to ride on and that nobody watches: such a channel would count as whole for ever.
+fn unknown_roads(inventory: &Inventory, config: &Config, findings: &mut Findings) {
+    let place = Place::whole(config.file.as_deref().unwrap_or(Path::new("linkpatrol.yaml")));
+    let is_known = |name: &str| inventory.links.iter().any(|link| link.id.as_str() == name);
+    for name in config.channels.iter().flat_map(|channel| &channel.rides_on).filter(|name| !is_known(name)) {
+        let closest = closest(name, inventory.links.iter().map(|link| link.id.as_str())).map(str::to_owned);
+        let message = Message::UnknownReference { column: "rides_on", name: name.clone() };
+        findings.error(place.clone(), Code::UNKNOWN_REFERENCE, message, Message::DependsOnHelp { closest });
+    }
+}
+
+/// Contacts on channels that this machine does not have: nobody would be told there. Without any channel it tells nobody.
+fn unknown_channels(contacts: &Contacts, config: &Config, findings: &mut Findings) {
+    let known: Vec<&str> = config.channels.iter().map(|channel| channel.name.as_str()).collect();
+    if known.is_empty() {
+        return;
+    }
+    for contact in &contacts.list {
+        for channel in contact.to.keys().filter(|channel| !known.contains(&channel.as_str())) {
+            let message = DutyText::NoSuchChannel { channel: channel.clone(), contact: contact.id.clone() };
+            let closest = closest(channel, known.iter().copied()).map(str::to_owned);
+            let help = Message::Known { closest, known: known.iter().map(|name| (*name).to_owned()).collect() };
+            findings.warning(contact.place.clone(), Code::CONTACT_CHANNEL, Message::Duty(message), help);
+        }
+    }
+}
+
 /// Scheduled probes alone that exceed a limit: some would never be sent.
 fn over_limits(
     inventory: &Inventory,
@@ -305,5 +367,20 @@ mod tests {
         assert_eq!(same.plan(Some((&before, &plan))).points[0].address, plan.points[0].address);
         assert_eq!(other.plan(Some((&before, &plan))).points[0].address, None);
         assert_eq!(same.plan(Some((&before, &plan))).points[2111].kept, Some(PointIndex(2111)));
+    }
+
+    #[test]
+    fn a_contact_on_a_channel_that_is_not_there_is_told_of() {
+        let mut config = Config::default();
+        let told = |config: &Config| {
+            let mut findings = Findings::default();
+            unknown_channels(&shipped().contacts, config, &mut findings);
+            findings.into_sorted().iter().map(|finding| finding.print(crate::text::Language::En)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&config), [""; 0], "without any channel nobody is told anyway");
+        config.channels = vec![crate::config::Channel { name: "mail".into(), ..crate::config::Channel::default() }];
+        let told = told(&config);
+        let words = "warning LP2009: `duty-desk` has an address for `sms`, which linkpatrol.yaml does not have";
+        assert!(told[0].contains(words), "{told:?}");
     }
 }

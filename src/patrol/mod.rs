@@ -11,18 +11,27 @@
 
 mod absences;
 mod alarms;
+mod breaches;
 pub mod civil;
 mod duty;
 mod exclude;
 pub mod field;
 mod keeping;
+mod letters;
+mod links;
 pub mod load;
+mod memory;
 mod naming;
+mod observations;
+mod periods;
 mod publish;
 mod quality;
 mod recorder;
 pub mod recover;
+mod replies;
 mod rollups;
+mod services;
+mod sites;
 mod turn;
 mod watch;
 
@@ -48,12 +57,17 @@ use crate::{
     incident::{IncidentKind, Scopes},
     inventory::LinkId,
     judge::{LinkState, rule::Alarms},
-    notify::channels::{self, ChannelError},
-    patrol::{
-        civil::CivilClock, field::Field, keeping::Keeping, load::Loaded, naming::Naming, quality::Counted,
-        rollups::Rollups, turn::Loop,
+    notify::{
+        channels::{self, ChannelError},
+        log,
+        pass::Passes,
     },
-    probe::{Prober, resolve::Resolver},
+    patrol::{
+        civil::CivilClock, field::Field, keeping::Keeping, load::Loaded, naming::Naming, periods::Periods,
+        quality::Counted, rollups::Rollups, services::Watched, turn::Loop,
+    },
+    probe::{Prober, resolve::Resolver, service::Checker},
+    push,
     sample::Block,
     schedule::Plan,
     snapshot::{Feed, ReloadView},
@@ -88,8 +102,14 @@ pub struct Setup {
     pub watched: (Vec<PathBuf>, Vec<PathBuf>),
     /// Told of every link change and incident, for the score of a demo. What does not fit is dropped and counted.
     pub facts: Option<SyncSender<Fact>>,
-    /// Checks on demand; `None`: nobody may ask for one.
-    pub probing: Option<api::Probing>,
+    /// Who visits the services of a simulated city; `None`: nobody there, and we ourselves elsewhere.
+    pub visiting: Option<Visiting>,
+}
+
+/// Whoever visits services, and where its work runs.
+pub struct Visiting {
+    pub runtime: tokio::runtime::Handle,
+    pub checker: Arc<Checker>,
 }
 
 /// Something that the product said, for those who hold it against the truth.
@@ -115,6 +135,16 @@ pub enum Fact {
         at: Timestamp,
         links: Vec<LinkId>,
     },
+    /// A service is up, down or has never passed, or something else is wrong with it.
+    ServiceSaid {
+        service: String,
+        /// Of [`crate::judge::service::ServiceState`], or `finding`.
+        state: &'static str,
+        /// Why; empty when it is well.
+        reason: String,
+        since: Timestamp,
+        at: Timestamp,
+    },
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -132,6 +162,8 @@ pub enum StartError {
     #[error(transparent)]
     Channel(#[from] ChannelError),
     #[error(transparent)]
+    Push(#[from] push::PushError),
+    #[error(transparent)]
     Tls(#[from] api::TlsError),
 }
 
@@ -146,6 +178,13 @@ enum Control {
         name: Arc<str>,
         address: Option<IpAddr>,
     },
+    /// Earlier months of the contract's period, added up.
+    Months {
+        reading: u64,
+        months: periods::Months,
+    },
+    /// Notices of periods that closed.
+    Drafted(Vec<breaches::Drafted>),
     Stop,
 }
 
@@ -207,8 +246,10 @@ impl Running {
 /// # Errors
 /// An address is taken, the state folder cannot be used, or the prober or a thread does not start.
 pub fn start(setup: Setup) -> Result<Running, StartError> {
-    let Setup { loaded, clock, prober, listen, data_dir, keeps_incidents, simulated, loader, watched, facts, probing } =
+    memory::bound();
+    let Setup { loaded, clock, prober, listen, data_dir, keeps_incidents, simulated, loader, watched, facts, visiting } =
         setup;
+    let state_folder = data_dir.clone();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("io").enable_all().build()?;
     let listeners = bind(&listen, &runtime)?;
@@ -227,8 +268,14 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         recover::points(&mut field, recovered, now);
     }
     let recovered = store.as_ref().map(|(_, recovered)| recovered);
+    let watched_services = (Arc::clone(&loaded.services), Arc::clone(&loaded.site_rules));
+    let services = Watched::new(watched_services, recovered, now.utc, loaded.contract.time_zone);
     let recover::Books { accounts, closed, ended } =
         recover::books(&loaded.inventory, loaded.contract.time_zone, recovered, now.utc);
+    let folder = keeps_incidents.then(|| data_dir.clone());
+    let links = loaded.inventory.links.iter().map(|link| &link.id);
+    let bounds = periods::bounds(links.zip(&accounts), &closed);
+    let periods = Periods::start(&loaded, folder.as_deref(), &bounds, now.utc)?;
     let (itself, controls) = sync_channel(CONTROLS);
     let counted = Counted::from(&field, now);
     let rollups = Rollups::from(&field, now.utc);
@@ -241,6 +288,9 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         field,
         accounts,
         closed,
+        periods,
+        drafting: breaches::Drafting::default(),
+        folder,
         keeping: None,
         prober,
         loader: Arc::clone(&loader),
@@ -255,33 +305,64 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         rollups,
         alarms: Alarms::new(Arc::clone(&loaded.rules), loaded.inventory.links.len()),
         naming: None,
+        links: None,
+        head: String::new(),
+        services,
+        probing: Arc::new(api::Probing::new()?),
     };
+    state.adopt_modules(&loaded);
     let language = loaded.config.language;
+    let own_url = own_url(&loaded.config, listening.first());
+    let key = keeps_incidents.then(|| store::pass_key(&data_dir)).transpose()?;
+    let passes = key.map(|key| Passes::new(key, &own_url));
+    state.links = passes.clone().map(|passes| (passes, data_dir.clone()));
     let doors = (Guarded::new(loaded.config.users.clone())?, loaded.config.web.allow_anonymous_read);
 
     let registry = prometheus::Registry::new();
     let (outcomes, delivered) = mpsc::channel(OUTCOMES);
-    if let Some((store, recovered)) = store {
-        let setup = channel_setup(&loaded.config, listening.first());
+    if let Some((store, mut recovered)) = store {
+        if let Some(kept) = recovered.sites.take() {
+            state.services.recall(kept);
+        }
+        let alarms = recovered.alarms.take();
+        let setup = channel_setup(&loaded.config, own_url.clone());
         let _entered = runtime.enter();
         let outbox = channels::start(&setup, state.world(), Arc::clone(&clock), &registry, outcomes)?;
-        state.keeping = Some(Keeping::new(store, recovered, outbox, setup.channels(), &loaded, now));
+        let facts = letters::facts(&state.field, state.links.as_ref().map(|(passes, _)| passes), "", simulated);
+        state.keeping = Some(Keeping::new(store, recovered, outbox, setup.channels(), &loaded, facts, now));
         ended.into_iter().for_each(|(link, month)| state.close_month(link, month));
+        state.resume_alarms(alarms, now);
     }
     let feed = Feed::new(state.picture(&[], now));
     state.naming = naming(&loaded, runtime.handle(), &itself);
+    match visiting {
+        Some(Visiting { runtime, checker }) => state.services.start(&runtime, checker),
+        // The addresses of a simulated city are nobody's.
+        None if simulated => {}
+        None => state.services.start(runtime.handle(), Arc::new(Checker::new(loaded.config.name_server))),
+    }
+    let (pushed, pushing) = (registry.clone(), Arc::clone(&clock));
     let (commands, asked) = Commands::channel();
     let mut api = Api::new(feed.clone(), commands, clock, registry, language, doors)?;
-    if let Some(probing) = probing {
-        api = api.with_probing(probing)?;
+    api = api.with_probing(Arc::clone(&state.probing))?;
+    if let Some(passes) = passes {
+        api = api.with_passes(passes);
     }
     if keeps_incidents {
+        let folder = data_dir.clone();
+        let log = move |wanted: &log::Wanted| store::notices(&folder, wanted).map_err(|error| error.to_string());
+        api = api.with_notices(Arc::new(log));
         api = api.with_archive(Arc::new(move |link, [first, last]| {
             let (days, unreadable) =
                 store::rollups(&data_dir, link, [first, last]).map_err(|error| error.to_string())?;
             unreadable.iter().for_each(|row| tracing::warn!(row, "cannot be read by this version"));
             Ok(days)
         }));
+    }
+    // What a simulated city shows must not stand among real figures.
+    if !simulated {
+        let here = listening.first().map(ToString::to_string).unwrap_or_default();
+        push::start(&loaded.config, &state_folder, &here, &feed, &pushed, &pushing, runtime.handle())?;
     }
     let api = Arc::new(api);
     let (shutdown, told) = oneshot::channel();
@@ -311,23 +392,29 @@ fn naming(loaded: &Loaded, runtime: &tokio::runtime::Handle, itself: &SyncSender
 }
 
 /// The channels of linkpatrol.yaml. They are set up once: a change of them needs a restart.
-fn channel_setup(config: &Config, listening: Option<&SocketAddr>) -> channels::Setup {
+pub fn channel_setup(config: &Config, own_url: String) -> channels::Setup {
     let alertmanager = |one: &config::Alertmanager| channels::Alertmanager {
         name: one.name.clone(),
         url: one.url.clone(),
         resend: one.resend,
         lifetime: one.lifetime,
     };
-    let webhook = |one: &config::Webhook| channels::Webhook { name: one.name.clone(), url: one.url.clone() };
-    let has_tls = config.users.as_ref().is_some_and(|web| web.tls_server_config.is_some());
-    let scheme = if has_tls { "https" } else { "http" };
     channels::Setup {
         alertmanagers: config.alertmanagers.iter().map(alertmanager).collect(),
-        webhooks: config.webhooks.iter().map(webhook).collect(),
+        webhooks: config.webhooks.clone(),
+        people: config.channels.clone(),
         trusted_roots: config.trusted_roots.clone(),
-        own_url: listening.map(|address| format!("{scheme}://{address}")).unwrap_or_default(),
+        own_url,
         language: config.language,
     }
+}
+
+/// How others reach us.
+fn own_url(config: &Config, listening: Option<&SocketAddr>) -> String {
+    let has_tls = config.users.as_ref().is_some_and(|web| web.tls_server_config.is_some());
+    let scheme = if has_tls { "https" } else { "http" };
+    let here = || listening.map(|address| format!("{scheme}://{address}")).unwrap_or_default();
+    config.web.public_url.clone().unwrap_or_else(here)
 }
 
 /// A machine that refuses to watch files still reloads on command.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::{field::Field, keeping::Keeping, naming::Naming, turn::Loop};
 use crate::{
     clock::thread_cpu,
-    incident::Incident,
+    incident::{Incident, failures},
     inventory::LinkIndex,
     judge::{self, LinkState, PointVerdict, PointWatch, Unknown},
-    ledger::{Account, Standard},
+    ledger::{Account, Standard, Stretch},
     notify::channels,
     snapshot::{CHUNK, Coverage, EngineView, Feed, LinkView, PointView, Ready, Snapshot},
     units::Now,
@@ -22,15 +22,14 @@ impl Loop {
         feed.publish(self.picture(if same_plan { &before.links } else { &[] }, now));
         let world = self.world();
         self.keep(|keeping| {
-            keeping.offer_again();
             keeping.outbox.publish(world, now.utc);
         });
     }
 
     /// The one picture for outsiders; `before` are the chunks of the last one, of the same plan.
     pub fn picture(&mut self, before: &[Arc<[LinkView]>], now: Now) -> Snapshot {
-        let accounts = &self.accounts;
-        let links = links(&mut self.field, before, |link| &accounts[link.at()], now);
+        let stretch = self.periods.running(now.utc);
+        let links = self.views(before, stretch.as_ref(), now);
         Snapshot {
             at: now,
             inventory: Arc::clone(&self.field.loaded.inventory),
@@ -38,14 +37,20 @@ impl Loop {
             labels: Arc::clone(&self.labels),
             coverage: coverage(&links),
             links,
+            period: stretch.unwrap_or_else(|| Standard::of(&self.field.loaded.contract).stretch_at(now.utc)),
             incidents: self.incidents(),
             windows: self.keeping.as_ref().map(|keeping| Arc::clone(keeping.incidents.windows())).unwrap_or_default(),
+            desk: self.keeping.as_ref().map(|keeping| Arc::clone(keeping.incidents.desk())).unwrap_or_default(),
             alarms: self.alarms.shown(),
             rounds: Arc::clone(&self.field.loaded.rounds),
             roster: Arc::clone(&self.field.loaded.roster),
             devices: Arc::clone(&self.field.loaded.devices),
+            services: self.services.shown(now, self.field.loaded.contract.time_zone),
+            site_rules: Arc::clone(&self.field.loaded.site_rules),
+            expiries: Arc::clone(&self.field.loaded.expiries),
             register: self.keeping.as_ref().map(|keeping| Arc::clone(&keeping.register)).unwrap_or_default(),
             handover: self.keeping.as_ref().map(|keeping| Arc::new(keeping.handover(now))).unwrap_or_default(),
+            doors: self.keeping.as_ref().map(|keeping| keeping.doors(&self.field.loaded).into()).unwrap_or_default(),
             engine: self.engine_view(),
             journal: self.keeping.as_ref().map(Keeping::journal_view),
             reload: self.reload,
@@ -63,7 +68,28 @@ impl Loop {
             inventory: Arc::clone(&self.field.loaded.inventory),
             zone: self.field.loaded.contract.time_zone,
             simulated: self.simulated,
+            doors: self.keeping.as_ref().map(|keeping| Arc::clone(&keeping.doors)).unwrap_or_default(),
         }
+    }
+
+    /// Pictures of all links, chunk by chunk. Chunks that are not dirty are those of the picture before.
+    fn views(&mut self, before: &[Arc<[LinkView]>], stretch: Option<&Stretch>, now: Now) -> Vec<Arc<[LinkView]>> {
+        let dirty = self.field.take_dirty();
+        let chunk = |number: usize| -> Arc<[LinkView]> {
+            match before.get(number) {
+                Some(same) if !dirty[number] => Arc::clone(same),
+                _ => {
+                    let links = number * CHUNK..((number + 1) * CHUNK).min(self.field.states.len());
+                    links.map(|link| self.view(link, stretch, now)).collect()
+                }
+            }
+        };
+        (0..dirty.len()).map(chunk).collect()
+    }
+
+    fn view(&self, number: usize, stretch: Option<&Stretch>, now: Now) -> LinkView {
+        let view = view(&self.field, LinkIndex(number as u32), &self.accounts[number], now);
+        LinkView { whole: self.whole(number, stretch, now).map(Box::new), ..view }
     }
 
     fn incidents(&self) -> Arc<[Arc<Incident>]> {
@@ -112,26 +138,6 @@ impl Loop {
     }
 }
 
-/// Pictures of all links, chunk by chunk. Chunks that are not dirty are those of the picture before.
-pub fn links<'a>(
-    field: &mut Field,
-    before: &[Arc<[LinkView]>],
-    account: impl Fn(LinkIndex) -> &'a Account,
-    now: Now,
-) -> Vec<Arc<[LinkView]>> {
-    let dirty = field.take_dirty();
-    let chunk = |number: usize| -> Arc<[LinkView]> {
-        match before.get(number) {
-            Some(same) if !dirty[number] => Arc::clone(same),
-            _ => {
-                let links = number * CHUNK..((number + 1) * CHUNK).min(field.states.len());
-                links.map(|link| view(field, LinkIndex(link as u32), account(LinkIndex(link as u32)), now)).collect()
-            }
-        }
-    };
-    (0..dirty.len()).map(chunk).collect()
-}
-
 /// How many links are measured, by the states in `links`.
 pub fn coverage(links: &[Arc<[LinkView]>]) -> Coverage {
     let mut coverage = Coverage::default();
@@ -150,15 +156,18 @@ fn view(field: &Field, index: LinkIndex, account: &Account, now: Now) -> LinkVie
     let link = &field.loaded.inventory.links[index.at()];
     let role = field.loaded.contract.measuring_point(link.kind);
     let standard = Standard::of(&field.loaded.contract);
+    let (zone, gap) = (field.loaded.contract.time_zone, field.loaded.contract.terms.flaps.gap.value);
     let points = link.points.iter().zip(field.points_of(index));
     LinkView {
         state: field.states[index.at()],
         state_since: field.since[index.at()],
         points: points.map(|(point, watch)| point_view(point.role, watch, now)).collect(),
         deciding: judge::deciding_point(&link.points, role).map(|place| place as u8),
-        month: account.accounted_by(&standard, now.utc, field.loaded.contract.time_zone),
-        quality: *account.quality(now.utc),
-        last_month: account.last_month().copied(),
+        month: account.accounted_by(&standard, now.utc, zone),
+        whole: None,
+        failures: account.spells(&standard, now.utc).map(|spells| failures(&spells, gap)),
+        quality: account.quality(now.utc),
+        last_month: account.last_month().map(Arc::clone),
         is_control_plane: super::quality::is_control_plane(field, index),
     }
 }
@@ -181,8 +190,8 @@ fn point_view(role: crate::inventory::Role, watch: &PointWatch, now: Now) -> Poi
         last_probe: window.last_probe().map(|sent| now.utc_of(sent)),
         hop_limit: window.hop_limit(),
         consecutive_losses: window.consecutive_losses(),
-        windows: *window.summaries(),
-        histogram: window.histogram(),
+        windows: Arc::clone(window.summaries()),
+        histogram: *window.edges(),
         rtt_sum_nanos: window.rtt_sum_nanos(),
     }
 }

@@ -1,4 +1,4 @@
-//! Loss and RTT into the accounts: what each link's deciding point saw since it was last counted.
+//! Loss and RTT into the accounts: what each link's points saw since they were last counted.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::{field::Field, turn::Loop};
 use crate::{
     inventory::{LinkIndex, Responder},
     judge::{self, LinkState, PointWatch, Tally},
-    ledger::{ClosedMonth, Terms, closed},
+    ledger::{ClosedMonth, Share, Terms, Witness, closed},
     units::{Now, Rtt, Timestamp},
     window::RTT_EDGES_NANOS,
 };
@@ -16,7 +16,7 @@ use crate::{
 /// Each link is counted once in so many seconds.
 const EVERY_SECONDS: usize = 10;
 
-/// What a deciding point had counted when it was last looked at.
+/// What a point had counted when it was last looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Seen {
     tally: Tally,
@@ -50,7 +50,7 @@ impl Seen {
 /// What is in the accounts already.
 #[derive(Debug, Default)]
 pub(super) struct Counted {
-    /// By link number.
+    /// By point number.
     seen: Vec<Seen>,
     at: Timestamp,
 }
@@ -58,15 +58,9 @@ pub(super) struct Counted {
 impl Counted {
     /// Counts from now on.
     pub fn from(field: &Field, now: Now) -> Self {
-        let links = (0..field.states.len()).map(|number| LinkIndex(number as u32));
-        Self { seen: links.map(|link| seen_of(field, link).unwrap_or_default()).collect(), at: now.utc }
+        let limit = field.loaded.contract.objectives.rtt;
+        Self { seen: field.points.iter().map(|watch| Seen::of(watch, limit)).collect(), at: now.utc }
     }
-}
-
-fn seen_of(field: &Field, index: LinkIndex) -> Option<Seen> {
-    let (link, contract) = (&field.loaded.inventory.links[index.at()], &field.loaded.contract);
-    let place = judge::deciding_point(&link.points, contract.measuring_point(link.kind))?;
-    Some(Seen::of(&field.points_of(index)[place], contract.objectives.rtt))
 }
 
 impl Loop {
@@ -79,28 +73,45 @@ impl Loop {
             self.accounts.first().map(|account| account.month().ends).filter(|ends| (before..now.utc).contains(ends));
         let (first, step) = if ended.is_some() { (0, 1) } else { (self.seconds % EVERY_SECONDS, EVERY_SECONDS) };
         let at = ended.map_or(now.utc, |ends| Timestamp(ends.0 - 1));
+        let is_exact = RTT_EDGES_NANOS.contains(&loaded.contract.objectives.rtt.nanos());
         for number in (first..self.accounts.len()).step_by(step) {
-            let Some(seen) = seen_of(&self.field, LinkIndex(number as u32)) else { continue };
-            let before = std::mem::replace(&mut self.counted.seen[number], seen);
-            let Some(tally) = seen.since(before) else { continue };
-            // While it was down or coming back, answers were timed that are no evidence of up-time.
+            let link = &loaded.inventory.links[number];
+            let deciding = judge::deciding_point(&link.points, loaded.contract.measuring_point(link.kind));
             let is_up = matches!(self.field.states[number], LinkState::Up | LinkState::Degraded);
-            let is_exact = RTT_EDGES_NANOS.contains(&loaded.contract.objectives.rtt.nanos());
-            let timed = (is_up && is_exact && tally.down.answered == 0)
-                .then(|| (seen.timed - before.timed, seen.slow - before.slow));
-            self.accounts[number].count(tally, timed, &terms, at);
+            for (place, point) in link.points.iter().enumerate() {
+                let nth = link.first_point.at() + place;
+                let seen = Seen::of(&self.field.points[nth], loaded.contract.objectives.rtt);
+                let before = std::mem::replace(&mut self.counted.seen[nth], seen);
+                let Some(tally) = seen.since(before) else { continue };
+                // While it was down or coming back, answers were timed that are no evidence of up-time.
+                let timed = (is_up && is_exact && tally.down.answered == 0)
+                    .then(|| (seen.timed - before.timed, seen.slow - before.slow));
+                if deciding == Some(place) {
+                    self.accounts[number].count(tally, timed, &terms, at);
+                } else if is_up {
+                    let is_control_plane = point.responder == Responder::RouterControlPlane;
+                    let witness = Witness { role: point.role, is_control_plane };
+                    self.accounts[number].count_beside(witness, tally.up, timed, at);
+                }
+            }
         }
     }
 
-    /// The verdicts of a month that is over, said once.
+    /// The verdicts of a month that is over: said once, and again when later evidence changes one.
     pub(super) fn log_verdicts(&mut self, number: usize, month: &ClosedMonth, now: Now) {
         let loaded = Arc::clone(&self.field.loaded);
         let terms = Terms::of(&loaded.contract);
         let is_control_plane = is_control_plane(&self.field, LinkIndex(number as u32));
         let loss = month.quality.loss.proof(terms.loss, terms.confidence);
         let rtt = terms.slow.map(|slow| month.quality.rtt.proof(slow, terms.confidence));
-        let said = |proof| json!({ "verdict": closed(&proof, is_control_plane).as_str(), "proof": proof });
-        let detail = json!({ "month": month.month.to_string(), "loss": said(loss), "rtt": rtt.map(said) });
+        let said = |share, proof| {
+            let agrees = month.quality.agrees(share, &terms, is_control_plane);
+            json!({ "verdict": closed(&proof, agrees).as_str(), "proof": proof })
+        };
+        let rtt = rtt.map(|proof| said(Share::Rtt, proof));
+        let (loss, month, evidence) =
+            (said(Share::Loss, loss), month.month.to_string(), month.quality.evidence(&terms));
+        let detail = json!({ "month": month, "loss": loss, "rtt": rtt, "interfaces": evidence });
         self.log(now, "objectives", loaded.inventory.links[number].id.as_str(), detail);
     }
 }

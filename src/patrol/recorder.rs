@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{
     command::{Command, Reply},
-    incident::Effect,
+    incident::{DeskRecord, Effect},
     journal::{
-        Commanded, Content, Digest, Outcome, Person, Pseudonyms, Record, Start, Step, Verdict, World, WorldFile,
-        anonymous,
+        Commanded, Content, Digest, Outcome, Person, Private, Pseudonyms, Record, Start, Step, Verdict, World,
+        WorldFile, anonymous, without_names, without_texts,
     },
     judge,
     snapshot::JournalView,
@@ -49,6 +49,8 @@ impl Recorder {
         let incidents = content(batch, Value::from(incidents).to_string().into_bytes());
         let windows: Vec<Value> = recovered.windows.iter().map(|window| recorder.stored_form(window)).collect();
         let windows = Some(content(batch, Value::from(windows).to_string().into_bytes()));
+        let desk: Vec<Value> = recovered.desk.iter().map(|record| recorder.stored_form(record)).collect();
+        let desk = Some(content(batch, Value::from(desk).to_string().into_bytes()));
         let world = world(batch, loaded);
         let leave_after = loaded.config.closed_incidents_leave_after.as_millis();
         let start = Start {
@@ -59,21 +61,24 @@ impl Recorder {
             world,
             incidents,
             windows,
+            desk,
             alive: recovered.heartbeat.as_ref().map(|beat| beat.utc),
+            texts_apart: true,
         };
         batch.entries.push(Record::Start(start).into_entry(now.utc));
         recorder
     }
 
-    fn id(&self, name: &str) -> String {
-        self.pseudonyms.as_ref().map_or_else(String::new, |pseudonyms| pseudonyms.of(name))
+    fn id(&self, private: Private, said: &str) -> String {
+        self.pseudonyms.as_ref().map_or_else(String::new, |pseudonyms| pseudonyms.hide(private, said))
     }
 
-    /// A record as it is stored, with opaque ids for people.
+    /// A record as it is stored, with opaque ids for people and without what they wrote.
     fn stored_form(&self, record: &impl Serialize) -> Value {
         // Cannot fail: records are plain data.
         let mut value = serde_json::to_value(record).unwrap_or_default();
-        anonymous(&mut value, &mut |name| self.id(name));
+        without_names(&mut value, &mut |name| self.id(Private::Name, name));
+        without_texts(&mut value);
         value
     }
 }
@@ -96,41 +101,45 @@ impl Keeping {
     }
 
     /// An input and its effects. `input` as [`taken_in`] wrote it before.
-    pub fn record_step(&mut self, input: Value, effects: &[Effect], now: Now) {
-        let outcome = self.outcome(effects);
+    pub fn record_step(&mut self, input: Value, effects: &[Effect], desk: &[DeskRecord], now: Now) {
+        let outcome = self.outcome(effects, desk);
         self.record(Record::Step(Step { now, input, outcome }), now);
     }
 
-    pub fn record_command(&mut self, command: &Command, reply: &Reply, effects: &[Effect], now: Now) {
-        let outcome = self.outcome(effects);
+    pub fn record_command(
+        &mut self,
+        (command, reply): (&Command, &Reply),
+        effects: &[Effect],
+        desk: &[DeskRecord],
+        now: Now,
+    ) {
+        let outcome = self.outcome(effects, desk);
         let (command, reply) = self.opaque(command, reply);
         self.record(Record::Command(Commanded { now, command, reply, outcome }), now);
     }
 
-    /// Both with opaque ids for people, whose names are kept beside the chain.
+    /// Both with opaque ids for people and the command for what they wrote, which is kept beside the chain.
     pub fn opaque(&mut self, command: &Command, reply: &Reply) -> (Command, Reply) {
-        // Cannot fail: a command and a reply are plain data, and only names in them change.
-        let mut written = serde_json::json!({ "command": command, "reply": reply });
+        // Cannot fail: a command and a reply are plain data, and only texts in them change.
+        let mut written = serde_json::json!(command);
         self.hide_people(&mut written);
-        let command = serde_json::from_value(written["command"].take()).unwrap_or_else(|_| command.clone());
-        let reply = serde_json::from_value(written["reply"].take()).unwrap_or_else(|_| reply.clone());
-        (command, reply)
+        let mut answer = serde_json::json!(reply);
+        let (people, recorder) = (&mut self.batch.people, &self.recorder);
+        // What a reply says besides is ours.
+        without_names(&mut answer, &mut |name| hidden(people, recorder, Private::Name, name));
+        let command = serde_json::from_value(written).unwrap_or_else(|_| command.clone());
+        (command, serde_json::from_value(answer).unwrap_or_else(|_| reply.clone()))
     }
 
-    /// Puts opaque ids in the place of names, and remembers beside the chain whose they are.
+    /// Puts opaque ids in the place of names and free texts, and remembers beside the chain what they stand for.
     pub fn hide_people(&mut self, written: &mut Value) {
         let (people, recorder) = (&mut self.batch.people, &self.recorder);
-        anonymous(written, &mut |name| {
-            let (id, name) = (recorder.id(name), name.trim());
-            if id != name {
-                people.push(Person { id: id.clone(), name: name.to_owned() });
-            }
-            id
-        });
+        anonymous(written, &mut |private, said| hidden(people, recorder, private, said));
     }
 
-    fn outcome(&self, effects: &[Effect]) -> Outcome {
+    fn outcome(&self, effects: &[Effect], desk: &[DeskRecord]) -> Outcome {
         Outcome::of(effects, |id| self.incidents.get(id).map(|incident| self.recorder.stored_form(&**incident)))
+            .with_desk(desk, |record| self.recorder.stored_form(record))
     }
 
     /// Asks for the anchor of the civil day once it has begun. `true`: it is missed.
@@ -181,6 +190,15 @@ impl Keeping {
             anchor_error: status.anchor_error,
         }
     }
+}
+
+/// The id of a name or text, which is remembered.
+fn hidden(people: &mut Vec<Person>, recorder: &Recorder, private: Private, said: &str) -> String {
+    let (id, name) = (recorder.id(private, said), said.trim());
+    if id != name {
+        people.push(Person { id: id.clone(), name: name.to_owned() });
+    }
+    id
 }
 
 /// Files that were read, and the links that were taken from them.

@@ -37,8 +37,8 @@ pub(super) struct Rollups {
 struct Seen {
     at: Timestamp,
     tally: Tally,
-    late: u64,
-    duplicates: u64,
+    late: u32,
+    duplicates: u32,
     /// The day on which its profile was told.
     day: Option<Day>,
 }
@@ -114,8 +114,8 @@ fn evidence(field: &mut Field, index: PointIndex, seen: &mut Seen, now: Timestam
     let (tally, late, duplicates) = (watch.judge.tally(), watch.window.late(), watch.window.duplicates());
     let evidence = Evidence {
         tally: tally.since(seen.tally),
-        late: late - seen.late,
-        duplicates: duplicates - seen.duplicates,
+        late: late.wrapping_sub(seen.late).into(),
+        duplicates: duplicates.wrapping_sub(seen.duplicates).into(),
         covered: u64::try_from(ends.min(now).0 - seen.at.0).unwrap_or(0),
         rtts: watch.window.take_rtts(),
     };

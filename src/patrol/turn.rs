@@ -10,6 +10,7 @@
 use std::{
     collections::HashMap,
     net::IpAddr,
+    path::PathBuf,
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError, SyncSender},
@@ -22,16 +23,22 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Control, Fact, Loader,
+    breaches::Drafting,
     civil::{CivilClock, Step},
     field::{Change, Field, kept_links},
-    keeping::{Keeping, delivery},
+    keeping::Keeping,
+    letters::facts,
     load::Loaded,
+    memory,
     naming::Naming,
+    periods::Periods,
     quality::Counted,
     rollups::Rollups,
+    services::Watched,
 };
 use crate::{
     api::Asked,
+    api::Probing,
     clock::Clock,
     command::{Action, Command, Refusal, Reply, Resolution},
     diagnostic::Diagnostic,
@@ -44,23 +51,32 @@ use crate::{
     notify::{
         self,
         channels::{Delivery, Outcome},
+        pass::Passes,
     },
     probe::Prober,
     sample::Block,
     snapshot::{Feed, LinkLabels, ReloadView},
-    store::{StoredAccount, StoredPoint},
+    store::{StoredAccount, StoredPoint, Whole},
     text::Language,
-    units::{Mono, Now, Timestamp},
+    units::{Allowed, Mono, Now, Timestamp},
 };
 
-/// Longest wait for a block: commands and timers are looked at as often, also when nothing probes.
-const IDLE: Duration = Duration::from_millis(50);
+/// Longest wait for a block: commands and timers are looked at as often, also when nothing probes. Longer than a tick of
+/// the engine, so that a loop that has blocks wakes for nothing else.
+const IDLE: Duration = Duration::from_millis(100);
 /// Most blocks taken in one turn, so that commands and publishing keep their turn in a storm.
 const BLOCKS_A_TURN: usize = 64;
 /// How often outsiders get a new picture and a sign of life is stored.
 const SECOND: Duration = Duration::from_secs(1);
-/// Every account is stored this often, a share of them each second, besides when its link changes.
+/// Every account is stored this often, a share of them at a time, besides when its link changes.
 const ACCOUNTS_EVERY_SECONDS: usize = 60;
+/// So many at a time are worth a transaction: fewer wait for the next ones, at most this long.
+const ACCOUNTS_AT_ONCE: usize = 128;
+const ACCOUNTS_WAIT_SECONDS: usize = 5;
+/// How often free memory is given back.
+const MEMORY_EVERY_SECONDS: usize = 20;
+/// How often what was counted of websites is stored, whole.
+const SITES_EVERY_SECONDS: usize = 300;
 /// The scheduler turns every tick: five seconds of silence is a stall.
 const STALLED: Duration = Duration::from_secs(5);
 
@@ -79,6 +95,10 @@ pub(super) struct Loop {
     pub accounts: Vec<Account>,
     /// The last month that is over, where it is known: facts that are told later reach into it.
     pub closed: HashMap<LinkId, ClosedMonth>,
+    pub periods: Periods,
+    pub drafting: Drafting,
+    /// Of the store; `None`: an exporter.
+    pub folder: Option<PathBuf>,
     pub keeping: Option<Keeping>,
     pub prober: Box<dyn Prober>,
     pub loader: Loader,
@@ -96,6 +116,13 @@ pub(super) struct Loop {
     pub rollups: Rollups,
     /// `None`: names cannot be looked up on this machine.
     pub naming: Option<Naming>,
+    pub services: Watched,
+    /// Checks on demand.
+    pub probing: Arc<Probing>,
+    /// Signed links, and the folder of their key; `None`: an exporter.
+    pub links: Option<(Passes, PathBuf)>,
+    /// Where the journal stands, for letters.
+    pub head: String,
 }
 
 impl Loop {
@@ -115,6 +142,7 @@ impl Loop {
             self.field.stay_isolated(now.mono);
         }
         self.tell(Input::Reloaded, now);
+        self.let_go_of_services(now);
         self.look_at_work(now);
         loop {
             let first = blocks.recv_timeout(IDLE);
@@ -127,6 +155,7 @@ impl Loop {
             }
             self.field.look_around(now.mono);
             self.judge(now);
+            self.look_at_services(now);
             while let Ok(Asked { command, reply }) = commands.try_recv() {
                 self.obey(command, reply, &feed, now);
             }
@@ -137,6 +166,8 @@ impl Loop {
                 match control {
                     Control::Reloaded { result, reply } => self.reloaded(result, reply, &feed, now),
                     Control::Resolved { name, address } => self.resolved(&name, address),
+                    Control::Months { reading, months } => self.months_read(reading, months, now),
+                    Control::Drafted(drafted) => self.drafted(drafted, &feed, now),
                     Control::Stop => return self.stop(&feed, now),
                 }
             }
@@ -145,22 +176,28 @@ impl Loop {
             if now.mono >= self.next_second {
                 self.each_second(&feed, now);
             }
-            self.commit();
+            self.commit(now);
         }
     }
 
     /// An accepted first notice is an event of its incident; how every notice ended is stored.
     fn delivered(&mut self, outcome: Outcome, now: Now) {
         if matches!(outcome.result, Delivery::Delivered)
-            && let Some(incident) = notify::announces(&outcome.key)
+            && let Some(incident) = notify::announces(&outcome.notice.key)
         {
-            let (incident, channel) = (incident.to_owned(), outcome.channel.clone());
-            self.tell(Input::Notified { incident, party: "operator".to_owned(), channel, at: now.utc }, now);
+            let (incident, channel) = (incident.to_owned(), outcome.notice.channel.clone());
+            // A proven hand-over, which may start the party's clocks.
+            let party = match outcome.notice.party.as_str() {
+                "" => "operator".to_owned(),
+                party => party.to_owned(),
+            };
+            self.tell(Input::Notified { incident, party, channel, at: now.utc }, now);
         }
-        self.keep(|keeping| {
+        let facts = facts(&self.field, self.links.as_ref().map(|(passes, _)| passes), &self.head, self.simulated);
+        if let Some(keeping) = &mut self.keeping {
             keeping.remember_failure(&outcome, now);
-            keeping.batch.deliveries.push(delivery(outcome, now));
-        });
+            keeping.delivered(outcome, facts, now);
+        }
     }
 
     fn read_clock(&mut self) -> Now {
@@ -217,7 +254,7 @@ impl Loop {
     }
 
     /// Gives the incidents an input, and carries out what follows.
-    fn tell(&mut self, input: Input, now: Now) {
+    pub(super) fn tell(&mut self, input: Input, now: Now) {
         let Some(keeping) = &mut self.keeping else { return };
         if input == Input::Tick && now.mono < keeping.incidents.due() {
             return;
@@ -230,7 +267,13 @@ impl Loop {
             states: &self.field.states,
         };
         let effects = keeping.incidents.step(input, now, &world);
-        keeping.record_step(taken, &effects, now);
+        let changed = keeping.incidents.take_changed();
+        keeping.record_step(taken, &effects, &changed.desk, now);
+        keeping.store_changed(
+            changed,
+            facts(&self.field, self.links.as_ref().map(|(passes, _)| passes), &self.head, self.simulated),
+            now,
+        );
         self.carry_out(effects, now);
     }
 
@@ -242,7 +285,12 @@ impl Loop {
             let Some(keeping) = &mut self.keeping else { return };
             let Some(record) = keeping.incidents.get(&incident).map(Arc::clone) else { continue };
             tracing::info!(incident = record.id, ?kind, tier = record.tier, scope = record.scope.kind, "incident");
-            keeping.send(&record, &kind, now);
+            keeping.send(
+                &record,
+                &kind,
+                facts(&self.field, self.links.as_ref().map(|(passes, _)| passes), &self.head, self.simulated),
+                now,
+            );
             if let EffectKind::Reprobe { links } = &kind {
                 self.probe_now(links);
                 continue;
@@ -304,36 +352,56 @@ impl Loop {
         if command.action == Action::Reload {
             return self.start_reload(Some(reply));
         }
+        if command.action == Action::RotateLinks {
+            return self.rotate_links(&command, reply, now);
+        }
         if let Action::Exclude { .. } = command.action {
             let answer = self.exclude(&command, now);
             return self.answer(reply, answer, feed, now);
         }
+        if let Action::DraftBreach { .. } = command.action {
+            return self.draft_breach(command, reply, feed, now);
+        }
         if let Some(answer) = self.obey_duty(&command, now) {
             return self.answer(reply, answer, feed, now);
         }
-        let answer = match &mut self.keeping {
-            None => Reply::Refused(Refusal::NotKept),
-            Some(keeping) => {
-                let world = World {
-                    inventory: &self.field.loaded.inventory,
-                    contract: &self.field.loaded.contract,
-                    scopes: &self.scopes,
-                    states: &self.field.states,
-                };
-                let (answer, effects) = keeping.incidents.obey(&command, now, &world);
-                keeping.record_command(&command, &answer, &effects, now);
-                if let Reply::Planned { window, .. } = &answer {
-                    keeping.batch.windows.extend(keeping.incidents.windows().get(window).cloned());
-                }
-                self.carry_out(effects, now);
-                answer
-            }
+        let answer = match &command.action {
+            Action::Heard(heard) => self.hear(&command, heard, now),
+            Action::TurnDoor { door, open, note } => match &mut self.keeping {
+                Some(keeping) => keeping.turn_door(&command, door, *open, note, &self.field.loaded, now),
+                None => Reply::Refused(Refusal::NotKept),
+            },
+            Action::Observe { source, observations } => self.observe(source, observations, now),
+            Action::SettleReply { reply, note } => self.settle_reply(&command, reply, note, now),
+            Action::KeepBreach { .. } | Action::JudgeBreach { .. } => self.obey_breach(command, now),
+            _ => self.obey_incidents(&command, now),
         };
         self.answer(reply, answer, feed, now);
     }
 
+    /// Carries out what is about incidents.
+    pub(super) fn obey_incidents(&mut self, command: &Command, now: Now) -> Reply {
+        let Some(keeping) = &mut self.keeping else { return Reply::Refused(Refusal::NotKept) };
+        let world = World {
+            inventory: &self.field.loaded.inventory,
+            contract: &self.field.loaded.contract,
+            scopes: &self.scopes,
+            states: &self.field.states,
+        };
+        let (answer, effects) = keeping.incidents.obey(command, now, &world);
+        let changed = keeping.incidents.take_changed();
+        keeping.record_command((command, &answer), &effects, &changed.desk, now);
+        keeping.store_changed(
+            changed,
+            facts(&self.field, self.links.as_ref().map(|(passes, _)| passes), &self.head, self.simulated),
+            now,
+        );
+        self.carry_out(effects, now);
+        answer
+    }
+
     /// Published first, so that whoever asked sees what it did.
-    fn answer(&mut self, reply: oneshot::Sender<Reply>, answer: Reply, feed: &Feed, now: Now) {
+    pub(super) fn answer(&mut self, reply: oneshot::Sender<Reply>, answer: Reply, feed: &Feed, now: Now) {
         self.publish(feed, now);
         match &mut self.keeping {
             Some(keeping) => keeping.answers.push_back((None, reply, answer)),
@@ -401,13 +469,24 @@ impl Loop {
         }
         self.field.replan(Arc::clone(&loaded), plan, now);
         self.counted = Counted::from(&self.field, now);
+        self.adopt_periods(now);
         self.look_at_work(now);
         self.rollups = Rollups::from(&self.field, now.utc);
         self.adopt_rules(&before, now);
+        self.services.adopt((&loaded.services, &loaded.site_rules), now.utc, zone);
         self.adopt_rounds(now);
+        self.adopt_modules(&loaded);
         self.keep(|keeping| keeping.record_reload(&loaded, now));
         self.judge(now);
         self.tell(Input::Reloaded, now);
+        self.let_go_of_services(now);
+    }
+
+    pub(super) fn adopt_modules(&self, loaded: &Loaded) {
+        let config = &loaded.config;
+        let allowed = Allowed::these(config.probe.targets.clone());
+        let limits = (config.probe.at_once, config.probe.per_second);
+        self.probing.adopt(loaded.modules.clone(), allowed, limits, config.name_server);
     }
 
     fn resolved(&mut self, name: &str, address: Option<IpAddr>) {
@@ -424,23 +503,44 @@ impl Loop {
         self.next_second = now.mono.plus(SECOND);
         self.seconds += 1;
         self.count_quality(now);
-        let zone = self.field.loaded.contract.time_zone;
         let count = self.accounts.len();
-        for number in (self.seconds % ACCOUNTS_EVERY_SECONDS..count).step_by(ACCOUNTS_EVERY_SECONDS) {
-            for closed in self.accounts[number].advance(now.utc, zone) {
-                let link = self.field.loaded.inventory.links[number].id.clone();
-                self.log_verdicts(number, &closed, now);
-                self.close_month(link, closed);
+        let wait = (ACCOUNTS_AT_ONCE * ACCOUNTS_EVERY_SECONDS / count.max(1)).clamp(1, ACCOUNTS_WAIT_SECONDS);
+        if self.seconds.is_multiple_of(wait) {
+            // Neighbours: their rows share pages.
+            let shares = ACCOUNTS_EVERY_SECONDS / wait;
+            let share = count.div_ceil(shares);
+            let first = self.seconds / wait % shares * share;
+            for number in first..(first + share).min(count) {
+                self.pass_time(number, now);
             }
-            self.store_account(number);
         }
         self.look_at_work(now);
+        self.keep_services(now);
         self.look_for_alarms(now);
+        self.look_for_breaches(now);
         self.look_at_rounds(now);
         self.look_at_devices(now);
         self.look_at_ourselves(now);
+        self.look_at_head();
+        self.climb(now);
         self.keep(|keeping| keeping.batch.heartbeat = Some(now.utc));
         self.publish(feed, now);
+        if self.seconds.is_multiple_of(SITES_EVERY_SECONDS) {
+            self.keep_sites();
+        }
+        if self.seconds.is_multiple_of(MEMORY_EVERY_SECONDS) {
+            memory::give_back();
+        }
+    }
+
+    /// Books time up to now, closes months that are over, and stores the account.
+    fn pass_time(&mut self, number: usize, now: Now) {
+        for closed in self.accounts[number].advance(now.utc, self.field.loaded.contract.time_zone) {
+            let link = self.field.loaded.inventory.links[number].id.clone();
+            self.log_verdicts(number, &closed, now);
+            self.close_month(link, closed);
+        }
+        self.store_account(number);
     }
 
     /// Planned work begins and ends by itself.
@@ -461,11 +561,16 @@ impl Loop {
         let zone = self.field.loaded.contract.time_zone;
         let Some(keeping) = &mut self.keeping else { return };
         let anchor_missed = keeping.look_at_anchor(zone, now);
+        let warning = self.field.loaded.contract.terms.last_warning();
+        let swap_due = keeping.register.swaps.is_due(warning, now.utc);
         let stalled = now.mono.since(self.prober.status().last_tick) > STALLED;
+        let nobody_told = keeping.nobody_told(now);
         for (fault, is_broken) in [
             (OwnFault::StoreUnusable, !keeping.store.status().healthy),
             (OwnFault::EngineStalled, stalled),
             (OwnFault::AnchorMissed, anchor_missed),
+            (OwnFault::NobodyTold, nobody_told),
+            (OwnFault::SwapDue, swap_due),
         ] {
             let Some(keeping) = &mut self.keeping else { return };
             let was_broken = keeping.broken.contains(&fault);
@@ -502,6 +607,15 @@ impl Loop {
         });
     }
 
+    /// Running clocks reach the steps of ladders, and a day its digest.
+    fn climb(&mut self, now: Now) {
+        let facts = facts(&self.field, self.links.as_ref().map(|(passes, _)| passes), &self.head, self.simulated);
+        if let Some(keeping) = &mut self.keeping {
+            keeping.climb(facts, now);
+            keeping.digest(facts, now);
+        }
+    }
+
     /// Something that happened, for the journal; no incident follows from it.
     pub(super) fn log(&mut self, now: Now, event: &str, subject: &str, detail: serde_json::Value) {
         let note = Record::Note { now, event: event.to_owned(), subject: subject.to_owned(), detail };
@@ -514,7 +628,16 @@ impl Loop {
         }
     }
 
-    fn fact(&mut self, fact: Fact) {
+    /// Stores what was counted of websites.
+    fn keep_sites(&mut self) {
+        if let Some(kept) = self.services.kept() {
+            self.keep(|keeping| {
+                keeping.batch.whole.insert(Whole::Sites, kept);
+            });
+        }
+    }
+
+    pub(super) fn fact(&mut self, fact: Fact) {
         if let Some(facts) = &self.facts
             && facts.try_send(fact).is_err()
         {
@@ -523,19 +646,21 @@ impl Loop {
     }
 
     /// One transaction a turn, and only when there are facts.
-    fn commit(&mut self) {
-        self.keep(Keeping::commit);
+    fn commit(&mut self, now: Now) {
+        self.keep(|keeping| keeping.commit(now));
     }
 
     /// Stores what is known, so that the next start knows how long nobody looked.
     fn stop(mut self, feed: &Feed, now: Now) {
-        (0..self.accounts.len()).for_each(|number| self.store_account(number));
+        (0..self.accounts.len()).for_each(|number| self.pass_time(number, now));
+        self.store_services();
         self.roll_up_all(now);
+        self.keep_sites();
         self.keep(|keeping| {
             keeping.record(Record::Stop { now }, now);
             keeping.batch.heartbeat = Some(now.utc);
         });
-        self.commit();
+        self.commit(now);
         self.publish(feed, now);
         self.prober.stop();
     }

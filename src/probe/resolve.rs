@@ -19,6 +19,7 @@ use hickory_resolver::{
     TokioResolver,
     config::{LookupIpStrategy, NameServerConfig, ResolverConfig},
     net::{NetError, runtime::TokioRuntimeProvider},
+    proto::rr::RecordType,
 };
 use tokio::{sync::Semaphore, task::JoinSet, time};
 
@@ -70,7 +71,22 @@ impl Resolver {
             Err(error) => Answer::Failed(error.to_string()),
         }
     }
+
+    /// Names that the records of this type of `name` hold, such as its name servers; none: it has no such record.
+    pub async fn names(&self, name: &str, record: RecordType) -> Result<Vec<String>, String> {
+        match self.0.lookup(name, record).await {
+            Ok(found) => {
+                let names = found.answers().iter().filter(|answer| answer.record_type() == record);
+                Ok(names.map(|answer| answer.data.to_string()).take(NAMES).collect())
+            }
+            Err(error) if error.is_nx_domain() || error.is_no_records_found() => Ok(vec![]),
+            Err(error) => Err(error.to_string()),
+        }
+    }
 }
+
+/// Names of one answer that are looked at.
+const NAMES: usize = 13;
 
 fn strategy(six: bool) -> LookupIpStrategy {
     if six { LookupIpStrategy::Ipv6thenIpv4 } else { LookupIpStrategy::Ipv4thenIpv6 }

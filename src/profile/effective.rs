@@ -181,7 +181,7 @@ pub(super) fn family(point: &Point) -> Option<Family> {
 fn named_profiles(inventory: &Inventory, profiles: &Profiles, findings: &mut Findings) {
     let units = inventory.units.iter().map(|unit| &unit.overrides);
     let carriers = inventory.carriers.iter().map(|carrier| &carrier.overrides);
-    let links = inventory.links.iter().map(|link| &link.overrides);
+    let links = inventory.links.iter().map(|link| &*link.overrides);
     let named: Vec<_> = units.chain(carriers).chain(links).filter_map(|overrides| overrides.profile.as_ref()).collect();
     for set in named.iter().filter(|set| profiles.whole && profiles.named(&set.value).is_none()) {
         let known: Vec<String> = profiles.list.iter().map(|profile| profile.name.clone()).collect();
@@ -238,7 +238,7 @@ mod tests {
         let (mut inventory, profiles) = shipped(&mut Findings::default());
         let (unit, carrier) = (inventory.links[0].unit, inventory.links[0].carrier);
         let second = std::time::Duration::from_secs;
-        inventory.links[0].overrides.interval = set(second(2), 1);
+        Arc::make_mut(&mut inventory.links[0].overrides).interval = set(second(2), 1);
         inventory.units[unit.at()].overrides.interval = set(second(3), 2);
         inventory.units[unit.at()].overrides.timeout = set(second(4), 2);
         inventory.carriers[carrier.at()].overrides.timeout = set(second(5), 3);
@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn a_named_profile_replaces_the_one_that_serves() {
         let (mut inventory, profiles) = shipped(&mut Findings::default());
-        inventory.links[0].overrides.profile = set("internet-public".to_owned(), 1);
+        Arc::make_mut(&mut inventory.links[0].overrides).profile = set("internet-public".to_owned(), 1);
         let link = &inventory.links[0];
         let of = of_point(&inventory, &profiles, &Measure::default(), link, &link.points[0]);
         assert_eq!(of.measure.interval, std::time::Duration::from_secs(5));

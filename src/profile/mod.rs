@@ -3,10 +3,13 @@
 //! In: the profile files, and an inventory whose points they serve. Out: [`Measure`] for every point, each value with
 //! the place it came from. Precedence: link > unit > carrier > profile > default.
 
+pub mod crawl;
+pub mod discovery;
 mod effective;
 pub mod module;
 mod read;
 pub mod service;
+pub mod services;
 mod sound;
 
 use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};

@@ -3,10 +3,14 @@
 //! In: what a person wrote, such as `https://www.example.org/`. Out: a [`Check`] with every limit filled in. Nothing
 //! here is ever sent; every bound that protects us from the far end stands in a [`Check`] and is finite.
 
-use std::{net::IpAddr, time::Duration};
+mod way;
+
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use hyper::Uri;
 use regex::bytes::Regex;
+
+pub use self::way::{OAuth, Proxy, Unproxied};
 
 /// One check: how long it may take, and what it does.
 #[derive(Clone, Debug)]
@@ -14,6 +18,8 @@ pub struct Check {
     /// Over everything: look-ups, redirects and the last byte.
     pub deadline: Duration,
     pub family: Family,
+    /// The address of ours that it leaves from; `None`: as the routes say.
+    pub source: Option<IpAddr>,
     pub kind: Kind,
 }
 
@@ -21,8 +27,41 @@ pub struct Check {
 pub enum Kind {
     Http(Box<Http>),
     Tls(Tls),
+    /// Both certificates of a server of GB/T 38636.
+    Tlcp(Tls),
     Tcp(Tcp),
-    Dns(Dns),
+    Dns(Box<Dns>),
+    Domain(Domain),
+    /// The server must send back what it was sent, over UDP.
+    Udp(Endpoint),
+    /// The greeting of a mail server, which is sent no mail.
+    Smtp(Endpoint),
+    Sip(Sip),
+    Rtsp(Rtsp),
+    Icmp(Icmp),
+    Grpc(Grpc),
+    Unix(Unix),
+}
+
+impl Kind {
+    /// As addresses begin.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Http(_) => "http",
+            Self::Tls(_) => "tls",
+            Self::Tlcp(_) => "tlcp",
+            Self::Tcp(_) => "tcp",
+            Self::Dns(_) => "dns",
+            Self::Domain(_) => "domain",
+            Self::Udp(_) => "udp",
+            Self::Smtp(_) => "smtp",
+            Self::Sip(_) => "sip",
+            Self::Rtsp(_) => "rtsp",
+            Self::Icmp(_) => "icmp",
+            Self::Grpc(_) => "grpc",
+            Self::Unix(_) => "unix",
+        }
+    }
 }
 
 /// Which kind of address is wanted of a name that has both.
@@ -72,22 +111,56 @@ pub struct Http {
     pub body_must_not: Vec<Regex>,
     pub header_must: Vec<HeaderRule>,
     pub header_must_not: Vec<HeaderRule>,
+    /// The body as JSON, under the name `body`, must make each of these true.
+    pub json_must: Vec<Cel>,
+    pub json_must_not: Vec<Cel>,
     pub tls_wanted: Option<bool>,
     pub body_limit: usize,
     pub tls: TlsSettings,
+    pub proxy: Option<Proxy>,
+    /// Asked for a token first, which then goes along.
+    pub oauth: Option<Box<OAuth>>,
+}
+
+/// An expression of the Common Expression Language that compiles.
+#[derive(Clone, Debug)]
+pub struct Cel {
+    pub source: String,
+}
+
+/// Letters of an expression: a screen full.
+const MOST_CEL: usize = 1_000;
+
+impl Cel {
+    /// `Err`: what the compiler says.
+    pub fn parse(source: &str) -> Result<Self, String> {
+        if source.len() > MOST_CEL {
+            return Err(format!("longer than {MOST_CEL} bytes"));
+        }
+        match cel::Program::compile(source) {
+            Ok(_) => Ok(Self { source: source.to_owned() }),
+            Err(error) => Err(error.to_string()),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
     Gzip,
     Deflate,
+    Brotli,
 }
 
 /// Never printed: both are secrets.
 #[derive(Clone)]
 pub enum Authorization {
-    Basic { user: String, password: String },
+    Basic {
+        user: String,
+        password: String,
+    },
     Bearer(String),
+    /// The whole value of the header.
+    Other(String),
 }
 
 impl std::fmt::Debug for Authorization {
@@ -113,11 +186,114 @@ pub struct TlsSettings {
     pub verify: bool,
     /// PEM; `None`: the authorities of the system.
     pub roots: Option<Vec<u8>>,
+    /// Spoken before the handshake, where a port begins without TLS.
+    pub starttls: Option<StartTls>,
+    /// A handshake that cannot be agreed on is looked into with first flights of older protocols, each over a connection
+    /// of its own, so that the certificates of such a server are known too.
+    pub survey: bool,
+    /// The responder and the list that a certificate names are asked whether it is revoked.
+    pub revocation: bool,
+    /// How thoroughly the authority must have looked at who asked for the certificate; `None`: any will do.
+    pub validation: Option<Validation>,
+    /// Shown to a server that asks who we are.
+    pub identity: Option<Identity>,
+    /// Versions that may be spoken.
+    pub versions: Versions,
+}
+
+/// How thoroughly an authority looks at who asks for a certificate (CA/Browser Forum, Baseline Requirements 7.1.6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Validation {
+    /// The domain alone.
+    Dv,
+    /// The organisation.
+    Ov,
+    /// The organisation, thoroughly.
+    Ev,
+}
+
+impl Validation {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dv => "dv",
+            Self::Ov => "ov",
+            Self::Ev => "ev",
+        }
+    }
 }
 
 impl Default for TlsSettings {
     fn default() -> Self {
-        Self { server_name: None, verify: true, roots: None }
+        Self {
+            server_name: None,
+            verify: true,
+            roots: None,
+            starttls: None,
+            survey: false,
+            revocation: false,
+            validation: None,
+            identity: None,
+            versions: Versions::default(),
+        }
+    }
+}
+
+/// A certificate of ours with its key, both PEM. Never printed.
+#[derive(Clone)]
+pub struct Identity {
+    pub certificates: Vec<u8>,
+    pub key: Vec<u8>,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Identity(secret)")
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Versions {
+    #[default]
+    Any,
+    /// TLS 1.2 alone.
+    Twelve,
+    /// TLS 1.3 alone.
+    Thirteen,
+}
+
+/// The protocol whose words ask for TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartTls {
+    Smtp,
+    Imap,
+    Ftp,
+    Postgres,
+    Mysql,
+}
+
+impl StartTls {
+    /// As people write it.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "smtp" => Self::Smtp,
+            "imap" => Self::Imap,
+            "ftp" => Self::Ftp,
+            "postgres" => Self::Postgres,
+            "mysql" => Self::Mysql,
+            _ => return None,
+        })
+    }
+
+    /// Where such servers listen.
+    pub const fn port(self) -> u16 {
+        match self {
+            Self::Smtp => 25,
+            Self::Imap => 143,
+            Self::Ftp => 21,
+            Self::Postgres => 5432,
+            Self::Mysql => 3306,
+        }
     }
 }
 
@@ -133,14 +309,60 @@ pub struct Tls {
 pub struct Tcp {
     pub endpoint: Endpoint,
     pub tls: Option<TlsSettings>,
+    /// Of a step that goes over to TLS.
+    pub upgrade: TlsSettings,
     pub steps: Vec<Step>,
+}
+
+impl Tcp {
+    /// A connection that is accepted, and nothing else.
+    pub fn open(endpoint: Endpoint) -> Self {
+        Self { endpoint, tls: None, upgrade: TlsSettings::default(), steps: vec![] }
+    }
 }
 
 /// First what is expected, then what is sent.
 #[derive(Clone, Debug, Default)]
 pub struct Step {
     pub expect: Option<Regex>,
+    /// These bytes, and nothing before them.
+    pub expect_bytes: Vec<u8>,
     pub send: Option<String>,
+    /// From here on over TLS.
+    pub starttls: bool,
+    /// Names and values that are kept of what was expected, such as `${1}`.
+    pub labels: Vec<(String, String)>,
+}
+
+/// A socket of this host, and a talk over it.
+#[derive(Clone, Debug)]
+pub struct Unix {
+    pub path: PathBuf,
+    pub tls: Option<TlsSettings>,
+    pub upgrade: TlsSettings,
+    pub steps: Vec<Step>,
+}
+
+/// One echo request.
+#[derive(Clone, Debug)]
+pub struct Icmp {
+    /// The port is not looked at.
+    pub target: Endpoint,
+    /// Bytes of payload.
+    pub size: usize,
+    pub dont_fragment: bool,
+    /// `None`: as packets usually leave.
+    pub hop_limit: Option<u8>,
+}
+
+/// The health of a service by `grpc.health.v1`.
+#[derive(Clone, Debug)]
+pub struct Grpc {
+    pub endpoint: Endpoint,
+    /// Empty: the server as a whole.
+    pub service: String,
+    pub metadata: Vec<(String, String)>,
+    pub tls: Option<TlsSettings>,
 }
 
 /// One question to one name server.
@@ -150,13 +372,62 @@ pub struct Dns {
     pub name: String,
     /// Such as `A`, `SOA`, `TXT`.
     pub record: String,
+    /// Such as `IN` or `CH`.
+    pub class: String,
     pub tcp: bool,
+    /// Over TLS, which is over TCP.
+    pub tls: Option<TlsSettings>,
     pub recursion: bool,
     /// Empty: NOERROR.
     pub rcodes: Vec<String>,
-    /// Each answer must match all of these; at least one answer must be there.
-    pub answers_must: Vec<regex::Regex>,
-    pub answers_must_not: Vec<regex::Regex>,
+    pub answers: RecordRules,
+    pub authorities: RecordRules,
+    pub additionals: RecordRules,
+}
+
+/// What the records of one section of an answer must look like.
+#[derive(Clone, Debug, Default)]
+pub struct RecordRules {
+    /// Each record must match all of these; at least one record must be there.
+    pub must: Vec<regex::Regex>,
+    /// No record may match any of these.
+    pub must_not: Vec<regex::Regex>,
+    /// The same without the second half.
+    pub all_must: Vec<regex::Regex>,
+    /// At least one record must match one of these.
+    pub some_must: Vec<regex::Regex>,
+}
+
+/// When the registration of a domain ends.
+#[derive(Clone, Debug)]
+pub struct Domain {
+    pub name: String,
+    pub registry: Registry,
+}
+
+/// Whom to ask about a domain.
+#[derive(Clone, Debug)]
+pub enum Registry {
+    /// Port 43.
+    Whois(Endpoint),
+    /// The page about it.
+    Rdap(Box<Http>),
+}
+
+/// OPTIONS of SIP, over UDP or TCP.
+#[derive(Clone, Debug)]
+pub struct Sip {
+    pub endpoint: Endpoint,
+    pub tcp: bool,
+}
+
+/// OPTIONS of RTSP.
+#[derive(Clone, Debug)]
+pub struct Rtsp {
+    pub endpoint: Endpoint,
+    pub url: String,
+    /// A stream is named: it must be described.
+    pub describes: bool,
 }
 
 /// Ten seconds: nobody waits longer for a page.
@@ -185,9 +456,13 @@ impl Http {
             body_must_not: vec![],
             header_must: vec![],
             header_must_not: vec![],
+            json_must: vec![],
+            json_must_not: vec![],
             tls_wanted: None,
             body_limit: BODY,
             tls: TlsSettings::default(),
+            proxy: None,
+            oauth: None,
         }
     }
 }
@@ -198,41 +473,99 @@ impl Dns {
             server,
             name: name.to_owned(),
             record: record.to_ascii_uppercase(),
+            class: "IN".to_owned(),
             tcp: false,
+            tls: None,
             recursion: true,
             rcodes: vec![],
-            answers_must: vec![],
-            answers_must_not: vec![],
+            answers: RecordRules::default(),
+            authorities: RecordRules::default(),
+            additionals: RecordRules::default(),
         }
     }
 }
 
 impl Check {
     pub fn new(kind: Kind) -> Self {
-        Self { deadline: DEADLINE, family: Family::default(), kind }
+        Self { deadline: DEADLINE, family: Family::default(), source: None, kind }
     }
 
-    /// Reads `https://host/path`, `http://…`, `tls://host:port`, `tcp://host:port`, `host:port` and
-    /// `dns://server[:port]/name[?type=SOA]` (RFC 4501). `None`: none of these.
+    /// Asks also whether the certificates that are shown are revoked.
+    pub fn asking_for_revocation(mut self) -> Self {
+        match &mut self.kind {
+            Kind::Http(http) => http.tls.revocation = true,
+            Kind::Tls(tls) => tls.settings.revocation = true,
+            _ => {}
+        }
+        self
+    }
+
+    /// Reads `https://host/path`, `http://…`, `tls://host:port[?starttls=smtp]`, `tlcp://host:port`, `tcp://host:port`,
+    /// `host:port`, `dns://server[:port]/name[?type=SOA]` (RFC 4501), `whois://server/name`, `rdap://server/…/name`,
+    /// `udp://host:port`, `smtp://host`, `sip://host[;transport=tcp]` and `rtsp://host/stream`. `None`: none of these.
     pub fn parse(text: &str) -> Option<Self> {
         let kind = match text.split_once("://") {
-            Some(("http" | "https", _)) => Kind::Http(Box::new(Http::get(usable_url(text)?))),
-            Some(("tls", rest)) => {
-                let endpoint = Endpoint::parse(rest, Some(443))?;
-                Kind::Tls(Tls { endpoint, settings: TlsSettings::default() })
+            Some(("http" | "https", _)) => {
+                let mut http = Http::get(usable_url(text)?);
+                http.tls.survey = true;
+                Kind::Http(Box::new(http))
             }
-            Some(("tcp", rest)) => Kind::Tcp(Tcp { endpoint: Endpoint::parse(rest, None)?, tls: None, steps: vec![] }),
+            Some(("tls", rest)) => {
+                let (place, query) = rest.split_once('?').map_or((rest, None), |(place, query)| (place, Some(query)));
+                let starttls = match query {
+                    Some(query) => Some(StartTls::parse(query.strip_prefix("starttls=")?)?),
+                    None => None,
+                };
+                let endpoint = Endpoint::parse(place, Some(starttls.map_or(443, StartTls::port)))?;
+                Kind::Tls(Tls { endpoint, settings: TlsSettings { starttls, survey: true, ..TlsSettings::default() } })
+            }
+            Some(("tlcp", rest)) => {
+                let endpoint = Endpoint::parse(rest, Some(443))?;
+                Kind::Tlcp(Tls { endpoint, settings: TlsSettings::default() })
+            }
+            Some(("tcp", rest)) => Kind::Tcp(Tcp::open(Endpoint::parse(rest, None)?)),
             Some(("dns", rest)) => {
                 let (server, question) = rest.split_once('/')?;
                 let (name, query) = question.split_once('?').unwrap_or((question, ""));
                 let record = query.split([';', '&']).find_map(|part| part.strip_prefix("type=")).unwrap_or("A");
                 let server = Endpoint::parse(server, Some(53))?;
-                Kind::Dns(Dns::asking(server, Some(name).filter(|name| !name.is_empty())?, record))
+                Kind::Dns(Box::new(Dns::asking(server, Some(name).filter(|name| !name.is_empty())?, record)))
+            }
+            Some((scheme @ ("whois" | "rdap" | "rdap+http"), rest)) => Kind::Domain(Domain::parse(scheme, rest)?),
+            Some(("udp", rest)) => Kind::Udp(Endpoint::parse(rest, None)?),
+            Some(("smtp", rest)) => Kind::Smtp(Endpoint::parse(rest, Some(25))?),
+            Some(("sip", rest)) => {
+                let (place, tcp) = rest.strip_suffix(";transport=tcp").map_or((rest, false), |place| (place, true));
+                Kind::Sip(Sip { endpoint: Endpoint::parse(place, Some(5060))?, tcp })
+            }
+            Some(("rtsp", rest)) => {
+                let (place, path) = rest.split_once('/').unwrap_or((rest, ""));
+                let plain = path.bytes().all(|byte| byte.is_ascii_graphic());
+                let endpoint = Endpoint::parse(place, Some(554)).filter(|_| plain)?;
+                Kind::Rtsp(Rtsp { endpoint, url: text.to_owned(), describes: !path.is_empty() })
             }
             Some(_) => return None,
-            None => Kind::Tcp(Tcp { endpoint: Endpoint::parse(text, None)?, tls: None, steps: vec![] }),
+            None => Kind::Tcp(Tcp::open(Endpoint::parse(text, None)?)),
         };
         Some(Self::new(kind))
+    }
+}
+
+impl Domain {
+    /// `server[:43]/name` of WHOIS; of RDAP what stands after its scheme in the address of its page.
+    fn parse(scheme: &str, rest: &str) -> Option<Self> {
+        let (place, name) = rest.rsplit_once('/')?;
+        let name = idna::domain_to_ascii(name).ok().filter(|name| name.contains('.') && !name.contains([' ', '%']))?;
+        let registry = match scheme {
+            "whois" => Registry::Whois(Endpoint::parse(place, Some(43))?),
+            _ => {
+                let secure = if scheme == "rdap" { "https" } else { "http" };
+                let url = usable_url(&format!("{secure}://{place}/{name}"))?;
+                // A registry that knows no such domain says so.
+                Registry::Rdap(Box::new(Http { statuses: vec![200, 404], ..Http::get(url) }))
+            }
+        };
+        Some(Self { name, registry })
     }
 }
 
@@ -251,13 +584,35 @@ impl Endpoint {
         };
         let port = port.map_or(default, |port| port.parse().ok()).filter(|port| *port > 0)?;
         let plain = !host.is_empty() && !host.contains(['/', '@', ' ', '[', ']']);
-        plain.then(|| Self { host: host.to_owned(), port, pinned: None })
+        let host = ascii_host(host).filter(|_| plain)?;
+        Some(Self { host, port, pinned: None })
     }
+}
+
+/// A name outside ASCII in its `xn--` form (RFC 5891); others as they are. `None`: it is no name.
+fn ascii_host(host: &str) -> Option<String> {
+    if host.is_ascii() { Some(host.to_owned()) } else { idna::domain_to_ascii(host).ok() }
+}
+
+/// What browsers make of an address with letters outside ASCII: `xn--` in the name, `%` in the path.
+fn ascii_url(text: &str) -> Option<String> {
+    if text.is_ascii() {
+        return Some(text.to_owned());
+    }
+    let (scheme, rest) = text.split_once("://")?;
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
+    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+    let escaped = path.bytes().map(|byte| match byte {
+        0x80.. => format!("%{byte:02X}"),
+        _ => char::from(byte).to_string(),
+    });
+    Some(format!("{scheme}://{}{port}{}", ascii_host(host)?, escaped.collect::<String>()))
 }
 
 /// An http or https address with a host, without name and password in it.
 pub fn usable_url(text: &str) -> Option<Uri> {
-    let url: Uri = text.split('#').next()?.parse().ok()?;
+    let url: Uri = ascii_url(text.split('#').next()?)?.parse().ok()?;
     let authority = url.authority()?;
     let known = matches!(url.scheme_str(), Some("http" | "https"));
     (known && !authority.as_str().contains('@') && !authority.host().is_empty()).then_some(url)
@@ -275,16 +630,42 @@ mod tests {
     fn what_a_person_types_is_a_check() {
         assert!(matches!(Check::parse("https://127.0.0.1:8443/x").unwrap().kind, Kind::Http(_)));
         assert!(matches!(Check::parse("tls://[::1]").unwrap().kind, Kind::Tls(tls) if tls.endpoint.port == 443));
+        let mail = |tls: &Tls| tls.endpoint.port == 25 && tls.settings.starttls == Some(StartTls::Smtp);
+        assert!(matches!(Check::parse("tls://mx.test?starttls=smtp").unwrap().kind, Kind::Tls(tls) if mail(&tls)));
         assert!(matches!(Check::parse("localhost:22").unwrap().kind, Kind::Tcp(_)));
         let Kind::Dns(dns) = Check::parse("dns://127.0.0.1:5353/city.test?type=soa").unwrap().kind else { panic!() };
         assert_eq!((dns.server.port, dns.name.as_str(), dns.record.as_str()), (5353, "city.test", "SOA"));
     }
 
     #[test]
+    fn names_outside_ascii_are_asked_for_as_browsers_do() {
+        let url = usable_url("http://政务.中国:81/办事?q=许").unwrap().to_string();
+        assert_eq!(url, "http://xn--zfr164b.xn--fiqs8s:81/%E5%8A%9E%E4%BA%8B?q=%E8%AE%B8");
+        assert_eq!(endpoint("政务.中国:443"), Some(("xn--zfr164b.xn--fiqs8s".into(), 443)));
+        let Kind::Domain(domain) = Check::parse("whois://whois.test/政务.中国").unwrap().kind else { panic!() };
+        assert_eq!(domain.name, "xn--zfr164b.xn--fiqs8s");
+    }
+
+    #[test]
     fn what_is_no_check_is_refused() {
-        for text in
-            ["ftp://x/", "https:///x", "https://user:secret@x/", "localhost", "::1", "x:0", "x:70000", "dns://x/"]
-        {
+        for text in [
+            "ftp://x/",
+            "tls://x?starttls=gopher",
+            "tls://x?x",
+            "whois://x/",
+            "whois://x/a b.c",
+            "rdap:///a.b",
+            "udp://x",
+            "rtsp://x/a b",
+            "sip://",
+            "https:///x",
+            "https://user:secret@x/",
+            "localhost",
+            "::1",
+            "x:0",
+            "x:70000",
+            "dns://x/",
+        ] {
             assert!(Check::parse(text).is_none(), "{text}");
         }
     }

@@ -8,9 +8,11 @@
 //!                                   request to first byte       what the answer must say
 //! ```
 
+mod json;
+
 use std::{net::IpAddr, time::Duration};
 
-use crate::units::Timestamp;
+use crate::{profile::service::Validation, units::Timestamp};
 
 /// One check of one service, ended.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +26,12 @@ pub struct Report {
     pub tls: Option<TlsSeen>,
     pub http: Option<HttpSeen>,
     pub dns: Option<DnsSeen>,
+    pub domain: Option<DomainSeen>,
+    pub talk: Option<TalkSeen>,
+    pub icmp: Option<IcmpSeen>,
+    pub grpc: Option<GrpcSeen>,
+    /// What a talk kept of what it expected: names and values.
+    pub kept: Vec<(String, String)>,
     /// How long the first look-up took.
     pub first_lookup: Duration,
     /// Its address is not among those that may be visited; nothing was sent.
@@ -119,6 +127,14 @@ reasons! {
     NotTls = "not_tls",
     TlsAlert = "tls_alert",
     TlsFailed = "tls_failed",
+    /// Only TLS 1.1 or older is spoken there.
+    TlsTooOld = "tls_version_outdated",
+    /// TLS 1.2 is spoken there, with ciphers alone that no client takes any more.
+    CipherTooOld = "tls_cipher_outdated",
+    /// Only the national protocol of GB/T 38636 is spoken there.
+    OnlyTlcp = "tls_only_tlcp",
+    /// The port does not go over to TLS when asked.
+    StartTls = "starttls_refused",
     Expired = "certificate_expired",
     NotYetValid = "certificate_not_yet_valid",
     WrongName = "certificate_wrong_name",
@@ -130,8 +146,12 @@ reasons! {
     BadSignature = "certificate_bad_signature",
     /// A signature algorithm that is no longer accepted.
     WeakSignature = "certificate_weak_signature",
+    /// Its key can be found out: RSA below 2048 bits, curves below 224.
+    WeakKey = "certificate_weak_key",
     /// Not for servers, or an authority's own.
     WrongPurpose = "certificate_wrong_purpose",
+    /// Its authority has looked less thoroughly at who asked for it than was ordered.
+    WrongValidation = "certificate_wrong_validation",
     Malformed = "certificate_malformed",
     TlsUnwanted = "tls_not_wanted",
     TlsMissing = "tls_missing",
@@ -150,8 +170,56 @@ reasons! {
     BodyMismatch = "body_mismatch",
     /// What was to be read from a port did not come.
     ExpectMismatch = "expect_mismatch",
+    /// Other bytes came than were to be read.
+    BytesMismatch = "bytes_mismatch",
     DnsRcode = "dns_rcode",
     DnsMismatch = "dns_answer_mismatch",
+    DomainExpired = "domain_expired",
+    NotRegistered = "domain_not_registered",
+    /// SIP or RTSP said something else than 2xx.
+    TalkStatus = "answer_status",
+    /// The proxy does not carry us on.
+    Proxy = "proxy_refused",
+    /// No token was handed out.
+    Token = "token_refused",
+    /// The service is not serving, or the call ended with another code than 0.
+    NotServing = "not_serving",
+}
+
+impl Reason {
+    /// The service is there, and not as it should be: whoever insists gets through. Everything else stops it.
+    pub const fn is_partial(self) -> bool {
+        use Reason::{
+            BadSignature, BodyMismatch, CipherTooOld, DomainExpired, Expired, HeaderMismatch, Incomplete, Malformed,
+            NotYetValid, OnlyTlcp, Revoked, SelfSigned, TlsMissing, TlsTooOld, TlsUnwanted, UnknownIssuer, Version,
+            WeakKey, WeakSignature, WrongName, WrongPurpose, WrongValidation,
+        };
+        matches!(
+            self,
+            Expired
+                | NotYetValid
+                | WrongName
+                | SelfSigned
+                | Incomplete
+                | UnknownIssuer
+                | Revoked
+                | BadSignature
+                | WeakSignature
+                | WeakKey
+                | WrongPurpose
+                | WrongValidation
+                | Malformed
+                | TlsTooOld
+                | CipherTooOld
+                | OnlyTlcp
+                | TlsUnwanted
+                | TlsMissing
+                | Version
+                | HeaderMismatch
+                | BodyMismatch
+                | DomainExpired
+        )
+    }
 }
 
 /// Where the time went; of an HTTP check, summed over its redirects.
@@ -164,6 +232,19 @@ pub struct Durations {
     pub processing: Duration,
     /// From the first byte to the last.
     pub transfer: Duration,
+}
+
+impl Durations {
+    /// In the order of time.
+    pub fn by_phase(&self) -> [(Phase, Duration); 5] {
+        [
+            (Phase::Resolve, self.resolve),
+            (Phase::Connect, self.connect),
+            (Phase::Tls, self.tls),
+            (Phase::Processing, self.processing),
+            (Phase::Transfer, self.transfer),
+        ]
+    }
 }
 
 /// What a handshake showed, whatever its verdict.
@@ -182,6 +263,37 @@ pub struct TlsSeen {
     pub chain_expiry: Option<Timestamp>,
     /// The server stapled an OCSP answer. Says nothing about what the answer is.
     pub stapled: bool,
+    /// `None`: nobody said anything, which is not good.
+    pub revocation: Option<RevocationSeen>,
+}
+
+/// What was said of the server's own certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevocationSeen {
+    /// `staple`, `ocsp` or `crl`.
+    pub by: &'static str,
+    pub status: RevocationStatus,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RevocationStatus {
+    Good,
+    Revoked(Timestamp),
+    /// The responder does not know the certificate.
+    Unknown,
+    /// No answer, or one that proves nothing; and why.
+    Unusable(String),
+}
+
+impl RevocationStatus {
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Revoked(_) => "revoked",
+            Self::Unknown => "unknown",
+            Self::Unusable(_) => "unusable",
+        }
+    }
 }
 
 impl TlsSeen {
@@ -207,6 +319,10 @@ pub struct Certificate {
     pub algorithm: String,
     /// DNS names and addresses that it is for.
     pub san: Vec<String>,
+    /// Timestamps of certificate transparency logs inside it (RFC 6962).
+    pub timestamps: usize,
+    /// How thoroughly its authority says to have looked; `None`: it does not say.
+    pub validation: Option<Validation>,
 }
 
 /// What the last answer of an HTTP check was.
@@ -224,6 +340,8 @@ pub struct HttpSeen {
     pub last_modified: Option<Timestamp>,
     /// A regular expression was not satisfied.
     pub failed_regex: bool,
+    /// An expression about its JSON was not satisfied.
+    pub failed_cel: bool,
 }
 
 /// What a name server answered.
@@ -240,4 +358,42 @@ pub struct DnsSeen {
     pub additional_count: usize,
     /// Of an SOA answer.
     pub serial: Option<u32>,
+}
+
+/// What a registry knows of a domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DomainSeen {
+    pub expires: Timestamp,
+    /// Empty: not told.
+    pub registrar: String,
+    /// Such as `clientTransferProhibited`; at most 16.
+    pub statuses: Vec<String>,
+}
+
+/// An echo reply, and what it took to get ready for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IcmpSeen {
+    pub setup: Duration,
+    /// Zero: no reply came.
+    pub rtt: Duration,
+    pub hop_limit: Option<u8>,
+}
+
+/// What a server said of a service of gRPC.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GrpcSeen {
+    /// Code of the call; `14`: nobody answered.
+    pub status: u16,
+    /// Such as `SERVING`; `None`: it said nothing.
+    pub serving: Option<&'static str>,
+    pub tls: bool,
+    /// From the connection to the answer.
+    pub took: Duration,
+}
+
+/// What the last answer of SIP or RTSP said of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TalkSeen {
+    pub status: u16,
+    pub phrase: String,
 }

@@ -67,7 +67,9 @@ impl People {
             self.plans.pop();
             let note = String::new();
             let action = match plan {
-                Plan::Acknowledge(incident) => Action::Acknowledge { incident, party: String::new(), note },
+                Plan::Acknowledge(incident) => {
+                    Action::Acknowledge { incident, party: String::new(), note, work_order: String::new(), eta: None }
+                }
                 Plan::Resolve(incident) => Action::Resolve { incident, verdict: Resolution::OwnFault, note },
                 Plan::Close(incident) => Action::Close { incident, note },
             };

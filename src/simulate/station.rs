@@ -72,7 +72,6 @@ impl Station {
     pub fn new(loaded: Arc<Loaded>, seed: u64) -> Self {
         let plan = Arc::new(loaded.plan(None));
         let now = Now { mono: Mono(0), utc: Timestamp(EPOCH) };
-        let channel = |name: &str, kind| Channel { name: name.to_owned(), kind };
         let (links, zone) = (loaded.inventory.links.len(), loaded.contract.time_zone);
         let mut station = Self {
             field: Field::new(Arc::clone(&loaded), Arc::clone(&plan), now),
@@ -80,7 +79,10 @@ impl Station {
             accounts: vec![Account::open(now.utc, zone); links],
             closed: vec![vec![]; links],
             incidents: Incidents::new(seed, CLOSED_LEAVE_AFTER),
-            channels: [channel("alertmanager", ChannelKind::Alertmanager), channel("desk", ChannelKind::Webhook)],
+            channels: [
+                Channel::to_machine("alertmanager", ChannelKind::Alertmanager),
+                Channel::to_machine("desk", ChannelKind::Webhook),
+            ],
             civil: CivilClock::default(),
             was_isolated: false,
             seed,
@@ -242,7 +244,7 @@ impl Station {
         for effect in &effects {
             let Some(incident) = self.incidents.get(&effect.incident) else { continue };
             if let Some(kind) = NoticeKind::of(&effect.kind) {
-                self.notices += notify::route(incident, kind, &self.channels, now.utc).len() as u64;
+                self.notices += notify::route(incident, kind, &self.channels, |_| false, now.utc).len() as u64;
             }
             if !incidents.iter().any(|known| known.id == incident.id) {
                 incidents.push(Arc::clone(incident));

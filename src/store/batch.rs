@@ -1,9 +1,11 @@
 //! The facts that `patrol` hands over, as values.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    incident::{Incident, Window},
+    incident::{DeskRecord, Incident, Window},
     inventory::{LinkId, Role},
     journal::{Content, Entry, Person},
     notify::Notice,
@@ -17,8 +19,11 @@ pub struct Batch {
     pub incidents: Vec<Incident>,
     /// Planned work that is new or changed, whole.
     pub windows: Vec<Window>,
+    /// What people have to act on, new or changed, whole.
+    pub desk: Vec<DeskRecord>,
     /// States that changed.
     pub points: Vec<StoredPoint>,
+    pub services: Vec<StoredService>,
     pub accounts: Vec<StoredAccount>,
     /// Appended to the days they are of.
     pub rollups: Vec<StoredRollup>,
@@ -30,8 +35,8 @@ pub struct Batch {
     /// What entries refer to, with them or before them.
     pub contents: Vec<Content>,
     pub people: Vec<Person>,
-    /// The register of rounds as it stands now, whole, as JSON text.
-    pub duty: Option<String>,
+    /// What is kept as one piece, as it stands now, as JSON text.
+    pub whole: BTreeMap<Whole, String>,
     /// Sign where the chain stands after the entries: for this civil day.
     pub anchor: Option<(String, Timestamp)>,
     /// Time of this turn: "we were alive then".
@@ -43,7 +48,9 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.incidents.is_empty()
             && self.windows.is_empty()
+            && self.desk.is_empty()
             && self.points.is_empty()
+            && self.services.is_empty()
             && self.accounts.is_empty()
             && self.rollups.is_empty()
             && self.notices.is_empty()
@@ -51,9 +58,37 @@ impl Batch {
             && self.entries.is_empty()
             && self.contents.is_empty()
             && self.people.is_empty()
-            && self.duty.is_none()
+            && self.whole.is_empty()
             && self.anchor.is_none()
             && self.heartbeat.is_none()
+    }
+}
+
+/// What is kept as one piece: each write replaces the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Whole {
+    /// The register of rounds.
+    Duty,
+    /// What may leave.
+    Doors,
+    /// What was counted of websites.
+    Sites,
+    /// Rules' alarms that fire.
+    Alarms,
+    /// Budgets of the day, and its digest.
+    Daily,
+}
+
+impl Whole {
+    /// Its key in `meta`.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Duty => "duty",
+            Self::Doors => "doors",
+            Self::Sites => "sites",
+            Self::Alarms => "alarms",
+            Self::Daily => "daily",
+        }
     }
 }
 
@@ -63,6 +98,14 @@ pub struct StoredPoint {
     pub link: LinkId,
     pub role: Role,
     /// The judge's own stored form, as JSON text: a hundred thousand may wait for the disk, and text is small.
+    pub state: String,
+}
+
+/// What is remembered of one service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredService {
+    pub service: String,
+    /// The loop's own stored form, as JSON text.
     pub state: String,
 }
 
@@ -92,19 +135,23 @@ pub struct StoredRollup {
 pub struct Delivery {
     pub key: String,
     pub at: Timestamp,
-    /// How often this process has tried, this time included.
+    /// How often it was tried, this time included.
     pub attempts: u32,
     pub result: Attempt,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Attempt {
-    /// The receiver accepted it: it leaves the outbox.
-    Delivered,
+    /// The receiver accepted it, and said this: it leaves the outbox.
+    Delivered { receipt: String },
     /// It stays in the outbox.
     Failed { reason: String },
-    /// It leaves the outbox undelivered: overtaken, or its channel is gone.
+    /// It leaves the outbox undelivered: nobody took it, or its channel is gone.
     GivenUp { reason: String },
+    /// It leaves the outbox: it would have been sent if this door were open.
+    Held { door: String },
+    /// It leaves the outbox: a later notice of this id says all of it.
+    Replaced { by: String },
 }
 
 /// A sign of life: what lies between the last one and the next start is unknown.

@@ -87,6 +87,13 @@ impl Database {
     }
 }
 
+/// Whether the file is one of ours that this version can read. Nothing is written.
+pub(super) fn known(path: &Path, format: &Format) -> Result<(), StoreError> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .map_err(|source| StoreError::database(path, source))?;
+    check_format(&connection, path, format).map(|_| ())
+}
+
 /// Number of the format that the file is of; 0 when it was just created.
 fn check_format(connection: &Connection, path: &Path, format: &Format) -> Result<i64, StoreError> {
     let failed = |source| StoreError::database(path, source);

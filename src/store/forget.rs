@@ -6,24 +6,29 @@ use rusqlite::params;
 use serde_json::Value;
 
 use super::{StoreError, journal, key, lock::Lock};
-use crate::journal::anonymous;
+use crate::journal::{Private, anonymous, without_names};
 
-/// Puts the opaque id of `name` wherever that stands beside the chain. Returns in how many records.
+/// Puts the opaque id of `name` wherever that stands beside the chain, also within what people wrote. Returns in how many
+/// records.
 ///
 /// # Errors
 /// While a daemon runs on this folder, or when its files cannot be written.
 pub fn forget(folder: &Path, name: &str) -> Result<u64, StoreError> {
     let _lock = Lock::take(folder)?;
-    let names = key::open(folder)?.pseudonyms();
+    let id = key::open(folder)?.pseudonyms().of(name);
     let mut file = journal::open(folder)?;
     let mut records = 0;
     let written = file.write(|file| {
-        records += file.execute("DELETE FROM person WHERE name = ?1", [name])?;
-        for (table, key, column) in [
-            ("incident", "id", "json"),
-            ("maintenance", "id", "json"),
-            ("outbox", "key", "json"),
-            ("meta", "key", "value"),
+        // A text is let go as a whole: what it said is no longer what was said.
+        records +=
+            file.execute("DELETE FROM person WHERE name = ?1 OR id LIKE 'text-%' AND instr(name, ?1) > 0", [name])?;
+        // Incidents and records are held against the chain, which says nothing of their texts.
+        for (table, key, column, is_chained) in [
+            ("incident", "id", "json", true),
+            ("maintenance", "id", "json", true),
+            ("desk", "id", "json", true),
+            ("outbox", "key", "json", false),
+            ("meta", "key", "value", false),
         ] {
             let mut select =
                 file.prepare(&format!("SELECT {key}, {column} FROM {table} WHERE instr({column}, ?1) > 0"))?;
@@ -35,7 +40,17 @@ pub fn forget(folder: &Path, name: &str) -> Result<u64, StoreError> {
                 if !record.is_object() {
                     continue;
                 }
-                anonymous(&mut record, &mut |found| if found == name { names.of(name) } else { found.to_owned() });
+                let mut in_the_place_of = |private, said: &str| match private {
+                    Private::Name if said.trim() == name => id.clone(),
+                    Private::Name => said.to_owned(),
+                    Private::Text => said.replace(name, &id),
+                };
+                if is_chained {
+                    anonymous(&mut record, &mut in_the_place_of);
+                } else {
+                    without_names(&mut record, &mut |said| in_the_place_of(Private::Name, said));
+                    everywhere(&mut record, &mut |text| text.replace(name, &id));
+                }
                 let update = format!("UPDATE {table} SET {column} = ?2 WHERE {key} = ?1");
                 records += file.execute(&update, params![row, record.to_string()])?;
             }
@@ -47,4 +62,14 @@ pub fn forget(folder: &Path, name: &str) -> Result<u64, StoreError> {
     file.read(|file| file.execute_batch("VACUUM"))?;
     file.shrink_log();
     Ok(records as u64)
+}
+
+/// Changes every text of a record.
+fn everywhere(value: &mut Value, change: &mut impl FnMut(&str) -> String) {
+    match value {
+        Value::String(text) => *text = change(text),
+        Value::Array(values) => values.iter_mut().for_each(|value| everywhere(value, change)),
+        Value::Object(fields) => fields.values_mut().for_each(|value| everywhere(value, change)),
+        _ => {}
+    }
 }

@@ -6,14 +6,14 @@ use rusqlite::{Connection, Transaction, params};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::{
-    duty::Register,
-    incident::{Incident, Window},
+    duty::{MOST_GIVEN_UP, Unsent},
+    incident::{DeskRecord, Incident, Window},
     inventory::{LinkId, Role},
     journal::SigningKey,
-    notify::Notice,
+    notify::{Notice, log::NoticeState},
     store::{
         StoreError,
-        batch::{Attempt, StoredPoint},
+        batch::{Attempt, StoredPoint, StoredService, Whole},
         chain,
         database::{Database, Format},
         pending::JournalRows,
@@ -21,8 +21,11 @@ use crate::{
     units::Timestamp,
 };
 
-static FORMAT: Format = Format {
-    file: "journal.db",
+/// The database's name in the state folder.
+pub(super) const FILE: &str = "journal.db";
+
+pub(super) static FORMAT: Format = Format {
+    file: FILE,
     application: 0x4C50_4A4C, // "LPJL"
     steps: &[
         "
@@ -42,6 +45,21 @@ static FORMAT: Format = Format {
     ",
         chain::TABLES,
         "CREATE TABLE maintenance (id TEXT PRIMARY KEY, ends INTEGER NOT NULL, json TEXT NOT NULL) WITHOUT ROWID;",
+        "CREATE TABLE desk (id TEXT PRIMARY KEY, settled INTEGER, json TEXT NOT NULL) WITHOUT ROWID;",
+        // What was written before has its key for an id.
+        "
+        ALTER TABLE outbox ADD COLUMN id TEXT NOT NULL DEFAULT '';
+        ALTER TABLE outbox ADD COLUMN incident TEXT NOT NULL DEFAULT '';
+        ALTER TABLE outbox ADD COLUMN recipient TEXT NOT NULL DEFAULT '';
+        ALTER TABLE outbox ADD COLUMN state TEXT NOT NULL DEFAULT 'waiting';
+        UPDATE outbox SET id = lower(hex(key)), incident = substr(key, 1, instr(key, '/') - 1),
+            state = CASE WHEN done IS NULL THEN 'waiting' WHEN outcome LIKE 'delivered%' THEN 'delivered'
+                         ELSE 'given_up' END;
+        CREATE INDEX outbox_id ON outbox (id);
+        CREATE INDEX outbox_created ON outbox (created, id);
+        CREATE INDEX outbox_incident ON outbox (incident, created);
+    ",
+        "CREATE TABLE service (id TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;",
     ],
     synchronous: "FULL",
 };
@@ -54,15 +72,12 @@ const LOG_KEPT: Duration = Duration::from_hours(184 * 24);
 /// Rows that one pruning may delete from a table, so that it never holds up commits for long.
 const PRUNE_MOST: u32 = 10_000;
 
-/// Key in `meta`: the register of rounds as JSON.
-const DUTY: &str = "duty";
-
 pub(super) fn open(folder: &Path) -> Result<Database, StoreError> {
     Database::open(folder, &FORMAT)
 }
 
 pub(super) fn path(folder: &Path) -> std::path::PathBuf {
-    folder.join(FORMAT.file)
+    folder.join(FILE)
 }
 
 /// Writes all rows in one transaction. Writing the same rows again changes nothing: a commit whose sync failed may have
@@ -84,6 +99,13 @@ pub(super) fn write(transaction: &Transaction, rows: &JournalRows) -> rusqlite::
         statement.execute(params![id, window.ends().0, json(window)?])?;
     }
     let mut statement = transaction.prepare_cached(
+        "INSERT INTO desk (id, settled, json) VALUES (?1, ?2, ?3) \
+         ON CONFLICT (id) DO UPDATE SET settled = excluded.settled, json = excluded.json",
+    )?;
+    for (id, record) in &rows.desk {
+        statement.execute(params![id, record.settled().map(|at| at.0), json(record)?])?;
+    }
+    let mut statement = transaction.prepare_cached(
         "INSERT INTO point (link, role, json) VALUES (?1, ?2, ?3) \
          ON CONFLICT (link, role) DO UPDATE SET json = excluded.json",
     )?;
@@ -91,15 +113,24 @@ pub(super) fn write(transaction: &Transaction, rows: &JournalRows) -> rusqlite::
         statement.execute(params![link.as_str(), role.as_str(), state])?;
     }
     let mut statement = transaction.prepare_cached(
-        "INSERT INTO outbox (key, channel, created, json) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key) DO NOTHING",
+        "INSERT INTO service (id, json) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET json = excluded.json",
+    )?;
+    for (service, state) in &rows.services {
+        statement.execute(params![service, state])?;
+    }
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO outbox (key, channel, created, json, id, incident, recipient) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+         ON CONFLICT (key) DO NOTHING",
     )?;
     for (key, notice) in &rows.notices {
-        statement.execute(params![key, notice.channel, notice.created.0, json(notice)?])?;
+        let (about, recipient) = notice.thread();
+        let (channel, at) = (&notice.channel, notice.created.0);
+        statement.execute(params![key, channel, at, json(notice)?, notice.id(), about, recipient])?;
     }
-    if let Some(register) = &rows.duty {
+    for (whole, value) in &rows.whole {
         transaction.execute(
             "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            params![DUTY, register],
+            params![whole.key(), value],
         )?;
     }
     write_deliveries(transaction, rows)?;
@@ -107,15 +138,21 @@ pub(super) fn write(transaction: &Transaction, rows: &JournalRows) -> rusqlite::
 }
 
 fn write_deliveries(transaction: &Transaction, rows: &JournalRows) -> rusqlite::Result<()> {
-    let mut statement = transaction
-        .prepare_cached("UPDATE outbox SET attempts = ?2, done = ?3, outcome = ?4 WHERE key = ?1 AND done IS NULL")?;
+    let mut statement = transaction.prepare_cached(
+        "UPDATE outbox SET attempts = ?2, done = ?3, outcome = ?4, state = ?5 WHERE key = ?1 AND done IS NULL",
+    )?;
     for (key, delivery) in &rows.deliveries {
-        let (done, outcome) = match &delivery.result {
-            Attempt::Delivered => (true, "delivered"),
-            Attempt::Failed { reason } => (false, reason.as_str()),
-            Attempt::GivenUp { reason } => (true, reason.as_str()),
+        let (state, outcome) = match &delivery.result {
+            Attempt::Delivered { receipt } => {
+                (NoticeState::Delivered, format!("delivered {receipt}").trim_end().to_owned())
+            }
+            Attempt::Failed { reason } => (NoticeState::Waiting, reason.clone()),
+            Attempt::GivenUp { reason } => (NoticeState::GivenUp, reason.clone()),
+            Attempt::Held { door } => (NoticeState::Held, door.clone()),
+            Attempt::Replaced { by } => (NoticeState::Replaced, by.clone()),
         };
-        statement.execute(params![key, delivery.attempts, done.then_some(delivery.at.0), outcome])?;
+        let done = (state != NoticeState::Waiting).then_some(delivery.at.0);
+        statement.execute(params![key, delivery.attempts, done, outcome, state.as_str()])?;
     }
     Ok(())
 }
@@ -140,6 +177,7 @@ pub(super) fn prune(transaction: &Transaction, key: &SigningKey, now: Timestamp)
     for (sql, limit) in [
         ("DELETE FROM incident WHERE id IN (SELECT id FROM incident WHERE closed < ?1 LIMIT ?2)", incidents),
         ("DELETE FROM maintenance WHERE id IN (SELECT id FROM maintenance WHERE ends < ?1 LIMIT ?2)", incidents),
+        ("DELETE FROM desk WHERE id IN (SELECT id FROM desk WHERE settled < ?1 LIMIT ?2)", incidents),
         ("DELETE FROM outbox WHERE key IN (SELECT key FROM outbox WHERE done < ?1 LIMIT ?2)", incidents),
         ("DELETE FROM log WHERE number IN (SELECT number FROM log WHERE at < ?1 LIMIT ?2)", log),
     ] {
@@ -167,14 +205,44 @@ pub(super) fn windows(connection: &Connection, most: usize) -> rusqlite::Result<
     decoded(connection, last, params![i64::try_from(most).unwrap_or(i64::MAX)], "window")
 }
 
-/// The register of rounds; an empty one before the first was planned.
-pub(super) fn duty(connection: &Connection) -> rusqlite::Result<Readable<Register>> {
-    decoded(connection, "SELECT key, value FROM meta WHERE key = ?1", params![DUTY], "meta")
+/// What people have to act on, that which is not settled first.
+pub(super) fn desk(connection: &Connection, most: usize) -> rusqlite::Result<Readable<DeskRecord>> {
+    let last = "SELECT id, json FROM desk ORDER BY settled IS NULL DESC, id DESC LIMIT ?1";
+    decoded(connection, last, params![i64::try_from(most).unwrap_or(i64::MAX)], "desk")
 }
 
-/// Notices that wait, oldest first.
+/// What is kept as one piece; nothing before it was first written.
+pub(super) fn whole<T: DeserializeOwned>(connection: &Connection, whole: Whole) -> rusqlite::Result<Readable<T>> {
+    decoded(connection, "SELECT key, value FROM meta WHERE key = ?1", params![whole.key()], "meta")
+}
+
+/// Notices of incidents that are not over: incident, key, and whether it left or waits.
+pub(super) fn told(connection: &Connection) -> rusqlite::Result<Vec<(String, String, bool)>> {
+    let sql = "SELECT outbox.incident, outbox.key, outbox.state IN ('waiting', 'delivered') FROM outbox \
+               LEFT JOIN incident ON incident.id = outbox.incident \
+               WHERE incident.phase <> 'closed' OR outbox.incident >= 'digest-' AND outbox.incident < 'digest.'";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    rows.collect()
+}
+
+/// Notices that wait, oldest first, with the attempts of earlier processes.
 pub(super) fn outbox(connection: &Connection) -> rusqlite::Result<Readable<Notice>> {
-    decoded(connection, "SELECT key, json FROM outbox WHERE done IS NULL ORDER BY created, key", [], "notice")
+    let waiting =
+        "SELECT key, json_set(json, '$.attempts', attempts) FROM outbox WHERE done IS NULL ORDER BY created, key";
+    decoded(connection, waiting, [], "notice")
+}
+
+/// The last notices that nobody took, oldest first.
+pub(super) fn given_up(connection: &Connection) -> rusqlite::Result<Vec<Unsent>> {
+    let newest = "SELECT key, channel, done FROM outbox WHERE state = 'given_up' ORDER BY done DESC, key LIMIT ?1";
+    let mut statement = connection.prepare(newest)?;
+    let rows = statement.query_map([i64::try_from(MOST_GIVEN_UP).unwrap_or(i64::MAX)], |row| {
+        Ok(Unsent { notice: row.get(0)?, channel: row.get(1)?, at: Timestamp(row.get(2)?), given_up: true })
+    })?;
+    let mut rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    rows.reverse();
+    Ok(rows)
 }
 
 pub(super) fn points(connection: &Connection) -> rusqlite::Result<Readable<StoredPoint>> {
@@ -190,6 +258,12 @@ pub(super) fn points(connection: &Connection) -> rusqlite::Result<Readable<Store
         }
     }
     Ok((points, unreadable))
+}
+
+pub(super) fn services(connection: &Connection) -> rusqlite::Result<Vec<StoredService>> {
+    let mut statement = connection.prepare("SELECT id, json FROM service")?;
+    let rows = statement.query_map([], |row| Ok(StoredService { service: row.get(0)?, state: row.get(1)? }))?;
+    rows.collect()
 }
 
 /// Rows of `sql`, which selects a name and a JSON text.
@@ -230,7 +304,8 @@ mod tests {
                 file.execute_batch(&format!(
                     "INSERT INTO incident VALUES ('open', 'open', 0, NULL, ''), ('old', 'closed', 0, 0, ''),
                                                  ('young', 'closed', 0, {}, '');
-                     INSERT INTO outbox VALUES ('waits', '', 0, '', 0, NULL, NULL), ('old', '', 0, '', 1, 0, '');
+                     INSERT INTO outbox (key, channel, created, json, done)
+                         VALUES ('waits', '', 0, '', NULL), ('old', '', 0, '', 0);
                      INSERT INTO log VALUES (1, 0, '', '', ''), (2, {}, '', '', '');",
                     hours(24),
                     hours(26 * 31 * 24 - 184 * 24 + 1)

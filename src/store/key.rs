@@ -1,4 +1,4 @@
-//! The key that signs the journal, and the folder of anchors: both lie beside the state files.
+//! The keys that sign the journal and links to pages, and the folder of anchors: all lie beside the state files.
 
 use std::{
     fs::{self, OpenOptions},
@@ -9,14 +9,19 @@ use std::{
 
 use crate::{
     journal::{Purpose, Seal, SigningKey},
+    notify::pass::{KEY_BYTES, PassKey},
     store::StoreError,
 };
 
 /// PKCS #8, DER; readable by the owner only.
-const KEY: &str = "journal.key";
+pub(super) const KEY: &str = "journal.key";
 /// SubjectPublicKeyInfo, DER; for everybody.
-const PUBLIC: &str = "journal.pub";
-const ANCHORS: &str = "anchors";
+pub(super) const PUBLIC: &str = "journal.pub";
+/// Where in it the key itself begins.
+const PUBLIC_HEADER: usize = 12;
+/// What links to pages of parties are signed with; readable by the owner only.
+pub(super) const PASSES: &str = "links.key";
+pub(super) const ANCHORS: &str = "anchors";
 
 /// Reads the key of this folder, or makes one.
 pub(super) fn open(folder: &Path) -> Result<SigningKey, StoreError> {
@@ -31,11 +36,43 @@ pub(super) fn open(folder: &Path) -> Result<SigningKey, StoreError> {
     }
 }
 
+/// The public half of the key of this folder, as seals name it: small hexadecimal digits.
+pub fn public_hex(folder: &Path) -> Option<String> {
+    let der = fs::read(folder.join(PUBLIC)).ok()?;
+    Some(der.get(PUBLIC_HEADER..)?.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 fn make(folder: &Path, path: &Path) -> io::Result<SigningKey> {
     let key = SigningKey::generate().ok_or(io::ErrorKind::Other)?;
     write(path, key.to_pkcs8(), 0o600)?;
     write(&folder.join(PUBLIC), &key.public_der(), 0o644)?;
     Ok(key)
+}
+
+/// Reads the key that links are signed with, or makes one.
+///
+/// # Errors
+/// The file cannot be read or made, or is no key.
+pub fn pass_key(folder: &Path) -> Result<PassKey, StoreError> {
+    let path = folder.join(PASSES);
+    match fs::read(&path) {
+        Ok(bytes) => match <&[u8; KEY_BYTES]>::try_from(bytes.as_slice()) {
+            Ok(bytes) => Ok(PassKey::new(bytes)),
+            Err(_) => Err(StoreError::Key { path, source: io::ErrorKind::InvalidData.into() }),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => new_pass_key(folder),
+        Err(source) => Err(StoreError::Key { path, source }),
+    }
+}
+
+/// Makes a new key for signed links in the place of the old one.
+///
+/// # Errors
+/// The file cannot be written; the old one stays.
+pub fn new_pass_key(folder: &Path) -> Result<PassKey, StoreError> {
+    let (path, bytes) = (folder.join(PASSES), rand::random::<[u8; KEY_BYTES]>());
+    write(&path, &bytes, 0o600).map_err(|source| StoreError::Key { path, source })?;
+    Ok(PassKey::new(&bytes))
 }
 
 /// Lays the anchor of a day where others fetch it from.

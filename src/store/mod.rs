@@ -14,6 +14,7 @@
 //!
 //! The store never invents a fact, never overwrites a file that it does not understand, and never blocks the caller.
 
+mod backup;
 mod batch;
 mod chain;
 mod database;
@@ -22,6 +23,7 @@ mod forget;
 mod journal;
 mod key;
 mod lock;
+mod notices;
 mod pending;
 mod reader;
 mod recover;
@@ -35,10 +37,13 @@ use std::{
     time::Duration,
 };
 
-pub use batch::{Attempt, Batch, Delivery, Heartbeat, StoredAccount, StoredPoint, StoredRollup};
+pub use backup::{BackupError, Manifest, Restoring, backup, restore};
+pub use batch::{Attempt, Batch, Delivery, Heartbeat, StoredAccount, StoredPoint, StoredRollup, StoredService, Whole};
 pub use error::StoreError;
 pub use forget::forget;
-pub use reader::{Reader, accounts, rollups};
+pub use key::{new_pass_key, pass_key, public_hex};
+pub use notices::notices;
+pub use reader::{Reader, accounts, each_account, rollups};
 pub use recover::Recovered;
 pub use writer::{JournalStatus, StoreStatus};
 
@@ -86,6 +91,7 @@ impl Store {
     pub fn open(folder: &Path, options: &Options) -> Result<(Self, Recovered), StoreError> {
         std::fs::create_dir_all(folder).map_err(|source| StoreError::folder(folder, source))?;
         let lock = lock::Lock::take(folder)?;
+        backup::finish(folder)?;
         let mut reserve = reserve::Reserve::new(folder, options.reserve_bytes);
         let files = || Ok((journal::open(folder)?, series::open(folder)?));
         let (mut journal, mut series) = files().or_else(|error| match error {

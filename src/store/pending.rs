@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     clock,
-    incident::{Incident, Window},
+    incident::{DeskRecord, Incident, Window},
     inventory::{LinkId, Role},
     journal::{Digest, Entry},
     notify::Notice,
-    store::{Batch, Delivery, Heartbeat, StoredRollup, Ticket},
+    store::{Batch, Delivery, Heartbeat, StoredRollup, Ticket, Whole},
     units::Timestamp,
 };
 
@@ -41,7 +41,9 @@ pub(super) struct Pending {
 pub(super) struct JournalRows {
     pub(super) incidents: BTreeMap<String, Incident>,
     pub(super) windows: BTreeMap<String, Window>,
+    pub(super) desk: BTreeMap<String, DeskRecord>,
     pub(super) points: BTreeMap<(LinkId, Role), String>,
+    pub(super) services: BTreeMap<String, String>,
     pub(super) notices: BTreeMap<String, Notice>,
     pub(super) deliveries: BTreeMap<String, Delivery>,
     /// With the number under which they were handed over, which never repeats.
@@ -50,8 +52,8 @@ pub(super) struct JournalRows {
     pub(super) contents: BTreeMap<Digest, Vec<u8>>,
     /// Name by opaque id.
     pub(super) people: BTreeMap<String, String>,
-    /// JSON of the register of rounds.
-    pub(super) duty: Option<String>,
+    /// JSON of what is kept as one piece.
+    pub(super) whole: BTreeMap<Whole, String>,
     pub(super) anchor: Option<(String, Timestamp)>,
 }
 
@@ -69,7 +71,9 @@ impl Pending {
         let Batch {
             incidents,
             windows,
+            desk,
             points,
+            services,
             accounts,
             rollups,
             notices,
@@ -77,7 +81,7 @@ impl Pending {
             entries,
             contents,
             people,
-            duty,
+            whole,
             anchor,
             heartbeat,
         } = batch;
@@ -89,14 +93,16 @@ impl Pending {
             journal: JournalRows {
                 incidents: incidents.into_iter().map(|incident| (incident.id.clone(), incident)).collect(),
                 windows: windows.into_iter().map(|window| (window.id.clone(), window)).collect(),
+                desk: desk.into_iter().map(|record| (record.id().to_owned(), record)).collect(),
                 points: points.into_iter().map(|point| ((point.link, point.role), point.state)).collect(),
+                services: services.into_iter().map(|row| (row.service, row.state)).collect(),
                 notices: notices.into_iter().map(|notice| (notice.key.clone(), notice)).collect(),
                 deliveries: deliveries.into_iter().map(|delivery| (delivery.key.clone(), delivery)).collect(),
                 entry_bytes: entries.iter().map(|entry| entry.payload.len()).sum(),
                 entries: (self.handed + 1..).zip(entries).collect(),
                 contents: contents.into_iter().map(|content| (content.hash, content.bytes)).collect(),
                 people: people.into_iter().map(|person| (person.id, person.name)).collect(),
-                duty,
+                whole,
                 anchor,
             },
             series: SeriesRows {
@@ -116,7 +122,9 @@ impl Pending {
         self.lost += lost;
         self.lost += insert(&mut self.journal.incidents, journal.incidents, MOST_INCIDENTS);
         self.lost += insert(&mut self.journal.windows, journal.windows, MOST_INCIDENTS);
+        self.lost += insert(&mut self.journal.desk, journal.desk, MOST_INCIDENTS);
         self.lost += insert(&mut self.journal.points, journal.points, MOST_STATES);
+        self.lost += insert(&mut self.journal.services, journal.services, MOST_STATES);
         self.lost += insert(&mut self.series.accounts, series.accounts, MOST_STATES);
         self.series.rollups.extend(series.rollups);
         let too_many = self.series.rollups.len().saturating_sub(MOST_ROLLUPS);
@@ -128,7 +136,7 @@ impl Pending {
         self.lost += insert(&mut self.journal.deliveries, journal.deliveries, MOST_NOTICES);
         self.lost += insert(&mut self.journal.contents, journal.contents, MOST_CONTENTS);
         self.lost += insert(&mut self.journal.people, journal.people, MOST_STATES);
-        self.journal.duty = journal.duty.or(self.journal.duty.take());
+        self.journal.whole.extend(journal.whole);
         self.journal.anchor = journal.anchor.or(self.journal.anchor.take());
         self.journal.entries.extend(journal.entries);
         self.journal.entry_bytes += journal.entry_bytes;
@@ -144,10 +152,15 @@ impl Pending {
 
 impl JournalRows {
     pub(super) fn rows(&self) -> usize {
-        let states =
-            self.incidents.len() + self.windows.len() + self.points.len() + self.notices.len() + self.deliveries.len();
+        let states = self.incidents.len()
+            + self.windows.len()
+            + self.desk.len()
+            + self.points.len()
+            + self.services.len()
+            + self.notices.len()
+            + self.deliveries.len();
         let chained = self.entries.len() + self.contents.len() + self.people.len();
-        states + chained + usize::from(self.duty.is_some()) + usize::from(self.anchor.is_some())
+        states + chained + self.whole.len() + usize::from(self.anchor.is_some())
     }
 
     /// Keeps what fits; returns how many entries did not.
@@ -211,9 +224,12 @@ mod tests {
     fn the_last_attempt_decides() {
         let mut pending = Pending::default();
         let delivery = |attempts, result| Delivery { key: "k".into(), at: Timestamp(1), attempts, result };
-        for tried in [delivery(1, Attempt::Failed { reason: "refused".into() }), delivery(2, Attempt::Delivered)] {
+        for tried in [
+            delivery(1, Attempt::Failed { reason: "refused".into() }),
+            delivery(2, Attempt::Delivered { receipt: String::new() }),
+        ] {
             pending.add(Batch { deliveries: vec![tried], ..Batch::default() }, "boot");
         }
-        assert_eq!(pending.journal.deliveries["k"], delivery(2, Attempt::Delivered));
+        assert_eq!(pending.journal.deliveries["k"], delivery(2, Attempt::Delivered { receipt: String::new() }));
     }
 }

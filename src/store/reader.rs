@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     incident::Incident,
-    journal::{Audit, Digest, Link, Seal, anonymous},
+    journal::{Audit, Digest, Head, Link, Seal, is_person, without_names, without_texts},
     ledger::PointDay,
     store::{StoreError, StoredAccount, chain, journal, series},
 };
@@ -24,6 +24,22 @@ pub fn accounts(folder: &Path) -> Result<Vec<StoredAccount>, StoreError> {
     Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)
         .and_then(|connection| series::accounts(&connection, u32::MAX))
         .map(|(accounts, _)| accounts)
+        .map_err(|source| StoreError::database(&path, source))
+}
+
+/// Hands the accounts of the months from the first on and before the second, such as `2026-10`, to `each`, older months
+/// first: one at a time, however many there are.
+///
+/// # Errors
+/// When they cannot be opened for reading.
+pub fn each_account(
+    folder: &Path,
+    [first, after]: [String; 2],
+    each: impl FnMut(StoredAccount),
+) -> Result<(), StoreError> {
+    let path = series::path(folder);
+    Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .and_then(|connection| series::each_account(&connection, [&first, &after], each))
         .map_err(|source| StoreError::database(&path, source))
 }
 
@@ -58,6 +74,11 @@ impl Reader {
             })
             .map_err(|source| StoreError::database(&path, source))?;
         Ok(Self { path, connection })
+    }
+
+    /// Where the journal ends.
+    pub fn head(&self) -> Result<Head, StoreError> {
+        chain::head(&self.connection).map_err(|source| self.failed(source))
     }
 
     /// The incident with this id; `None` when there is none, or none that this version can read.
@@ -140,10 +161,14 @@ impl Reader {
                 audit.content(hash, bytes);
             }
         })?;
-        let ids: HashMap<String, String> = self.people()?.into_iter().map(|(id, name)| (name, id)).collect();
+        // A note may be nothing but a name.
+        let people = self.people()?.into_iter().filter(|(id, _)| is_person(id));
+        let ids: HashMap<String, String> = people.map(|(id, name)| (name, id)).collect();
         self.each_incident(|id, mut record| {
-            anonymous(&mut record, &mut |name| ids.get(name).map_or(name, String::as_str).to_owned());
-            audit.incident(id, &record.to_string());
+            without_names(&mut record, &mut |name| ids.get(name).map_or(name, String::as_str).to_owned());
+            let whole = record.to_string();
+            without_texts(&mut record);
+            audit.incident(id, [&record.to_string(), &whole]);
         })?;
         drop(transaction);
         Ok(audit.end())

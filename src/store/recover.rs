@@ -4,12 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     clock,
-    duty::Register,
-    incident::{Incident, MOST_WINDOWS, Window},
+    duty::{Register, Unsent},
+    incident::{DeskRecord, Incident, MOST_ON_DESK, MOST_WINDOWS, Window},
     journal::Pseudonyms,
-    notify::Notice,
+    notify::{Notice, budget::Daily, doors::Doors},
     store::{
-        Heartbeat, Options, StoreError, StoredAccount, StoredPoint,
+        Heartbeat, Options, StoreError, StoredAccount, StoredPoint, StoredService, Whole,
         database::Database,
         journal::{self, Readable},
         series,
@@ -23,13 +23,28 @@ pub struct Recovered {
     pub incidents: Vec<Incident>,
     /// Planned work.
     pub windows: Vec<Window>,
+    /// What people have to act on besides.
+    pub desk: Vec<DeskRecord>,
     pub points: Vec<StoredPoint>,
+    pub services: Vec<StoredService>,
     /// Of the two newest months.
     pub accounts: Vec<StoredAccount>,
     /// Notices that wait, oldest first.
     pub outbox: Vec<Notice>,
     /// What became of the rounds so far.
     pub duty: Register,
+    /// What may leave.
+    pub doors: Doors,
+    /// Budgets of the day, and its digest.
+    pub daily: Daily,
+    /// The last notices that were given up, oldest first.
+    pub given_up: Vec<Unsent>,
+    /// What was counted of websites, as `patrol` wrote it; `None` before the first.
+    pub sites: Option<serde_json::Value>,
+    /// Notices of incidents that are not over: incident, key, and whether it left or waits.
+    pub told: Vec<(String, String, bool)>,
+    /// Rules' alarms that fired, as `patrol` wrote them.
+    pub alarms: Option<serde_json::Value>,
     /// How names of people become opaque ids; `None` only where nothing was opened.
     pub pseudonyms: Option<Pseudonyms>,
     /// The last sign of life; `None` on the first run.
@@ -50,9 +65,20 @@ pub(super) fn recover(
     let unreadable = &mut recovered.unreadable;
     recovered.incidents = keep(journal.read(|file| journal::incidents(file, options.closed_since))?, unreadable);
     recovered.windows = keep(journal.read(|file| journal::windows(file, MOST_WINDOWS))?, unreadable);
+    recovered.desk = keep(journal.read(|file| journal::desk(file, MOST_ON_DESK))?, unreadable);
     recovered.points = keep(journal.read(journal::points)?, unreadable);
+    recovered.services = journal.read(journal::services)?;
     recovered.outbox = keep(journal.read(journal::outbox)?, unreadable);
-    recovered.duty = keep(journal.read(journal::duty)?, unreadable).pop().unwrap_or_default();
+    recovered.duty =
+        keep(journal.read(|file| journal::whole(file, Whole::Duty))?, unreadable).pop().unwrap_or_default();
+    recovered.doors =
+        keep(journal.read(|file| journal::whole(file, Whole::Doors))?, unreadable).pop().unwrap_or_default();
+    recovered.daily =
+        keep(journal.read(|file| journal::whole(file, Whole::Daily))?, unreadable).pop().unwrap_or_default();
+    recovered.sites = keep(journal.read(|file| journal::whole(file, Whole::Sites))?, unreadable).pop();
+    recovered.given_up = journal.read(journal::given_up)?;
+    recovered.told = journal.read(journal::told)?;
+    recovered.alarms = keep(journal.read(|file| journal::whole(file, Whole::Alarms))?, unreadable).pop();
     recovered.accounts = keep(series.read(|file| series::accounts(file, series::MONTHS))?, unreadable);
     recovered.heartbeat = series.read(series::heartbeat)?;
     recovered.away = recovered.heartbeat.as_ref().filter(|beat| beat.boot_id == boot_id).map(|beat| {

@@ -21,8 +21,11 @@ use crate::{
     units::Timestamp,
 };
 
-static FORMAT: Format = Format {
-    file: "series.db",
+/// The database's name in the state folder.
+pub(super) const FILE: &str = "series.db";
+
+pub(super) static FORMAT: Format = Format {
+    file: FILE,
     application: 0x4C50_5352, // "LPSR"
     steps: &[
         "
@@ -83,7 +86,25 @@ pub(super) fn write(transaction: &Transaction, rows: &SeriesRows) -> rusqlite::R
 }
 
 pub(super) fn path(folder: &Path) -> std::path::PathBuf {
-    folder.join(FORMAT.file)
+    folder.join(FILE)
+}
+
+/// Accounts of the months from `first` on and before `after`, older month first.
+pub(super) fn each_account(
+    connection: &Connection,
+    [first, after]: [&str; 2],
+    mut each: impl FnMut(StoredAccount),
+) -> rusqlite::Result<()> {
+    let mut statement =
+        connection.prepare("SELECT link, month, json FROM account WHERE month >= ?1 AND month < ?2 ORDER BY month")?;
+    let mut rows = statement.query([first, after])?;
+    while let Some(row) = rows.next()? {
+        let (link, month, account): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if let Some(link) = LinkId::parse(&link) {
+            each(StoredAccount { link, month, account });
+        }
+    }
+    Ok(())
 }
 
 /// Accounts of the newest `months`, older month first.

@@ -1,5 +1,7 @@
 //! Arguments of messages that are words of their own: each language has its own for them.
 
+use serde::{Deserialize, Serialize};
+
 /// What belongs in a field of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expected {
@@ -63,4 +65,35 @@ pub enum HostFault {
     NextHopSilent,
     Isolated,
     NoTime,
+}
+
+/// What a message is when it is not the plain truth of today. Said first, in every language alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// Asked for by a person who tries a channel.
+    Test,
+    /// Of an exercise.
+    Drill,
+    /// Of a simulated city.
+    Simulated,
+    /// Of an installation that is not opened yet: rendered and kept, never sent.
+    Trial,
+}
+
+impl Mark {
+    /// Stands before a subject and a text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Test => "【测试】",
+            Self::Drill => "【演练】",
+            Self::Simulated => "【模拟】",
+            Self::Trial => "【试运行】",
+        }
+    }
+}
+
+/// What is simulated says so first, in every language alike.
+pub(super) fn mark(simulated: bool) -> &'static str {
+    if simulated { Mark::Simulated.as_str() } else { "" }
 }

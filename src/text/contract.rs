@@ -7,21 +7,47 @@ use chrono::NaiveDate;
 use super::{Language, Message, some};
 use crate::diagnostic::Place;
 
+/// What is said below one period of a draft.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Beside {
+    /// Loss and RTT by month.
+    pub quality: Vec<String>,
+    pub deductions: Vec<String>,
+}
+
 /// One thing to say about a contract.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ContractText {
-    HolidayYearTwice { year: i32, first: Place },
-    HolidayOutside { year: i32 },
-    HolidayTwice { day: NaiveDate, other: String },
-    WorkingDayIsNone { day: NaiveDate },
+    HolidayYearTwice {
+        year: i32,
+        first: Place,
+    },
+    HolidayOutside {
+        year: i32,
+    },
+    HolidayTwice {
+        day: NaiveDate,
+        other: String,
+    },
+    WorkingDayIsNone {
+        day: NaiveDate,
+    },
     HolidaysHelp,
-    YearsWithoutHolidays { years: Vec<i32> },
+    YearsWithoutHolidays {
+        years: Vec<i32>,
+    },
     YearsHelp,
-    UnknownName { name: String },
-    NotAnAnswer { value: String },
+    UnknownName {
+        name: String,
+    },
+    NotAnAnswer {
+        value: String,
+    },
     CalendarWithoutHours,
     CalendarWithoutHoursHelp,
-    HoursWrong { text: String },
+    HoursWrong {
+        text: String,
+    },
     HoursWrongHelp,
     CalendarNeverOpens,
     CalendarNeverOpensHelp,
@@ -29,27 +55,60 @@ pub enum ContractText {
     BoundNotOneHelp,
     NoLinksSection,
     NoLinksSectionHelp,
-    WrongMeasure { objective: String, measure: &'static str },
+    WrongMeasure {
+        objective: String,
+        measure: &'static str,
+    },
     WrongMeasureHelp,
-    PeriodNotJudged { period: &'static str },
+    PeriodNotJudged {
+        period: &'static str,
+    },
     PeriodNotJudgedHelp,
     ExplainIdle,
-    Simulated { link: String, period: String, verdict: &'static str, down: u64, unknown: u64, deductions: Vec<String> },
+    /// `beside`: loss and RTT by month, and deductions.
+    Simulated {
+        link: String,
+        period: String,
+        verdict: &'static str,
+        down: u64,
+        unknown: u64,
+        beside: Box<Beside>,
+    },
     NothingSimulated,
-    NoSuchClock { clock: &'static str },
+    NoSuchClock {
+        clock: &'static str,
+    },
     NoSuchClockHelp,
     AmountUnclear,
     AmountUnclearHelp,
     AmountsOutOfOrder,
     AmountsOutOfOrderHelp,
-    NoSuchCarrier { carrier: String },
+    NoSuchCarrier {
+        carrier: String,
+    },
     NoSuchCarrierHelp,
-    NoSuchContract { name: String, known: Vec<String> },
-    NoSuchService { service: String, closest: Option<String> },
+    NoSuchContract {
+        name: String,
+        known: Vec<String>,
+    },
+    NoSuchService {
+        service: String,
+        closest: Option<String>,
+    },
     ExplainObjectives,
-    ExplainClass { id: String, zh: String, en: String },
-    ExplainAgreement { number: String, from: NaiveDate, to: NaiveDate },
-    ExplainNoAgreement { carrier: String },
+    ExplainClass {
+        id: String,
+        zh: String,
+        en: String,
+    },
+    ExplainAgreement {
+        number: String,
+        from: NaiveDate,
+        to: NaiveDate,
+    },
+    ExplainNoAgreement {
+        carrier: String,
+    },
     ExplainLinks,
     ExplainAssessment,
     ExplainDuties,
@@ -57,10 +116,22 @@ pub enum ContractText {
     ExplainByHand,
     ExplainCalendars,
     ExplainSwitches,
-    ExplainBySwitch { switch: String },
-    ExplainSource { source: &'static str },
-    ExplainClause { clause: String },
-    CheckedContract { name: String, classes: usize, objectives: usize, switches: usize, services: usize },
+    ExplainBySwitch {
+        switch: String,
+    },
+    ExplainSource {
+        source: &'static str,
+    },
+    ExplainClause {
+        clause: String,
+    },
+    CheckedContract {
+        name: String,
+        classes: usize,
+        objectives: usize,
+        switches: usize,
+        services: usize,
+    },
 }
 
 impl From<ContractText> for Message {
@@ -127,8 +198,10 @@ impl ContractText {
                     "write month, quarter or year: accounts are kept by civil month, and a period is made of whole ones"
                 )
             }
-            Self::Simulated { link, period, verdict, down, unknown, deductions } => {
+            Self::Simulated { link, period, verdict, down, unknown, beside } => {
+                let Beside { quality, deductions } = &**beside;
                 write!(out, "{link}  {period}  {verdict}  down {down} s  unknown {unknown} s")?;
+                quality.iter().try_for_each(|month| write!(out, "\n  {month}"))?;
                 deductions
                     .iter()
                     .try_for_each(|one| write!(out, "\n  may be deducted (the customer decides; never summed): {one}"))
@@ -225,8 +298,10 @@ impl ContractText {
             Self::WrongMeasure { objective, measure } => write!(out, "目标 `{objective}` 没有链路 `{measure}` 的限值"),
             Self::PeriodNotJudged { period } => write!(out, "链路可用率不能按 `{period}` 判定"),
             Self::PeriodNotJudgedHelp => write!(out, "写 month、quarter 或 year：台账按自然月记，周期由整月组成"),
-            Self::Simulated { link, period, verdict, down, unknown, deductions } => {
+            Self::Simulated { link, period, verdict, down, unknown, beside } => {
+                let Beside { quality, deductions } = &**beside;
                 write!(out, "{link}  {period}  {verdict}  中断 {down} 秒  未知 {unknown} 秒")?;
+                quality.iter().try_for_each(|month| write!(out, "\n  {month}"))?;
                 deductions.iter().try_for_each(|one| write!(out, "\n  可能扣款（待甲方认定，不相加）：{one}"))
             }
             Self::NothingSimulated => write!(out, "所选月份没有已存的台账"),

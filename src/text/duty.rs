@@ -31,6 +31,23 @@ pub enum DutyText {
         all: usize,
     },
     NoSpareHelp,
+    /// Of a contact.
+    BadAddress {
+        channel: String,
+    },
+    BadAddressHelp,
+    /// A contact on a channel that this machine does not have.
+    NoSuchChannel {
+        channel: String,
+        contact: String,
+    },
+    NoSuchLetter {
+        name: String,
+    },
+    BadLetter {
+        cause: String,
+    },
+    BadLetterHelp,
     NoDevices,
     SpareCoverage {
         with_spare: usize,
@@ -139,6 +156,19 @@ impl DutyText {
             NoSpareHelp => {
                 write!(out, "write under `spares` where one lies, with `count` and the day it was `counted`")
             }
+            BadAddress { channel } => write!(out, "the address for `{channel}` is empty or has a line break"),
+            BadAddressHelp => write!(out, "write a mail address, a telephone number or what a robot's group is called"),
+            NoSuchChannel { channel, contact } => {
+                write!(out, "`{contact}` has an address for `{channel}`, which linkpatrol.yaml does not have")
+            }
+            NoSuchLetter { name } => write!(out, "no letter is called `{name}`"),
+            BadLetter { cause } => write!(out, "this letter cannot be written: {cause}"),
+            BadLetterHelp => {
+                write!(
+                    out,
+                    "subject, short text and text with a line `---` between; docs/channels.md lists what a letter may speak of"
+                )
+            }
             NoDevices => write!(out, "no devices: devices.yaml does not stand beside the contract, or names none"),
             SpareCoverage { with_spare, all, without } => {
                 write!(out, "models in use with a spare: {with_spare} of {all}")?;
@@ -211,6 +241,16 @@ impl DutyText {
                 write!(out, "{} 没有备件：在用型号 {all} 种，有备件的 {with_spare} 种", models.join("、"))
             }
             NoSpareHelp => write!(out, "在 `spares` 中写明存放地点、数量 `count` 和盘点日期 `counted`"),
+            BadAddress { channel } => write!(out, "`{channel}` 的地址为空或含有换行"),
+            BadAddressHelp => write!(out, "写邮箱、电话号码或群机器人的群名"),
+            NoSuchChannel { channel, contact } => {
+                write!(out, "`{contact}` 写了 `{channel}` 的地址，而 linkpatrol.yaml 中没有这个渠道")
+            }
+            NoSuchLetter { name } => write!(out, "没有名为 `{name}` 的通知模板"),
+            BadLetter { cause } => write!(out, "该模板无法生成通知：{cause}"),
+            BadLetterHelp => {
+                write!(out, "依次写主题、短文本、正文，中间以单独一行 `---` 隔开；可用内容见 docs/channels.md")
+            }
             NoDevices => write!(out, "没有设备：合同目录中没有 devices.yaml，或其中未列设备"),
             SpareCoverage { with_spare, all, without } => {
                 write!(out, "有备件的在用型号：{with_spare}/{all}")?;

@@ -45,6 +45,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         Contract(text) => text.write(super::Language::En, out),
         Duty(text) => text.write(super::Language::En, out),
         Service(text) => text.write(super::Language::En, out),
+        Module(text) => text.write(super::Language::En, out),
         Page(text) => text.write(super::Language::En, out),
         Grafana(text) => text.write(super::Language::En, out),
         // ---- demo
@@ -168,9 +169,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         NotUtf8OrGb => write!(out, "the file is neither UTF-8 nor GB18030 from here on"),
         NotUtf8OrGbHelp => write!(out, "save it as `CSV UTF-8`, not as Unicode text or as a workbook"),
         NoHeadings => write!(out, "the ledger is empty"),
-        HeadingsHelp => {
-            write!(out, "the first line holds the headings; needed are id, cid, kind, carrier, unit, bandwidth")
-        }
+        HeadingsHelp(needed) => write!(out, "the first line holds the headings; needed are {}", needed.join(", ")),
         UnknownColumn { heading } => write!(out, "nobody knows the column `{heading}`"),
         KnownColumns { closest, known } => {
             if let Some(closest) = closest {
@@ -188,7 +187,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         RowLength { wanted, found } => write!(out, "this row has {found} cells, the headings have {wanted}"),
         RowLengthHelp => write!(out, "put a cell with a comma in quotation marks; close every quotation mark"),
         MissingField { column } => write!(out, "`{column}` is empty"),
-        MissingFieldHelp => write!(out, "fill it in; every link has one"),
+        MissingFieldHelp => write!(out, "fill it in; every row has one"),
         WrongField { column, found, expected } => {
             write!(out, "`{column}`: {} is not {}", found.say(Language::En), Noun(expected))
         }
@@ -277,8 +276,11 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
                 mark(*simulated)
             )
         }
+        OwnSummary { simulated, fault } if fault == "swap" => {
+            write!(out, "{}the swap of a device is due or overdue: `linkpatrol device list`", mark(*simulated))
+        }
         OwnSummary { simulated, fault } => write!(out, "{}linkpatrol itself has a fault: {fault}", mark(*simulated)),
-        IncidentDescription { began, response, restore, links } => {
+        IncidentDescription { began, response, restore, links, service } => {
             write!(out, "Since {began}.")?;
             if let Some(deadline) = response {
                 write!(out, " Respond by {deadline}.")?;
@@ -286,10 +288,14 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             if let Some(deadline) = restore {
                 write!(out, " Restore by {deadline}.")?;
             }
-            write!(out, " Links: {}", some(links))
+            match service {
+                Some(url) => write!(out, " Service: {url}"),
+                None => write!(out, " Links: {}", some(links)),
+            }
         }
         Scope { kind, name } => match kind.as_str() {
             "network" => write!(out, "whole network"),
+            "prober" if name == "swap" => write!(out, "device swaps"),
             "prober" => write!(out, "this host"),
             "segment" => write!(out, "shared route {name}"),
             kind => write!(out, "{kind} {name}"),
@@ -355,11 +361,11 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         AllLinks => write!(out, "all links"),
         Answered => write!(out, "answered"),
         AskUnit => write!(out, "ask the unit about power"),
-        AvailabilityBounds => write!(out, "availability this month (bounds)"),
+        AvailabilityBounds => write!(out, "availability (bounds)"),
         AvailabilityMonth => write!(out, "availability"),
         Bandwidth => write!(out, "bandwidth"),
         Began => write!(out, "began"),
-        BudgetLeft => write!(out, "down-time left this month"),
+        BudgetLeft => write!(out, "down-time left"),
         CannotBeMeasured => write!(out, "not measurable"),
         CarrierName => write!(out, "carrier"),
         CircuitId => write!(out, "circuit id"),
@@ -493,7 +499,9 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         ),
         // ---- window
         Web(text) => text.en(out),
+        Channel(message) => message.en(out),
         Window(message) => message.en(out),
+        Desk(message) => message.en(out),
     }
 }
 

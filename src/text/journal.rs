@@ -29,6 +29,10 @@ pub enum JournalMessage {
     Differs { entry: u64, recorded: String, rebuilt: String },
     OtherVersion { version: String },
     Forgotten { records: u64 },
+    BackedUp { folder: String, entries: u64, bytes: u64 },
+    BackupFaulty { folder: String },
+    Restored { folder: String, entries: u64, made: String },
+    MovedAside { folder: String },
 }
 
 impl JournalMessage {
@@ -81,6 +85,19 @@ impl JournalMessage {
             }
             OtherVersion { version } => write!(out, "it was recorded by version {version}; this is another"),
             Forgotten { records } => write!(out, "the name was erased from {records} records"),
+            BackedUp { folder, entries, bytes } => {
+                write!(
+                    out,
+                    "backed up to {folder}: {bytes} bytes; the journal has {entries} entries, held against itself"
+                )
+            }
+            BackupFaulty { folder } => {
+                write!(out, "{folder} is a true copy, but the journal that it copies is not as it was written:")
+            }
+            Restored { folder, entries, made } => {
+                write!(out, "restored to {folder}: the state of {made}, {entries} entries of the journal")
+            }
+            MovedAside { folder } => write!(out, "what stood there is now in {folder}"),
         }
     }
 
@@ -121,6 +138,14 @@ impl JournalMessage {
             }
             OtherVersion { version } => write!(out, "记录由版本 {version} 写入，与当前版本不同"),
             Forgotten { records } => write!(out, "已从 {records} 条记录中抹去该姓名"),
+            BackedUp { folder, entries, bytes } => {
+                write!(out, "已备份到 {folder}：{bytes} 字节；日志 {entries} 条，核对无误")
+            }
+            BackupFaulty { folder } => write!(out, "{folder} 与原件一致，但原件的日志与写入时不符："),
+            Restored { folder, entries, made } => {
+                write!(out, "已恢复到 {folder}：{made} 的状态，日志 {entries} 条")
+            }
+            MovedAside { folder } => write!(out, "原有文件已移至 {folder}"),
         }
     }
 }

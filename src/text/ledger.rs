@@ -47,6 +47,10 @@ pub struct LedgerRow {
     /// Minutes.
     pub missing: Option<String>,
     pub budget: String,
+    /// Outages; `None`: too many to tell apart.
+    pub failures: Option<u32>,
+    /// MTBF and MTTR.
+    pub means: [Option<String>; 2],
 }
 
 impl LedgerMessage {
@@ -62,8 +66,9 @@ impl LedgerMessage {
                 ["up", "degraded", "down", "unknown"],
             ),
             Self::Row(row) => {
-                let LedgerRow { link, month, states, bounds: [low, high], availability, tiers, missing, budget } =
-                    &**row;
+                let LedgerRow {
+                    link, month, states, bounds: [low, high], availability, tiers, missing, budget, ..
+                } = &**row;
                 let names = ["up", "degraded", "down", "unknown", "maintenance", "suspended"];
                 write!(out, "{link} {month}:")?;
                 names.iter().zip(states).try_for_each(|(name, time)| write!(out, " {name} {time}"))?;
@@ -71,7 +76,8 @@ impl LedgerMessage {
                 if let Some(minutes) = missing {
                     write!(out, ", {minutes} minutes of unknown time are missing")?;
                 }
-                write!(out, "; error budget left {budget}; tiers: {tiers}")
+                write!(out, "; error budget left {budget}; tiers: {tiers}")?;
+                row.say_reliability(out, ["; failures", "MTBF", "MTTR"])
             }
         }
     }
@@ -86,8 +92,9 @@ impl LedgerMessage {
                 line.say(out, ["应答", "丢失", "中断期间丢失", "未测", "中位数"], ["正常", "劣化", "中断", "未知"])
             }
             Self::Row(row) => {
-                let LedgerRow { link, month, states, bounds: [low, high], availability, tiers, missing, budget } =
-                    &**row;
+                let LedgerRow {
+                    link, month, states, bounds: [low, high], availability, tiers, missing, budget, ..
+                } = &**row;
                 let names = ["正常", "劣化", "中断", "未知", "维护", "停用"];
                 write!(out, "{link} {month}：")?;
                 names.iter().zip(states).try_for_each(|(name, time)| write!(out, " {name} {time}"))?;
@@ -95,9 +102,21 @@ impl LedgerMessage {
                 if let Some(minutes) = missing {
                     write!(out, "，缺 {minutes} 分钟的已知时间")?;
                 }
-                write!(out, "；剩余允许中断 {budget}；时限：{}", verdict(tiers))
+                write!(out, "；剩余允许中断 {budget}；时限：{}", verdict(tiers))?;
+                row.say_reliability(out, ["；故障次数", "平均无故障时间", "平均修复时间"])
             }
         }
+    }
+}
+
+impl LedgerRow {
+    fn say_reliability(&self, out: &mut impl fmt::Write, [count, mtbf, mttr]: [&str; 3]) -> fmt::Result {
+        let Some(failures) = self.failures else { return Ok(()) };
+        write!(out, "{count} {failures}")?;
+        [mtbf, mttr]
+            .iter()
+            .zip(&self.means)
+            .try_for_each(|(name, mean)| mean.as_ref().map_or(Ok(()), |mean| write!(out, ", {name} {mean}")))
     }
 }
 

@@ -3,13 +3,19 @@
 //! In: a [`Message`] with typed arguments. Out: its text in one [`Language`]. One exhaustive `match` per language, so a
 //! missing text does not compile. Logs, metrics and JSON keys are English and do not come from here.
 
+mod alert;
 mod argument;
+mod breach;
+mod channel;
 mod contract;
+mod desk;
 mod duty;
 mod en;
 mod grafana;
 mod journal;
+mod language;
 mod ledger;
+mod module;
 mod page;
 mod rule;
 mod service;
@@ -24,37 +30,31 @@ use std::{
     time::Duration,
 };
 
+use self::argument::mark;
 pub use self::{
-    argument::{AddressFault, Clocks, Expected, HostFault},
-    contract::ContractText,
+    alert::AlertText,
+    argument::{AddressFault, Clocks, Expected, HostFault, Mark},
+    breach::{PaperLine, PaperText},
+    channel::{ChannelText, NoticeLine},
+    contract::{Beside, ContractText},
+    desk::{DeskLine, DeskMessage},
     duty::DutyText,
     grafana::GrafanaText,
     journal::JournalMessage,
+    language::Language,
     ledger::{HistoryLine, LedgerMessage, LedgerRow},
-    page::PageText,
+    module::ModuleText,
+    page::{Bulletin, DoorText, PageText, PhoneText, SheetText},
     rule::RuleMessage,
-    service::{ServiceText, reason_zh},
+    service::{ServiceText, SiteText, reason_zh},
     simulate::SimulateMessage,
     web::WebText,
-    window::{WindowLine, WindowMessage},
+    window::{NoteLine, WindowLine, WindowMessage},
 };
 use crate::{
     diagnostic::Place,
     units::{BitRate, Rtt},
 };
-
-/// A language that the product speaks to people.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
-pub enum Language {
-    /// Simplified Chinese: the default.
-    #[default]
-    #[serde(rename = "zh-CN")]
-    #[value(name = "zh-CN")]
-    ZhCn,
-    #[serde(rename = "en")]
-    #[value(name = "en")]
-    En,
-}
 
 /// One thing to say. Grouped by the module that says it; add to your group, and the compiler asks for both languages.
 #[derive(Clone, Debug, PartialEq)]
@@ -257,6 +257,8 @@ pub enum Message {
     // ---- services
     /// In a file of its own.
     Service(ServiceText),
+    /// In a file of its own.
+    Module(ModuleText),
     // ---- the wall and the desk
     Page(PageText),
     // ---- grafana
@@ -317,7 +319,7 @@ pub enum Message {
     NotUtf8OrGb,
     NotUtf8OrGbHelp,
     NoHeadings,
-    HeadingsHelp,
+    HeadingsHelp(Vec<&'static str>),
     UnknownColumn {
         heading: String,
     },
@@ -441,6 +443,8 @@ pub enum Message {
         response: Option<String>,
         restore: Option<String>,
         links: Vec<String>,
+        /// Address of the service that it is about.
+        service: Option<String>,
     },
     /// What an incident is about: kind as label `scope` has it, and its name.
     Scope {
@@ -655,7 +659,9 @@ pub enum Message {
     // ---- window
     /// In a file of its own: users and TLS.
     Web(WebText),
+    Channel(ChannelText),
     Window(WindowMessage),
+    Desk(DeskMessage),
 }
 
 impl Message {
@@ -677,11 +683,6 @@ impl fmt::Display for Said<'_> {
             Language::En => en::write(self.message, out),
         }
     }
-}
-
-/// What is simulated says so first, in every language alike.
-fn mark(simulated: bool) -> &'static str {
-    if simulated { "【模拟】" } else { "" }
 }
 
 /// `0.123 ms`: three significant places are enough for people, and the unit never changes under them.

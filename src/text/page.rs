@@ -1,6 +1,16 @@
 //! What the wall and the pages beside it say.
 
+mod door;
+mod phone;
+mod sheet;
+
 use std::fmt;
+
+pub use self::{
+    door::DoorText,
+    phone::{Bulletin, PhoneText},
+    sheet::SheetText,
+};
 
 use super::Language;
 
@@ -14,6 +24,13 @@ pub enum PageText {
     NoEvents,
     WorstBudget,
     NoneSpent,
+    Expiring,
+    NothingExpires,
+    VetoForecast,
+    VetoReached,
+    Certificate,
+    Domain,
+    Days,
     DataAge,
     Vantage,
     SeesWitnesses,
@@ -28,6 +45,10 @@ pub enum PageText {
     Muted,
     NeedsScript,
     Unacknowledged,
+    /// In files of their own.
+    Door(DoorText),
+    Phone(PhoneText),
+    Sheet(SheetText),
     /// A kind of scope, where its name is not for everyone.
     Scope(String),
     /// An event of a timeline, by its name in the journal.
@@ -36,6 +57,9 @@ pub enum PageText {
 
 impl PageText {
     pub(super) fn write(&self, language: Language, out: &mut impl fmt::Write) -> fmt::Result {
+        if let Self::Phone(text) = self {
+            return text.write(language, out);
+        }
         let (zh_cn, en) = self.both();
         out.write_str(match language {
             Language::ZhCn => zh_cn,
@@ -50,8 +74,17 @@ impl PageText {
             Self::Visitors => ("参观模式：不显示单位与地址", "visitors: units and addresses are not shown"),
             Self::LatestEvents => ("最近动态", "latest events"),
             Self::NoEvents => ("暂无动态", "nothing has happened"),
-            Self::WorstBudget => ("本月中断余量最少", "least down-time left this month"),
-            Self::NoneSpent => ("本月没有链路中断过", "no link was down this month"),
+            Self::WorstBudget => ("考核期中断余量最少", "least down-time left in the period"),
+            Self::NoneSpent => ("考核期内没有链路中断过", "no link was down in the period"),
+            Self::Expiring => ("即将到期", "what ends first"),
+            Self::NothingExpires => ("尚未见到证书", "no certificate has been seen"),
+            Self::VetoForecast => {
+                ("网站打不开：距一票否决还可失败次数", "sites that do not open: failures left before the veto")
+            }
+            Self::VetoReached => ("已达否决线", "veto reached"),
+            Self::Certificate => ("证书", "certificate"),
+            Self::Domain => ("域名", "domain"),
+            Self::Days => ("天", "days"),
             Self::DataAge => ("数据延迟", "data age"),
             Self::Vantage => ("监测点", "vantage"),
             Self::SeesWitnesses => ("正常", "sees its witnesses"),
@@ -77,9 +110,13 @@ impl PageText {
                 "unit" => ("一个单位", "a unit"),
                 "network" => ("全网", "the whole network"),
                 "prober" => ("监测系统自身", "the monitor itself"),
+                "service" => ("一项服务", "a service"),
                 other => (other, other),
             },
             Self::Event(event) => said(event),
+            Self::Door(text) => text.both(),
+            Self::Sheet(text) => text.both(),
+            Self::Phone(_) => ("", ""),
         }
     }
 }
@@ -98,6 +135,8 @@ fn said(event: &str) -> (&str, &str) {
         "confirmed" => ("已确认", "confirmed"),
         "redundancy_lost" => ("冗余丧失", "redundancy lost"),
         "service_lost" => ("业务中断", "service lost"),
+        "reason" => ("故障表现", "how it fails"),
+        "suspended" => ("不再监测", "no longer watched"),
         "relapsed" => ("再次中断", "relapsed"),
         "restored" => ("已恢复", "restored"),
         "left_over" => ("遗留链路", "left over"),
@@ -108,10 +147,35 @@ fn said(event: &str) -> (&str, &str) {
         "absent" => ("预期停用", "expected absence"),
         "explained" => ("由其他故障引起", "explained by another"),
         "unexplained" => ("独立故障", "stands alone again"),
+        "promised" => ("承诺恢复时间", "promised"),
+        "diagnosed" => ("原因", "diagnosed"),
+        "notified" => ("已通知", "notified"),
+        "disputed" => ("称非我方原因", "disputed"),
+        "claims_restored" => ("称已修复", "claims to be restored"),
+        "retested" => ("复测", "tested again"),
+        "withdrawn" => ("撤回接单", "withdrawn"),
+        "lapsed" => ("接单失效", "lapsed"),
+        "link_issued" => ("发出回执链接", "link issued"),
         "promise_due" => ("承诺时间已到", "promise due"),
         "response_overdue" => ("响应超时", "response overdue"),
         "restore_overdue" => ("恢复超时", "restore overdue"),
         "report_overdue" => ("报告超时", "report overdue"),
+        "customer_reported" => ("用户报障", "the customer reported it"),
+        "registered" => ("已登记", "registered"),
+        "plan_given" => ("给出方案", "plan given"),
+        "remote" => ("远程处理", "worked on remotely"),
+        "on_site" => ("到场", "on site"),
+        "begun" => ("开始恢复", "recovery begun"),
+        "workaround" => ("应急措施", "workaround"),
+        "device_swapped" => ("更换设备", "device swapped"),
+        "data_restored" => ("数据已恢复", "data restored"),
+        "report_received" => ("收到报告", "report received"),
+        "feedback_received" => ("收到反馈", "feedback received"),
+        "analysis_received" => ("收到分析", "analysis received"),
+        "link_up" => ("链路已通", "link up"),
+        "database_usable" => ("数据库可用", "database usable"),
+        "users_working" => ("用户可用", "users working"),
+        "tested" => ("已测试", "tested"),
         other => (other, other),
     }
 }

@@ -7,6 +7,15 @@ use crate::diagnostic::Place;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum RuleMessage {
+    /// What alarms of one rule say, in the rule's own words.
+    AlarmSummary {
+        simulated: bool,
+        cleared: bool,
+        zh_cn: String,
+        en: String,
+        /// Further links of which the same is said.
+        more: usize,
+    },
     /// In the compiler's words, English only.
     Syntax {
         cause: String,
@@ -99,6 +108,12 @@ impl RuleMessage {
     fn en(&self, out: &mut Formatter<'_>) -> Result {
         use RuleMessage::*;
         match self {
+            AlarmSummary { simulated, cleared, en, more, .. } => {
+                let mark = if *simulated { "[simulated] " } else { "" };
+                let over = if *cleared { "over: " } else { "" };
+                write!(out, "{mark}{over}{en}")?;
+                if *more > 0 { write!(out, ", and {more} more") } else { Ok(()) }
+            }
             Syntax { cause } => write!(out, "the condition is not CEL: {cause}"),
             SyntaxHelp => {
                 write!(out, "compare variables, and join with `&&`, `||` and `!`: loss_1m > 0.05 && state != 'down'")
@@ -161,6 +176,12 @@ impl RuleMessage {
             _ => "真假值",
         };
         match self {
+            AlarmSummary { simulated, cleared, zh_cn, more, .. } => {
+                let mark = if *simulated { "【模拟】" } else { "" };
+                let over = if *cleared { "已解除：" } else { "" };
+                write!(out, "{mark}{over}{zh_cn}")?;
+                if *more > 0 { write!(out, "，另有 {more} 条") } else { Ok(()) }
+            }
             Syntax { cause } => write!(out, "条件不是合法的 CEL：{cause}"),
             SyntaxHelp => write!(out, "请比较变量，并用 `&&`、`||`、`!` 连接：loss_1m > 0.05 && state != 'down'"),
             UnknownName { name } => write!(out, "没有变量 `{name}`"),

@@ -35,6 +35,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         Contract(text) => text.write(super::Language::ZhCn, out),
         Duty(text) => text.write(super::Language::ZhCn, out),
         Service(text) => text.write(super::Language::ZhCn, out),
+        Module(text) => text.write(super::Language::ZhCn, out),
         Page(text) => text.write(super::Language::ZhCn, out),
         Grafana(text) => text.write(super::Language::ZhCn, out),
         // ---- demo
@@ -180,6 +181,17 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             "no_such_window" => write!(out, "没有这个计划作业编号"),
             "window_over" => write!(out, "计划作业已结束或已取消"),
             "too_many_windows" => write!(out, "计划作业的数量已达上限"),
+            "inbox_full" => write!(out, "待处理的运营商通知已满，请先处理一部分"),
+            "nothing_to_settle" => write!(out, "没有这条待处理的通知，或没有说明"),
+            "note_unreadable" => write!(out, "通知中没有可读的时间：请先手工登记计划作业，再处理本条"),
+            "wrong_change" => write!(out, "变更申请的内容不全或有误"),
+            "no_such_change" => write!(out, "没有这个变更编号"),
+            "own_change" => write!(out, "申请人不能审批自己的变更"),
+            "wrong_phase" => write!(out, "变更须先批准后实施，且只能结束一次"),
+            "too_many_changes" => write!(out, "进行中的变更已达上限"),
+            "no_such_problem" => write!(out, "没有这个问题编号"),
+            "problem_not_open" => write!(out, "该问题已关闭，或故障次数还不够"),
+            "wrong_ticket" => write!(out, "工单系统与编号须为 1 至 64 个字符，每条记录最多登记 8 个系统"),
             "not_kept" => write!(out, "该进程不记故障（--exporter-only）"),
             code => write!(out, "{title}（{code}）"),
         },
@@ -198,7 +210,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         NotUtf8OrGb => write!(out, "从此处起既不是 UTF-8 也不是 GB18030"),
         NotUtf8OrGbHelp => write!(out, "请另存为“CSV UTF-8”，不要存为 Unicode 文本或工作簿"),
         NoHeadings => write!(out, "台账是空的"),
-        HeadingsHelp => write!(out, "第一行是表头；必须有 id、cid、kind、carrier、unit、bandwidth"),
+        HeadingsHelp(needed) => write!(out, "第一行是表头；必须有 {}", needed.join("、")),
         UnknownColumn { heading } => write!(out, "不认识列“{heading}”"),
         KnownColumns { closest, known } => {
             if let Some(closest) = closest {
@@ -214,7 +226,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         RowLength { wanted, found } => write!(out, "此行有 {found} 格，表头有 {wanted} 格"),
         RowLengthHelp => write!(out, "含逗号的内容要加引号，引号要成对"),
         MissingField { column } => write!(out, "`{column}` 为空"),
-        MissingFieldHelp => write!(out, "请填写，每条链路都要有"),
+        MissingFieldHelp => write!(out, "请填写，每一行都要有"),
         WrongField { column, found, expected } => {
             write!(out, "`{column}`：{}不是{}", found.say(Language::ZhCn), Noun(expected))
         }
@@ -272,8 +284,11 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         IsolationSummary { simulated } => {
             write!(out, "{}疑似全网中断：本机连近处的见证点也收不到，无法判断", mark(*simulated))
         }
+        OwnSummary { simulated, fault } if fault == "swap" => {
+            write!(out, "{}设备更换时限将至或已超时：`linkpatrol device list`", mark(*simulated))
+        }
         OwnSummary { simulated, fault } => write!(out, "{}链路巡检自身故障：{fault}", mark(*simulated)),
-        IncidentDescription { began, response, restore, links } => {
+        IncidentDescription { began, response, restore, links, service } => {
             write!(out, "{began} 起。")?;
             if let Some(deadline) = response {
                 write!(out, "响应时限 {deadline}。")?;
@@ -281,7 +296,10 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             if let Some(deadline) = restore {
                 write!(out, "恢复时限 {deadline}。")?;
             }
-            write!(out, "线路：{}", some(links))
+            match service {
+                Some(url) => write!(out, "服务：{url}"),
+                None => write!(out, "线路：{}", some(links)),
+            }
         }
         Scope { kind, name } => match kind.as_str() {
             "link" => write!(out, "线路 {name}"),
@@ -290,7 +308,9 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             "carrier" => write!(out, "运营商 {name}"),
             "unit" => write!(out, "单位 {name}"),
             "network" => write!(out, "全网"),
+            "prober" if name == "swap" => write!(out, "设备更换"),
             "prober" => write!(out, "本机"),
+            "service" => write!(out, "服务 {name}"),
             other => write!(out, "{other} {name}"),
         },
         // ---- once
@@ -351,11 +371,11 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         AllLinks => write!(out, "全部线路"),
         Answered => write!(out, "应答"),
         AskUnit => write!(out, "先问单位供电"),
-        AvailabilityBounds => write!(out, "本月可用率（下限 – 上限）"),
-        AvailabilityMonth => write!(out, "本月可用率"),
+        AvailabilityBounds => write!(out, "可用率（下限 – 上限）"),
+        AvailabilityMonth => write!(out, "考核期可用率"),
         Bandwidth => write!(out, "带宽"),
         Began => write!(out, "起始"),
-        BudgetLeft => write!(out, "本月可中断余额"),
+        BudgetLeft => write!(out, "可中断余额"),
         CannotBeMeasured => write!(out, "无法测量"),
         CarrierName => write!(out, "运营商"),
         CircuitId => write!(out, "电路编号"),
@@ -476,7 +496,9 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         ),
         // ---- window
         Web(text) => text.zh_cn(out),
+        Channel(message) => message.zh_cn(out),
         Window(message) => message.zh_cn(out),
+        Desk(message) => message.zh_cn(out),
     }
 }
 
@@ -553,6 +575,8 @@ fn scope_word(scope: &str) -> &'static str {
         "segment" => "共享路由段",
         "carrier" => "运营商",
         "unit" => "单位",
+        "site" => "网站",
+        "proxy" => "反向代理",
         _ => "链路",
     }
 }

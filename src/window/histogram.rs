@@ -1,21 +1,24 @@
 //! A sparse histogram of round-trip times that can be added to another: buckets of [`super::buckets`], filled ones only.
 
+use smallvec::SmallVec;
+
 use super::{
     buckets,
     packed::{number, put},
 };
 
-/// How many answers fell into each bucket. Figures told back are within 3 %.
+/// How many answers fell into each bucket. Figures told back are within 3 %. So many buckets lie in place: what is touched
+/// with every answer costs one miss of the cache then, not two.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Histogram(Vec<(u16, u32)>);
+pub struct Histogram<const IN_PLACE: usize = 0>(SmallVec<[(u16, u32); IN_PLACE]>);
 
-impl Histogram {
+impl<const IN_PLACE: usize> Histogram<IN_PLACE> {
     /// Adds so many answers of this RTT.
     pub fn add(&mut self, nanos: u64, count: u32) {
         self.fill(buckets::bucket_of(nanos), count);
     }
 
-    pub fn merge(&mut self, other: &Self) {
+    pub fn merge<const N: usize>(&mut self, other: &Histogram<N>) {
         other.0.iter().for_each(|(bucket, count)| self.fill(*bucket, *count));
     }
 
@@ -45,6 +48,39 @@ impl Histogram {
         }
     }
 
+    /// Filled buckets, rising.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u16, u32)> + '_ {
+        self.0.iter().copied()
+    }
+
+    /// Takes away what is part of it.
+    pub(super) fn remove<const N: usize>(&mut self, part: &Histogram<N>) {
+        for (bucket, count) in part.iter() {
+            if let Ok(place) = self.0.binary_search_by_key(&bucket, |entry| entry.0) {
+                self.0[place].1 = self.0[place].1.saturating_sub(count);
+            }
+        }
+        self.0.retain(|(_, count)| *count > 0);
+    }
+
+    /// Empties it, and gives back what it took beyond its place.
+    pub(super) fn clear(&mut self) {
+        self.0 = SmallVec::new();
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        if self.0.spilled() { self.0.capacity() * size_of::<(u16, u32)>() } else { 0 }
+    }
+
+    fn fill(&mut self, bucket: u16, count: u32) {
+        match self.0.binary_search_by_key(&bucket, |entry| entry.0) {
+            Ok(place) => self.0[place].1 = self.0[place].1.saturating_add(count),
+            Err(place) => self.0.insert(place, (bucket, count)),
+        }
+    }
+}
+
+impl Histogram {
     /// Takes it from the head of `rest`; `None` when that is not one.
     pub fn unpack(rest: &mut &[u8]) -> Option<Self> {
         let (mut histogram, mut last) = (Self::default(), 0_u64);
@@ -56,38 +92,6 @@ impl Histogram {
             histogram.fill(last as u16, u32::try_from(number(rest)).ok()?);
         }
         Some(histogram)
-    }
-
-    /// Filled buckets, rising.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u16, u32)> + '_ {
-        self.0.iter().copied()
-    }
-
-    /// Takes away what is part of it.
-    pub(super) fn remove(&mut self, part: &Self) {
-        for (bucket, count) in part.iter() {
-            if let Ok(place) = self.0.binary_search_by_key(&bucket, |entry| entry.0) {
-                self.0[place].1 = self.0[place].1.saturating_sub(count);
-            }
-        }
-        self.0.retain(|(_, count)| *count > 0);
-    }
-
-    /// Empties it, and keeps its room only while that is small.
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-        self.0.shrink_to(16);
-    }
-
-    pub(super) fn heap_bytes(&self) -> usize {
-        self.0.capacity() * size_of::<(u16, u32)>()
-    }
-
-    fn fill(&mut self, bucket: u16, count: u32) {
-        match self.0.binary_search_by_key(&bucket, |entry| entry.0) {
-            Ok(place) => self.0[place].1 = self.0[place].1.saturating_add(count),
-            Err(place) => self.0.insert(place, (bucket, count)),
-        }
     }
 }
 

@@ -8,7 +8,7 @@
 //! 4 m 50 s more, and speak from the tenth second on. [`PointWindow::roll`] ends a slice; the caller spreads the
 //! points' turns over the ten seconds.
 //!
-//! Memory: about 2.5 KB a point at one probe a second and RTTs within a fifth of each other. The bound is what one slice
+//! Memory: about 2 KB a point at one probe a second and RTTs within a fifth of each other. The bound is what one slice
 //! can hold, one packed bucket (2 to 4 bytes) per answer and at most [`buckets::BUCKETS`]: 11 KB at one probe a second
 //! when every answer falls into a bucket of its own.
 //!
@@ -22,7 +22,7 @@ pub mod packed;
 mod run;
 mod slice;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 
@@ -61,14 +61,25 @@ pub const RTT_EDGES_NANOS: [u64; 11] = [
     500_000_000,
 ];
 
+/// Answers between two edges of [`RTT_EDGES_NANOS`] each, those above the last at the end: at one probe a second the room
+/// lasts 136 years.
+pub type Edges = [u32; RTT_EDGES_NANOS.len() + 1];
+
+/// Answers at most as slow as each edge, then all.
+pub fn cumulative(edges: &Edges) -> [u64; RTT_EDGES_NANOS.len() + 1] {
+    let mut below = 0;
+    edges.map(|count| {
+        below += u64::from(count);
+        below
+    })
+}
+
 /// Length of the shortest slice: how often [`PointWindow::roll`] has work.
 pub const SLICE: Duration = Duration::from_secs(10);
 /// The last minute of short slices, five slices of a minute, twelve of five minutes.
 const TENS: usize = 6;
 const MINUTES: usize = 5;
 const FIVES: usize = 12;
-/// Last RTTs kept one by one: a minute at one probe a second.
-const RECENT: usize = 60;
 
 /// One window in summary. RTT figures are over answered scheduled probes; quantiles are within 3 %.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -101,12 +112,12 @@ pub struct SettledLosses {
 #[derive(Clone, Debug)]
 pub struct PointWindow {
     counts: Counts,
-    late: u64,
-    duplicates: u64,
-    confirms: u64,
+    late: u32,
+    duplicates: u32,
+    confirms: u32,
     /// By edge, not cumulative; above the last edge at the end.
-    histogram: [u64; RTT_EDGES_NANOS.len() + 1],
-    rtt_sum_nanos: u128,
+    histogram: Edges,
+    rtt_sum_nanos: u64,
     /// Smoothed jitter times 16 (RFC 3550 appendix A.8), nanoseconds.
     jitter_16: u64,
     consecutive_losses: u32,
@@ -114,9 +125,6 @@ pub struct PointWindow {
     /// The probe before was answered, so that its RTT and the next make a pair.
     paired: bool,
     last_probe: Option<Mono>,
-    /// Nanoseconds, 4.3 s at most: for the eye. `recent_next` is the oldest once the ring is full.
-    recent: [u32; RECENT],
-    recent_next: u8,
     running: Slice,
     /// RTTs of finished slices since they were last taken, and those of the running one that were taken already.
     rtts: Histogram,
@@ -127,7 +135,8 @@ pub struct PointWindow {
     /// Slices of ten seconds ended so far.
     ended: u64,
     next_roll: Mono,
-    summaries: [Summary; WINDOWS.len()],
+    /// Shared with the picture that outsiders see.
+    summaries: Arc<[Summary; WINDOWS.len()]>,
 }
 
 impl PointWindow {
@@ -145,8 +154,6 @@ impl PointWindow {
             last_reply: None,
             paired: false,
             last_probe: None,
-            recent: [0; RECENT],
-            recent_next: 0,
             running: Slice::default(),
             rtts: Histogram::default(),
             taken: Histogram::default(),
@@ -155,7 +162,7 @@ impl PointWindow {
             fives: Past::default(),
             ended: 0,
             next_roll,
-            summaries: [Summary::default(); WINDOWS.len()],
+            summaries: Arc::default(),
         }
     }
 
@@ -163,11 +170,11 @@ impl PointWindow {
     pub fn take(&mut self, sample: &Sample) {
         match (sample.purpose, sample.event) {
             (Purpose::Scheduled, Event::Ended(outcome)) => self.end(sample.sent, outcome),
-            (Purpose::Scheduled, Event::Late(_)) => self.late += 1,
-            (Purpose::Scheduled, Event::Duplicate) => self.duplicates += 1,
-            // Confirm probes decide state only.
-            (Purpose::Confirm, Event::Ended(_)) => self.confirms += 1,
-            (Purpose::Confirm, Event::Late(_) | Event::Duplicate) => {}
+            (Purpose::Scheduled, Event::Late(_)) => self.late = self.late.wrapping_add(1),
+            (Purpose::Scheduled, Event::Duplicate) => self.duplicates = self.duplicates.wrapping_add(1),
+            // They decide state only.
+            (Purpose::Confirm | Purpose::Urgent, Event::Ended(_)) => self.confirms = self.confirms.wrapping_add(1),
+            (Purpose::Confirm | Purpose::Urgent, Event::Late(_) | Event::Duplicate) => {}
         }
     }
 
@@ -196,17 +203,17 @@ impl PointWindow {
     }
 
     /// Scheduled probes answered after their time-out had been booked.
-    pub fn late(&self) -> u64 {
+    pub fn late(&self) -> u32 {
         self.late
     }
 
     /// Further answers to scheduled probes already answered.
-    pub fn duplicates(&self) -> u64 {
+    pub fn duplicates(&self) -> u32 {
         self.duplicates
     }
 
-    /// Confirm probes ended, in whatever way.
-    pub fn confirms(&self) -> u64 {
+    /// Confirm probes and those out of turn, ended in whatever way.
+    pub fn confirms(&self) -> u32 {
         self.confirms
     }
 
@@ -235,21 +242,22 @@ impl PointWindow {
     }
 
     /// By place in [`WINDOWS`], as of the last roll.
-    pub fn summaries(&self) -> &[Summary; WINDOWS.len()] {
+    pub fn summaries(&self) -> &Arc<[Summary; WINDOWS.len()]> {
         &self.summaries
     }
 
     /// Answers at most as slow as each edge of [`RTT_EDGES_NANOS`], then all: cumulative, since the process started.
     pub fn histogram(&self) -> [u64; RTT_EDGES_NANOS.len() + 1] {
-        let mut below = 0;
-        self.histogram.map(|count| {
-            below += count;
-            below
-        })
+        cumulative(&self.histogram)
     }
 
-    /// Sum of all RTTs since the process started.
-    pub fn rtt_sum_nanos(&self) -> u128 {
+    /// Answers between the edges: not cumulative.
+    pub fn edges(&self) -> &Edges {
+        &self.histogram
+    }
+
+    /// Sum of all RTTs since the process started; nanoseconds of five centuries fit in.
+    pub fn rtt_sum_nanos(&self) -> u64 {
         self.rtt_sum_nanos
     }
 
@@ -258,18 +266,13 @@ impl PointWindow {
         u32::try_from(self.summaries[FIVE_MINUTES].rtt_p99.div_ceil(1_000)).unwrap_or(u32::MAX)
     }
 
-    /// Nanoseconds of the last 60 answers, oldest first.
-    pub fn recent(&self) -> impl Iterator<Item = u32> + '_ {
-        let (newer, older) = self.recent.split_at(usize::from(self.recent_next));
-        older.iter().chain(newer).copied().filter(|nanos| *nanos > 0)
-    }
-
     /// RTTs answered since the last call.
     pub fn take_rtts(&mut self) -> Histogram {
         let mut rtts = std::mem::take(&mut self.rtts);
         rtts.merge(&self.running.histogram);
         rtts.remove(&self.taken);
-        self.taken = self.running.histogram.clone();
+        self.taken = Histogram::default();
+        self.taken.merge(&self.running.histogram);
         rtts
     }
 
@@ -313,9 +316,8 @@ impl PointWindow {
         self.paired = true;
         self.counts.answered += 1;
         self.consecutive_losses = 0;
-        self.rtt_sum_nanos += u128::from(nanos);
-        self.histogram[Self::edge_of(nanos)] += 1;
-        self.remember(nanos);
+        self.rtt_sum_nanos = self.rtt_sum_nanos.wrapping_add(nanos);
+        self.fill_edge(nanos, 1);
         self.running.answers(nanos, 1);
     }
 
@@ -324,14 +326,14 @@ impl PointWindow {
         self.jitter_16 = self.jitter_16.saturating_add(difference) - ((self.jitter_16 + 8) >> 4);
     }
 
+    fn fill_edge(&mut self, nanos: u64, count: u64) {
+        let place = &mut self.histogram[Self::edge_of(nanos)];
+        *place = place.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+    }
+
     /// Place in the histogram.
     fn edge_of(nanos: u64) -> usize {
         RTT_EDGES_NANOS.partition_point(|edge| *edge < nanos)
-    }
-
-    fn remember(&mut self, nanos: u64) {
-        self.recent[usize::from(self.recent_next)] = u32::try_from(nanos).unwrap_or(u32::MAX).max(1);
-        self.recent_next = (self.recent_next + 1) % RECENT as u8;
     }
 
     /// Ends every slice whose time is over. Returns how many there were: at least one.
@@ -368,7 +370,15 @@ impl PointWindow {
         let (tens, minutes) = (self.tens_since(), self.minutes_since());
         let [ten, minute, five] = [self.over(1, 0, 0), self.over(TENS, 0, 0), self.over(tens, MINUTES, 0)];
         let hour = if self.fives.slices() == 0 { self.over(tens, minutes, FIVES) } else { self.summaries[3] };
-        self.summaries = [ten, minute, five, hour];
+        self.set_summaries([ten, minute, five, hour]);
+    }
+
+    /// In place, where no picture holds them.
+    fn set_summaries(&mut self, summaries: [Summary; WINDOWS.len()]) {
+        match Arc::get_mut(&mut self.summaries) {
+            Some(own) => *own = summaries,
+            None => self.summaries = Arc::new(summaries),
+        }
     }
 
     /// The hour is the dear one, and moves slowly: once a minute, each turn while it is young, and after a gap.
@@ -377,7 +387,8 @@ impl PointWindow {
     }
 
     fn summarise_hour(&mut self) {
-        self.summaries[3] = self.over(self.tens_since(), self.minutes_since(), FIVES);
+        let hour = self.over(self.tens_since(), self.minutes_since(), FIVES);
+        Arc::make_mut(&mut self.summaries)[HOUR] = hour;
     }
 
     /// The newest slices of each length in one summary.

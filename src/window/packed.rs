@@ -1,12 +1,12 @@
 //! Whole numbers in few bytes (LEB128), for what is kept by the million.
 
 /// Appends `number`.
-pub fn put(bytes: &mut Vec<u8>, mut number: u64) {
+pub fn put(bytes: &mut impl Extend<u8>, mut number: u64) {
     while number >= 0x80 {
-        bytes.push((number & 0x7f) as u8 | 0x80);
+        bytes.extend([(number & 0x7f) as u8 | 0x80]);
         number >>= 7;
     }
-    bytes.push(number as u8);
+    bytes.extend([number as u8]);
 }
 
 /// Takes a number from the head of `rest`; zero at its end.

@@ -4,9 +4,11 @@
 //! hour and five minutes every window is made of such slices only.
 
 use super::{
-    FIVES, MINUTES, PointWindow, RECENT, SLICE, TENS,
+    FIVES, HOUR, MINUTES, PointWindow, SLICE, TENS,
     slice::{Past, Slice, Sum},
 };
+use std::sync::Arc;
+
 use crate::{sample::Run, units::Mono};
 
 /// So many slices fill every window: twelve of five minutes, and those of one that is not over.
@@ -72,7 +74,8 @@ impl PointWindow {
         self.ended += whole;
         self.next_roll = Mono(self.next_roll.0 + (whole * SLICE_MILLIS) as i64);
         // As it was at the last full minute, which lies in the run.
-        self.summaries[3] = self.over(0, self.minutes_since(), FIVES);
+        let hour = self.over(0, self.minutes_since(), FIVES);
+        Arc::make_mut(&mut self.summaries)[HOUR] = hour;
         whole * each
     }
 
@@ -85,13 +88,8 @@ impl PointWindow {
         }
         (self.paired, self.last_probe, self.consecutive_losses) = (true, Some(last), 0);
         self.counts.answered += run.count;
-        self.rtt_sum_nanos += u128::from(nanos) * u128::from(run.count);
-        self.histogram[Self::edge_of(nanos)] += run.count;
-        for _ in 0..run.count.min(RECENT as u64) {
-            self.remember(nanos);
-        }
-        let left = run.count.saturating_sub(RECENT as u64) % RECENT as u64;
-        self.recent_next = ((u64::from(self.recent_next) + left) % RECENT as u64) as u8;
+        self.rtt_sum_nanos = self.rtt_sum_nanos.wrapping_add(nanos.wrapping_mul(run.count));
+        self.fill_edge(nanos, run.count);
     }
 
     /// So many differences of zero. It ends where rounding ends it.

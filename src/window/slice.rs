@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use super::{
     Histogram, Summary, buckets,
     packed::{number, put},
@@ -53,11 +55,11 @@ impl Figures {
     }
 }
 
-/// The slice that is being filled.
+/// The slice that is being filled. At one probe a second its buckets lie in place.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Slice {
     pub figures: Figures,
-    pub histogram: Histogram,
+    pub histogram: Histogram<12>,
 }
 
 impl Slice {
@@ -147,8 +149,8 @@ impl Sum {
 /// Finished slices of one length, oldest first, packed one after the other.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Past {
-    bytes: Vec<u8>,
-    slices: usize,
+    bytes: Box<[u8]>,
+    slices: u8,
 }
 
 impl Past {
@@ -164,8 +166,8 @@ impl Past {
 
     /// Adds the newest `slices` to `sum`.
     pub fn add_newest(&self, slices: usize, sum: &mut Sum) {
-        let mut rest = self.bytes.as_slice();
-        for _ in slices..self.slices {
+        let mut rest = &*self.bytes;
+        for _ in slices..self.slices() {
             let length = usize::try_from(number(&mut rest)).unwrap_or(usize::MAX);
             rest = rest.get(length..).unwrap_or_default();
         }
@@ -175,22 +177,22 @@ impl Past {
     }
 
     pub fn slices(&self) -> usize {
-        self.slices
+        self.slices.into()
     }
 
     /// The slice that `push` adds, so many times.
     pub fn alike(push: impl FnOnce(&mut Self), most: usize) -> Self {
         let mut one = Self::default();
         push(&mut one);
-        Self { bytes: one.bytes.repeat(most), slices: most }
+        Self { bytes: one.bytes.repeat(most).into(), slices: most as u8 }
     }
 
     pub fn heap_bytes(&self) -> usize {
-        self.bytes.capacity()
+        self.bytes.len()
     }
 
     fn pack(&mut self, figures: &Figures, histogram: impl Iterator<Item = (u16, u32)>, most: usize) {
-        let mut packed = Vec::with_capacity(128);
+        let mut packed = SmallVec::<[u8; 256]>::new();
         // Nothing answered, lost or unmeasured: an empty slice is its length, zero.
         let array = figures.as_array();
         if array[..4].iter().any(|figure| *figure > 0) {
@@ -203,19 +205,16 @@ impl Past {
                 last = bucket;
             }
         }
-        if self.slices == most {
-            let mut rest = self.bytes.as_slice();
-            let length = usize::try_from(number(&mut rest)).unwrap_or(usize::MAX);
-            let oldest = self.bytes.len() - rest.len() + length;
-            self.bytes.drain(..oldest.min(self.bytes.len()));
+        let mut kept = &*self.bytes;
+        if self.slices() == most {
+            let length = usize::try_from(number(&mut kept)).unwrap_or(usize::MAX);
+            kept = kept.get(length..).unwrap_or_default();
         } else {
             self.slices += 1;
         }
-        let mut prefix = Vec::with_capacity(2);
+        let mut prefix = SmallVec::<[u8; 4]>::new();
         put(&mut prefix, packed.len() as u64);
-        self.bytes.reserve_exact(prefix.len() + packed.len());
-        self.bytes.extend_from_slice(&prefix);
-        self.bytes.extend_from_slice(&packed);
+        self.bytes = [kept, &prefix, &packed].concat().into();
     }
 }
 

@@ -162,12 +162,18 @@ fn each_switch_says_what_it_asks_and_what_holds_until_it_is_answered() {
 }
 
 /// Lengths of time and shares in the product's code that are no figure of a contract: file, line, and why.
-const OURS: [(&str, &str, &str); 5] = [
+const OURS: [(&str, &str, &str); 7] = [
+    ("src/contract/terms.rs", "*at < Ppm(1_000_000)", "before the end of a clock"),
+    ("src/ledger/quality.rs", "None, Ppm(0)", "nobody bets on another point: no alarm"),
     ("src/contract/links.rs", "Ppm(1_000_000)", "all of the links, where a tier has no share"),
     ("src/contract/mod.rs", "confidence: Ppm(", "how sure statistics must be, where the contract does not say"),
     ("src/contract/assessment/score.rs", "Ppm(0)", "nothing withheld, where no band holds"),
-    ("src/incident/isolation.rs", "const SETTLE", "how long witnesses answer before an isolation is over"),
-    ("src/incident/leftovers.rs", "const SETTLE", "settle time of a whole-network outage"),
+    ("src/incident/answers.rs", "const RETEST", "how long links are tested again after a claim that they work"),
+    (
+        "src/contract/links.rs",
+        ": Duration = Duration::",
+        "grouping, where a contract was written before it could be said",
+    ),
 ];
 
 #[test]

@@ -8,13 +8,20 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
 use crate::{
+    gateway::Gateway,
     harness::{linkpatrol, peer, root, words},
     site::Site,
 };
 
+/// Hears of alarms.
+const DESK: &str = "127.0.0.1:9099";
+
 #[test]
 fn the_shipped_rules_pass_their_stories_and_a_wrong_expectation_is_shown_as_a_difference() {
-    let shipped = root().join("inventories/xuchang/rules/stories/quality.yaml");
+    let stories = root().join("inventories/xuchang/rules/stories");
+    let month = linkpatrol().args(["rule", "test"]).arg(stories.join("contract.yaml")).output().unwrap();
+    assert_eq!(month.status.code(), Some(0), "{}", words(&month));
+    let shipped = stories.join("quality.yaml");
     let output = linkpatrol().args(["--lang", "en", "rule", "test"]).arg(&shipped).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", words(&output));
     assert_eq!(String::from_utf8_lossy(&output.stdout).matches(": as expected").count(), 5, "{}", words(&output));
@@ -280,6 +287,13 @@ fn a_line_that_loses_a_quarter_fires_a_rule_that_clears_when_it_is_clean() {
         )
     };
     site.write("site/rules/own.yaml", &rule("0.05"));
+    let config = site.read("linkpatrol.yaml");
+    site.write("linkpatrol.yaml", &format!("{config}webhooks: [{{name: desk, url: \"http://{DESK}/alarms\"}}]\n"));
+    let desk = Gateway::open(&site, DESK.parse().unwrap());
+    let told = |change: &str| -> Vec<Value> {
+        let alarms = desk.transcript().into_iter().filter(|sent| sent.body["event"] == "alarm");
+        alarms.map(|sent| sent.body).filter(|body| body["alarm"]["change"] == change).collect()
+    };
     site.start(&[]);
     site.all_up(6);
     let chain = "add rule inet cut input ip daddr 127.10.0.3 numgen random mod 100 < 25 drop";
@@ -305,10 +319,23 @@ fn a_line_that_loses_a_quarter_fires_a_rule_that_clears_when_it_is_clean() {
     let kept = alarms(&site, "firing");
     assert_eq!((kept.len(), &kept[0]["fired"]), (1, &fired["fired"]));
 
+    // Other systems were told once, and a killed daemon goes on with the alarm that it had.
+    site.wait("the desk is told", |_| told("fired").into_iter().next());
+    site.daemon().signal(libc::SIGKILL);
+    site.daemon().wait(std::time::Duration::from_secs(10));
+    site.start(&[]);
+    let kept = alarms(&site, "firing");
+    assert_eq!((kept.len(), &kept[0]["fired"]), (1, &fired["fired"]), "{kept:?}");
+    assert_eq!(told("fired").len(), 1, "it did not fire anew");
+
     site.namespace.run(&["nft", "flush chain inet cut input"]);
     let cleared = site.wait("the rule clears", |site| alarms(site, "cleared").into_iter().next());
     assert_eq!((&cleared["fired"], &cleared["link"]), (&fired["fired"], &json!("LL-0003")));
     site.wait("its series is gone", |site| site.metric(series).is_none().then_some(()));
+    let over = site.wait("the desk hears of the end", |_| told("cleared").into_iter().next());
+    let (rule, link) = (&over["alarm"]["rule"], &over["alarm"]["links"][0]);
+    assert_eq!((rule, &link["link"], &link["fired"]), (&json!("lossy"), &json!("LL-0003"), &fired["fired"]));
+    assert_eq!(over["summary"], "over: link LL-0003 of one is lossy");
     let of_the_rule = |incident: &Value| incident.to_string().contains("lossy");
     assert!(!site.incidents().iter().any(of_the_rule), "a rule opens no incident");
 }

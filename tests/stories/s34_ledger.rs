@@ -17,7 +17,7 @@ fn run(site: &Site, arguments: &[&str]) -> Output {
     command.output().expect("the program")
 }
 
-fn row(site: &Site, link: &str) -> Value {
+pub fn row(site: &Site, link: &str) -> Value {
     let shown = run(site, &["ledger", "show", link, "--output", "json"]);
     let rows: Value =
         serde_json::from_slice(&shown.stdout).unwrap_or_else(|error| panic!("{error}: {}", words(&shown)));

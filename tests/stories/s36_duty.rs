@@ -253,10 +253,17 @@ fn a_device_that_failed_is_swapped_in_time_or_late_and_its_spare_is_gone() {
     site.wait("the swap is overdue", |site| (site.metric(overdue) == Some(1.0)).then_some(()));
     assert!(site.metric("linkpatrol_device_swap_deadline_timestamp_seconds{device=\"sw-1\"}").is_some());
 
+    let told = |site: &Site, phase: &str| {
+        let swap = |one: &&Value| one["scope"] == "prober" && one["scope_id"] == "swap" && one["phase"] == phase;
+        site.incidents().iter().find(swap).map(|one| one["kind"].clone())
+    };
+    assert_eq!(site.wait("the operator is told", |site| told(site, "open")), "own");
+
     let swapped = device(&site, &["swapped", "sw-1", "--actor", "示例甲"]);
     assert!(swapped.status.success(), "{}", words(&swapped));
     site.wait("no spare is left", |site| (site.metric(coverage) == Some(0.5)).then_some(()));
     assert_eq!(site.metric("linkpatrol_device_swaps_total{outcome=\"late\"}"), Some(1.0));
+    site.wait("and that it is over", |site| told(site, "restored"));
     let done = shown(&site)["swapped"][0].clone();
     assert_eq!((&done["late"], &done["spare"], &done["device"]), (&json!(true), &json!("备件库"), &json!("sw-1")));
     let listed = String::from_utf8(device(&site, &["list"]).stdout).unwrap();

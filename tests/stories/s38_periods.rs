@@ -7,10 +7,11 @@ use std::{fs, path::Path};
 
 use chrono_tz::Asia::Shanghai;
 use linkpatrol::{
-    inventory::LinkId,
-    ledger::{Account, Exclusion, Fact, Measured, Month},
+    inventory::{LinkId, Role},
+    judge::Tally,
+    ledger::{Account, Exclusion, Fact, Measured, Month, Terms, Witness},
     store::{Batch, Options, Store, StoredAccount},
-    units::Timestamp,
+    units::{Counts, Limit, Ppm, Timestamp},
 };
 use serde_json::Value;
 
@@ -112,6 +113,9 @@ fn an_hour_breaks_a_month_and_not_a_quarter_and_a_flood_excuses_only_where_it_is
     // Months are the default, and what two people signed is left out.
     assert_eq!(verdicts("2026-10"), told("2026-10 breached", "2026-10 met", 1));
     assert_eq!(verdicts("2026-11"), told("2026-11 met", "2026-11 met", 0));
+    let means = |row: &Value| ["failures", "mtbf", "mttr"].map(|key| row[key].as_i64());
+    let (_, rows) = shown(folder, "2026-10");
+    assert_eq!(rows.each_ref().map(means), [[Some(1), Some(31 * DAY - HOUR), Some(HOUR)], [Some(0), None, None]]);
 
     answer(folder, "period: quarter, ");
     assert_eq!(verdicts("2026-10"), told("2026-Q4 met", "2026-Q4 met", 0));
@@ -120,12 +124,18 @@ fn an_hour_breaks_a_month_and_not_a_quarter_and_a_flood_excuses_only_where_it_is
     assert_eq!((&row["states"]["down"], &row["is_final"]), (&HOUR.into(), &true.into()));
     // 92 days at three nines allow 132 min 28.8 s, of which 60 are gone.
     assert_eq!(row["error_budget_remaining"], 4_348_800);
+    assert_eq!(means(&row), [Some(1), Some(92 * DAY - HOUR), Some(HOUR)]);
 
     answer(folder, "period: month, exclude: {force_majeure: false}, ");
     assert_eq!(verdicts("2026-11"), told("2026-11 met", "2026-11 breached", 1));
     let (_, [_, row]) = shown(folder, "2026-11");
     // What was measured and the view of six states stay: only what counts is another.
     assert_eq!(row["states"]["suspended"], 2 * HOUR);
+    assert_eq!(
+        means(&row),
+        [Some(1), Some(30 * DAY - 2 * HOUR), Some(2 * HOUR)],
+        "and a flood that counts is a failure"
+    );
 
     // The first half of the year was before its time with us, and promises nothing.
     answer(folder, "period: year, ");
@@ -237,4 +247,86 @@ fn a_draft_contract_is_replayed_over_the_months_that_are_stored() {
         Some(1),
         "a draft with errors judges nothing"
     );
+}
+
+/// October 2026 has 744 hours. In each, 2 of 1000 probes of both links were lost and 60 of the 998 answers came later than
+/// 50 ms: 1488 of 744 000 lost, 44 640 of 742 512 slow. On LL-0001 the carrier's gateway saw the same.
+fn make_lossy(folder: &Path) {
+    copy(&root().join("tests/bad/good"), folder);
+    let (store, _) = Store::open(&folder.join("state"), &Options::default()).unwrap();
+    let up = Counts { answered: 998, lost: 2, unmeasured: 0 };
+    let (probes, timed) = (Tally { up, ..Tally::default() }, Some((998, 60)));
+    let slow = Some(Limit::AtMost(Ppm(50_000)));
+    let terms = Terms { loss: Limit::AtMost(Ppm(1_000)), slow, confidence: Ppm(999_900), alarm: Ppm(100) };
+    let gateway = Witness { role: Role::CarrierGateway, is_control_plane: false };
+    let mut batch = Batch::default();
+    for link in ["LL-0001", "LL-0002"] {
+        let begins = at("10-01");
+        let mut account = Account::open(begins, Shanghai);
+        account.measure(Measured::Up, begins, begins);
+        for hour in 0..744 {
+            let now = Timestamp(begins.0 + hour * HOUR + HOUR / 2);
+            assert!(account.advance(now, Shanghai).is_empty());
+            account.count(probes, timed, &terms, now);
+            if link == "LL-0001" {
+                account.count_beside(gateway, up, timed, now);
+            }
+        }
+        let months = account.advance(at("11-05"), Shanghai);
+        batch.accounts.extend(months.iter().map(|closed| StoredAccount {
+            link: LinkId::parse(link).unwrap(),
+            month: closed.month.to_string(),
+            account: serde_json::to_string(closed).unwrap(),
+        }));
+    }
+    assert_eq!(batch.accounts.len(), 2);
+    store.commit(batch);
+}
+
+/// Loss and RTT of a draft: its limits and statistic decide, and only what another point proves too is breached.
+#[test]
+fn a_draft_judges_stored_loss_and_rtt_by_its_own_limits() {
+    let set = tempfile::tempdir().unwrap();
+    let folder = set.path();
+    make_lossy(folder);
+    let draft = folder.join("draft");
+    copy(&folder.join("inventory"), &draft);
+    let shipped = fs::read_to_string(folder.join("inventory/contract.yaml")).unwrap();
+    let simulate = |loss: &str, rtt: &str| {
+        let (of_loss, of_rtt) = ("limit: {at_most: 0.1 %}, source", "limit: {at_most: 50ms}, source");
+        assert!(shipped.contains(of_loss) && shipped.contains(of_rtt));
+        let text = shipped.replace(of_loss, &format!("limit: {loss}, source"));
+        fs::write(draft.join("contract.yaml"), text.replace(of_rtt, &format!("limit: {rtt}, source"))).unwrap();
+        let mut command = linkpatrol();
+        command.args(["contract", "simulate"]).arg(&draft).args(["--from", "2026-10", "--output", "json"]);
+        command.arg("--data-dir").arg(folder.join("state"));
+        let output = command.arg("--config.file").arg(folder.join("linkpatrol.yaml")).output().unwrap();
+        let json: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", words(&output)));
+        let rows = json["rows"].as_array().unwrap();
+        let told = rows.iter().map(|row| {
+            assert_eq!(row["quality"][0]["month"], "2026-10");
+            let share = |name: &str| match &row["quality"][0][name] {
+                Value::Null => "-".to_owned(),
+                share => format!("{} {}/{}", share["verdict"].as_str().unwrap(), share["bad"], share["all"]),
+            };
+            format!("{} {} {}", row["link"].as_str().unwrap(), share("loss"), share("rtt"))
+        });
+        (output.status.code(), told.collect::<Vec<_>>())
+    };
+    // 0.2 % is twice what 0.1 % allows; 6.01 % later than 50 ms is more than the 5 % that a 95th percentile leaves.
+    let (code, told) = simulate("{at_most: 0.1 %}", "{at_most: 50ms}, statistic: p95");
+    assert_eq!(
+        told,
+        ["LL-0001 breached 1488/744000 breached 44640/742512", "LL-0002 suspected 1488/744000 suspected 44640/742512",]
+    );
+    assert_eq!(code, Some(1));
+    // Exactly at its limit nobody can prove which side of it a line is on. Answers were not counted against 60 ms.
+    let (code, told) = simulate("{at_most: 0.2 %}", "{at_most: 60ms}, statistic: p95");
+    assert_eq!(told, ["LL-0001 not_provable 1488/744000 -", "LL-0002 not_provable 1488/744000 -"]);
+    assert_eq!(code, Some(0));
+    // A mean is no share of the answers.
+    let (code, told) = simulate("{below: 0.3 %}", "{at_most: 50ms}, statistic: mean");
+    assert_eq!(told, ["LL-0001 met 1488/744000 -", "LL-0002 met 1488/744000 -"]);
+    assert_eq!(code, Some(0));
 }

@@ -106,7 +106,7 @@ fn a_website_with_its_redirect_its_handshake_and_its_certificate() {
     for (target, phase, reason) in [
         (format!("https://127.0.0.1:{secure}/gone"), "content", "http_status"),
         (format!("https://localhost:{secure}/"), "tls", "certificate_wrong_name"),
-        (format!("https://127.0.0.1:{old}/"), "tls", "tls_alert"),
+        (format!("https://127.0.0.1:{old}/"), "tls", "tls_version_outdated"),
         (format!("https://127.0.0.1:{plain}/"), "tls", "not_tls"),
         (format!("http://127.0.0.1:{secure}/"), "content", "http_status"),
     ] {
@@ -150,6 +150,50 @@ fn a_certificate_that_has_ended_is_known_all_the_same() {
 }
 
 #[test]
+fn servers_of_other_times_show_their_certificates_all_the_same() {
+    let Some(desk) = Desk::make() else { return };
+    desk.openssl("req -newkey rsa:1024 -nodes -keyout short.key -out short.csr -subj /CN=short");
+    desk.openssl(
+        "x509 -req -in short.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile san -days 5 -out short.pem",
+    );
+    desk.openssl("req -newkey rsa:2048 -nodes -keyout rsa.key -out rsa.csr -subj /CN=rsa");
+    desk.openssl("x509 -req -in rsa.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile san -days 5 -out rsa.pem");
+    let old = "TLS 1.0, TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA";
+    for (key, speaks, reason, verdict, text) in [
+        ("rsa", ["-tls1", "ALL:@SECLEVEL=0"], "tls_version_outdated", "good", old),
+        (
+            "rsa",
+            ["-tls1_2", "AES128-GCM-SHA256"],
+            "tls_cipher_outdated",
+            "good",
+            "TLS 1.2, TLS_RSA_WITH_AES_128_GCM_SHA256",
+        ),
+        ("short", ["-tls1_2", "ALL:@SECLEVEL=0"], "certificate_weak_key", "certificate_weak_key", "RSA 1024"),
+    ] {
+        let port = free_port();
+        let mut command = Command::new("openssl");
+        command.args([
+            "s_server",
+            "-accept",
+            &format!("127.0.0.1:{port}"),
+            "-www",
+            "-quiet",
+            speaks[0],
+            "-cipher",
+            speaks[1],
+        ]);
+        command.args(["-cert", &format!("{key}.pem"), "-key", &format!("{key}.key")]);
+        let _server = desk.start("openssl", &mut command, port);
+        let (code, report) = desk.report(&format!("tls://127.0.0.1:{port}"));
+        assert_eq!((code, &report["reason"], &report["verdict"]), (1, &reason.into(), &verdict.into()), "{report:#}");
+        assert_eq!(
+            (&report["text"], &report["certificates"][0]["subject"]),
+            (&text.into(), &format!("CN={key}").into())
+        );
+    }
+}
+
+#[test]
 fn a_name_server_is_asked_and_its_code_is_told() {
     let (Some(desk), Some(program)) = (Desk::make(), peer("unbound")) else { return };
     let port = free_port();
@@ -177,4 +221,26 @@ fn a_name_server_is_asked_and_its_code_is_told() {
     assert_eq!((code, &report["success"]), (0, &true.into()), "{report:#}");
     let (code, report) = desk.report(&format!("127.0.0.1:{}", free_port()));
     assert_eq!((code, &report["phase"], &report["reason"]), (1, &"connect".into(), &"connection_refused".into()));
+}
+
+#[test]
+fn the_end_of_a_registration_is_told_in_both_forms() {
+    use std::io::{Read, Write};
+    let Some(desk) = Desk::make() else { return };
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = format!("whois://{}/许昌.中国", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut question = [0; 128];
+            let count = stream.read(&mut question).unwrap();
+            assert_eq!(&question[..count], b"xn--0hvn25f.xn--fiqs8s\r\n");
+            stream.write_all("注册商: 某公司\n过期时间: 2099-03-17 12:48:36\n".as_bytes()).unwrap();
+        }
+    });
+    let (code, report) = desk.report(&target);
+    assert_eq!((code, &report["domain"]["expires"]), (0, &"2099-03-17T04:48:36.000+00:00".into()), "{report:#}");
+    assert_eq!(report["domain"]["registrar"], "某公司");
+    let output = desk.once(&target, &["--lang", "zh-CN"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("注册有效至 2099-03-17") && said.contains("注册商 某公司"), "{said}");
 }

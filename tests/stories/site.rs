@@ -11,6 +11,9 @@ use std::{
     time::Duration,
 };
 
+use linkpatrol::{inventory::LinkId, ledger::Month, store::StoredAccount};
+use serde::Serialize;
+
 use crate::harness::{Answer, Namespace, Running, linkpatrol, peer, request, wait_for};
 
 /// Two units and two carriers in turn; link `n` answers at 127.10.0.n.
@@ -18,6 +21,8 @@ pub struct Site {
     pub namespace: Namespace,
     pub folder: tempfile::TempDir,
     pub address: SocketAddr,
+    /// Its channels stay closed, as those of a new installation.
+    pub trial: bool,
     daemon: Option<Running>,
 }
 
@@ -28,7 +33,7 @@ impl Site {
         peer("nft")?;
         let folder = tempfile::tempdir().expect("a folder for the site");
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 9815));
-        let site = Self { namespace, folder, address, daemon: None };
+        let site = Self { namespace, folder, address, trial: false, daemon: None };
         fs::create_dir(site.path("site")).expect("the inventory's folder");
         site.write("site/inventory.yaml", "synthetic: false\nfiles: {carriers: carriers.yaml, units: units.yaml, segments: segments.yaml, links: [links.csv]}\n");
         site.write("site/carriers.yaml", "carriers: [{id: one, name: 甲}, {id: two, name: 乙}]\n");
@@ -89,6 +94,22 @@ impl Site {
     /// Starts the daemon and waits until it answers.
     pub fn start(&mut self, arguments: &[&str]) {
         self.start_as(self.serve(arguments));
+        if !self.trial {
+            self.open_doors();
+        }
+    }
+
+    /// Ends the trial of an installation that has channels.
+    pub fn open_doors(&self) {
+        let listed = self.get("/api/v1/notices/doors").json();
+        let doors: Vec<_> = listed["doors"].as_array().into_iter().flatten().collect();
+        if doors.iter().any(|door| door["door"].as_str().is_some_and(|door| door.starts_with("channel/"))) {
+            for door in doors.iter().filter(|door| door["open"] == false) {
+                let body = serde_json::json!({"actor": "示例开", "door": door["door"]});
+                let answer = self.post("/api/v1/notices/open", &body);
+                assert!(answer.is_ok(), "{}", answer.body);
+            }
+        }
     }
 
     /// Starts a daemon that answers only whom it knows.
@@ -184,4 +205,10 @@ impl Site {
 /// `LL-0007`.
 pub fn name(number: u8) -> String {
     format!("LL-{number:04}")
+}
+
+/// The books of a link's month as the daemon keeps them.
+pub fn stored_account(link: &LinkId, month: &Month, account: &impl Serialize) -> StoredAccount {
+    let account = serde_json::to_string(account).expect("plain data");
+    StoredAccount { link: link.clone(), month: month.to_string(), account }
 }

@@ -1,11 +1,24 @@
-//! The start page and one page per link: plain HTML from the server, readable at three in the morning.
+//! The pages of the desk: plain HTML from the server, readable at three in the morning.
 //!
-//! No script, no font and no picture from elsewhere. The browser asks again every few seconds; when the figures are
-//! old, the page says so before it says anything else.
+//! No font, picture or script from elsewhere, and none that a page needs: `desk.js` lets clocks run. The browser asks again
+//! every few seconds, unless a form is being filled in; when the figures are old, the page says so before anything else.
 
+mod answer;
+mod contract;
+mod down;
+mod forms;
+mod handover;
+mod incidents;
 mod link;
+mod links;
+mod login;
+mod plot;
+mod services;
+mod sheet;
 mod start;
+mod topology;
 mod wall;
+mod works;
 
 use askama::Template;
 use axum::{
@@ -15,23 +28,60 @@ use axum::{
 use chrono_tz::Tz;
 
 pub(super) use self::{
+    answer::{answer, submit},
+    contract::{contract, settings},
+    down::down,
+    handover::{handover, report, sign, submit_report},
+    incidents::{act, incident, incidents},
     link::link,
+    links::links,
+    login::{log_in, log_out, login},
+    services::{certificates, services},
     start::start,
-    wall::{Board, Look, Wanted, script, style, wall},
+    topology::topology,
+    wall::{Board, Look, Wanted, wall},
+    works::{plan, works},
 };
-use super::Api;
+use self::{forms::nonce, sheet::Cell};
+use super::{
+    Api,
+    guard::{TOKEN, USER},
+    paging::Lenient,
+    problem::Problem,
+};
 use crate::{
+    command::Standing,
+    incident::IncidentPhase,
+    inventory::Priority,
     judge::{LinkState, Unknown},
     snapshot::Snapshot,
-    text::{Language, Message, PageText},
-    units::{Now, Ppm, Timestamp},
+    text::{Language, Message, PageText, SheetText},
+    units::{Now, Timestamp},
 };
 
 /// Figures older than this are not the present.
 const STALE: u64 = 10;
-/// Style stands in the page itself; nothing else is loaded, framed or sent elsewhere.
-const POLICY: &str =
+/// Style and script are files of ours; nothing else is loaded, framed or sent elsewhere.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; \
+                      frame-ancestors 'none'; base-uri 'none'";
+/// Of pages that stand alone, before or without a log-in: style stands in the page itself.
+const ALONE: &str =
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+/// Where the menu leads.
+const PLACES: [(&str, SheetText); 12] = [
+    ("/", SheetText::Overview),
+    ("/links", SheetText::Links),
+    ("/incidents", SheetText::Incidents),
+    ("/down", SheetText::WhatIsDown),
+    ("/topology", SheetText::Topology),
+    ("/services", SheetText::Services),
+    ("/certificates", SheetText::Certificates),
+    ("/maintenance", SheetText::Maintenance),
+    ("/handover", SheetText::Handover),
+    ("/report", SheetText::ReportFault),
+    ("/contract", SheetText::Contract),
+    ("/settings", SheetText::Settings),
+];
 
 /// What every page shows above its own matter.
 struct Frame {
@@ -46,11 +96,27 @@ struct Frame {
     /// What to say of figures that are stale.
     stale: Option<String>,
     reasons: Vec<&'static str>,
+    /// Who has logged in with a browser, and the token of the session for every form.
+    user: Option<String>,
+    token: Option<String>,
+    /// Of every form of the page, so that a second press is the same command.
+    key: String,
+    /// What became of the form that was sent: how it looks, and words.
+    said: Option<(&'static str, String)>,
+    /// Place of the menu that the page belongs to.
+    here: &'static str,
+    /// Seconds after which the page asks for itself again; 0: never.
+    refresh: u32,
+    /// It has forms: it asks only while nobody fills one in.
+    forms: bool,
 }
 
 impl Frame {
     fn new(api: &Api, snapshot: &Snapshot, asked: Option<&str>, headers: &HeaderMap) -> Self {
-        Self::speaking(api, snapshot, language(asked, headers).unwrap_or(api.language))
+        let said =
+            |name| headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok()).map(str::to_owned);
+        let frame = Self::speaking(api, snapshot, language(asked, headers).unwrap_or(api.language));
+        Self { user: said(USER), token: said(TOKEN), ..frame }
     }
 
     fn speaking(api: &Api, snapshot: &Snapshot, language: Language) -> Self {
@@ -66,11 +132,98 @@ impl Frame {
             keeps_incidents: snapshot.keeps_incidents,
             stale: (age > STALE).then(|| Message::StaleBanner(age).say(language).to_string()),
             reasons: snapshot.ready.reasons.clone(),
+            user: None,
+            token: None,
+            key: nonce(),
+            said: None,
+            here: "",
+            refresh: 10,
+            forms: false,
         }
+    }
+
+    /// Belongs to this place of the menu.
+    fn at(self, here: &'static str) -> Self {
+        Self { here, ..self }
+    }
+
+    fn with_forms(self) -> Self {
+        Self { forms: true, ..self }
+    }
+
+    /// Says that what was sent is done, when its address says so.
+    fn saying(self, said: &str) -> Self {
+        let said = (said == "done").then(|| ("note", self.say(Message::Done)));
+        Self { said, ..self }
+    }
+
+    /// Says why what was sent is not done.
+    fn refusing(self, problem: &Problem) -> Self {
+        let (code, title) = problem.words();
+        let words = self.say(Message::CommandRefused { code: code.to_owned(), title: title.to_owned() });
+        let words = problem.detail().map_or(words.clone(), |detail| format!("{words}: {detail}"));
+        Self { said: Some(("warning", words)), ..self }
+    }
+
+    /// A clock as the contract calls it, and whose.
+    fn clock_name(&self, clock: &str, party: &str) -> String {
+        self.say(Message::ClockName { clock: clock.to_owned(), party: party.to_owned() })
+    }
+
+    fn civil(&self, at: Timestamp) -> chrono::DateTime<Tz> {
+        chrono::DateTime::from_timestamp_millis(at.0).unwrap_or_default().with_timezone(&self.zone)
+    }
+
+    /// `2026-11-22`.
+    fn day(&self, at: Timestamp) -> String {
+        self.civil(at).format("%Y-%m-%d").to_string()
+    }
+
+    /// A dash when nobody knows.
+    fn maybe(&self, at: Option<Timestamp>) -> String {
+        at.map_or("–".to_owned(), |at| self.clock(at))
+    }
+
+    /// Whether planned work counts as such; why not.
+    fn standing(&self, standing: Standing) -> Cell {
+        let (text, class) = match standing {
+            Standing::Valid => (SheetText::WorkValid, "up"),
+            Standing::Late { .. } => (SheetText::WorkLate, "degraded"),
+            Standing::Unapproved => (SheetText::WorkUnapproved, "degraded"),
+            Standing::Guarded => (SheetText::WorkGuarded, "degraded"),
+            Standing::AfterStart => (SheetText::WorkAfterStart, "degraded"),
+            Standing::Cancelled => (SheetText::WorkCancelled, "suspended"),
+        };
+        Cell::state(self.sheet(text), class)
+    }
+
+    fn priority(&self, priority: Priority) -> String {
+        self.sheet(match priority {
+            Priority::Lifeline => SheetText::Lifeline,
+            Priority::Important => SheetText::Important,
+            Priority::Normal => SheetText::Normal,
+        })
+    }
+
+    fn phase(&self, phase: IncidentPhase) -> String {
+        self.sheet(match phase {
+            IncidentPhase::Open => SheetText::PhaseOpen,
+            IncidentPhase::Restored => SheetText::PhaseRestored,
+            IncidentPhase::Closed => SheetText::PhaseClosed,
+        })
+    }
+
+    /// Address, name, and whether it is where we are.
+    fn places(&self) -> Vec<(&'static str, String, bool)> {
+        PLACES.map(|(href, text)| (href, self.sheet(text), href == self.here)).into()
     }
 
     fn say(&self, message: Message) -> String {
         message.say(self.language).to_string()
+    }
+
+    fn sheet(&self, text: SheetText) -> String {
+        self.page(PageText::Sheet(text))
     }
 
     fn page(&self, text: PageText) -> String {
@@ -128,10 +281,10 @@ fn spell(seconds: u64) -> String {
     format!("{}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
 }
 
-/// A share in percent, truncated; a dash without evidence.
+/// A share in percent, truncated, always to four places, so that columns line up; a dash without evidence.
 fn percent((part, whole): (u64, u64)) -> String {
     let ppm = u128::from(part) * 1_000_000 / u128::from(whole.max(1));
-    if whole == 0 { "–".into() } else { Ppm(u32::try_from(ppm).unwrap_or(u32::MAX)).to_string() }
+    if whole == 0 { "–".into() } else { format!("{}.{:04} %", ppm / 10_000, ppm % 10_000) }
 }
 
 /// What the address asks for, else the first language of the browser that we speak.
@@ -145,13 +298,34 @@ fn language(asked: Option<&str>, headers: &HeaderMap) -> Option<Language> {
     asked.and_then(speaks).or_else(|| accepted.split(',').find_map(speaks))
 }
 
+/// Style and scripts of the pages, each under its own name. Asked for again each time: a page after an upgrade must not run
+/// the old script.
+pub(super) const FILES: [(&str, &str, &str); 4] = [
+    ("/desk.css", "text/css; charset=utf-8", include_str!("desk.css")),
+    ("/desk.js", "text/javascript; charset=utf-8", include_str!("desk.js")),
+    ("/wall.css", "text/css; charset=utf-8", include_str!("wall.css")),
+    ("/wall.js", "text/javascript; charset=utf-8", include_str!("wall.js")),
+];
+
 fn show(page: &impl Template) -> Response {
     show_with(page, POLICY)
 }
 
+fn show_alone(page: &impl Template) -> Response {
+    show_with(page, ALONE)
+}
+
 fn show_with(page: &impl Template, policy: &'static str) -> Response {
     match page.render() {
-        Ok(html) => ([(header::CONTENT_SECURITY_POLICY, policy), (header::CACHE_CONTROL, "no-store")], Html(html))
+        Ok(html) => (
+            [
+                (header::CONTENT_SECURITY_POLICY, policy),
+                (header::CACHE_CONTROL, "no-store"),
+                // With `no-referrer` a browser hides where a form of ours came from, and the guard asks for that.
+                (header::REFERRER_POLICY, "same-origin"),
+            ],
+            Html(html),
+        )
             .into_response(),
         Err(error) => {
             tracing::error!(%error, "cannot render a page");

@@ -3,22 +3,20 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::{
-    extract::{Query, State, rejection::QueryRejection},
-    http::HeaderMap,
-    response::Response,
-};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use serde::Deserialize;
 
-use super::{Frame, percent, show, spell};
+use super::{Frame, Lenient, incidents::IncidentRow, percent, show};
 use crate::{
-    api::{Api, links::Filter},
-    incident::{Clock, Incident, IncidentKind, IncidentPhase},
-    inventory::{Inventory, Kind, Link, Priority},
+    api::{
+        Api,
+        links::{Filter, is_state},
+    },
+    incident::IncidentPhase,
+    inventory::{Kind, Link, Priority},
     judge::LinkState,
-    notify,
     snapshot::{LinkView, Snapshot},
-    text::{Message, milliseconds},
+    text::{DoorText, Message, PageText, SheetText, milliseconds},
 };
 
 /// Rows of a page: a screen or two.
@@ -30,7 +28,7 @@ const INCIDENTS: usize = 50;
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(in crate::api) struct Wanted {
-    pub(super) lang: Option<String>,
+    lang: Option<String>,
     q: String,
     state: String,
     page: String,
@@ -53,30 +51,6 @@ struct Start {
     pages: usize,
 }
 
-struct IncidentRow {
-    id: String,
-    open: bool,
-    tier: u8,
-    level: String,
-    scope: String,
-    inferred: bool,
-    ask_unit: bool,
-    began: String,
-    lasts: String,
-    down: usize,
-    links: usize,
-    acknowledged: Option<String>,
-    response: Option<Countdown>,
-    restore: Option<Countdown>,
-}
-
-/// A clock that runs.
-struct Countdown {
-    overdue: bool,
-    left: String,
-    deadline: String,
-}
-
 struct LinkRow {
     id: String,
     class: &'static str,
@@ -94,15 +68,14 @@ struct LinkRow {
 
 pub(in crate::api) async fn start(
     State(api): State<Arc<Api>>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    Lenient(wanted): Lenient<Wanted>,
     headers: HeaderMap,
 ) -> Response {
-    let Query(wanted) = wanted.unwrap_or_default();
     let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, wanted.lang.as_deref(), &headers);
+    let frame = Frame::new(&api, &snapshot, wanted.lang.as_deref(), &headers).at("/");
     let inventory = &*snapshot.inventory;
     let filter = Filter {
-        state: Some(wanted.state.as_str()).filter(|state| LinkState::NAMES.contains(state)),
+        state: Some(wanted.state.as_str()).filter(|state| is_state(state)),
         part: Some(wanted.q.trim().to_lowercase()).filter(|part| !part.is_empty()),
         ..Filter::default()
     };
@@ -124,7 +97,7 @@ pub(in crate::api) async fn start(
         }),
         incidents: unclosed.take(INCIDENTS).map(|incident| IncidentRow::new(&frame, incident, inventory)).collect(),
         found: frame.say(Message::Found(rows.len())),
-        rows: shown.map(|(link, view)| LinkRow::new(&frame, inventory, link, view)).collect(),
+        rows: shown.map(|(link, view)| LinkRow::new(&frame, &snapshot, link, view)).collect(),
         page,
         pages,
         wanted,
@@ -133,7 +106,7 @@ pub(in crate::api) async fn start(
 }
 
 /// Order of the list: what somebody must look at stands first.
-fn trouble(state: LinkState) -> u8 {
+pub(super) fn trouble(state: LinkState) -> u8 {
     match state {
         LinkState::Down => 0,
         LinkState::Degraded => 1,
@@ -144,7 +117,7 @@ fn trouble(state: LinkState) -> u8 {
     }
 }
 
-fn states(frame: &Frame, snapshot: &Snapshot) -> Vec<(&'static str, String, usize)> {
+pub(super) fn states(frame: &Frame, snapshot: &Snapshot) -> Vec<(&'static str, String, usize)> {
     [
         ("down", Message::StateDown),
         ("degraded", Message::StateDegraded),
@@ -157,52 +130,9 @@ fn states(frame: &Frame, snapshot: &Snapshot) -> Vec<(&'static str, String, usiz
     .into()
 }
 
-impl IncidentRow {
-    fn new(frame: &Frame, incident: &Incident, inventory: &Inventory) -> Self {
-        let running = |name: &str| incident.running(name).map(|clock| Countdown::new(frame, clock));
-        Self {
-            id: incident.id.clone(),
-            open: incident.phase == IncidentPhase::Open,
-            tier: incident.tier,
-            level: frame.say(Message::Tier(incident.tier)),
-            scope: frame.say(match incident.kind {
-                IncidentKind::Outage => notify::scope(incident, inventory),
-                // What it may be is more than where.
-                IncidentKind::Reported | IncidentKind::Isolation | IncidentKind::Own => {
-                    notify::summary(incident, inventory, false)
-                }
-            }),
-            inferred: incident.inferred,
-            ask_unit: incident.unit_power_suspected,
-            began: frame.clock(incident.began),
-            lasts: match incident.restored {
-                Some(restored) => spell(restored.since(incident.began).as_secs()),
-                None => frame.since(incident.began),
-            },
-            down: incident.links.iter().filter(|(_, down)| *down).count(),
-            links: incident.links.len(),
-            acknowledged: incident.acknowledged().map(|by| by.actor.clone()),
-            response: running("response"),
-            restore: running("restore"),
-        }
-    }
-}
-
-impl Countdown {
-    fn new(frame: &Frame, clock: &Clock) -> Self {
-        let overdue = frame.now.utc > clock.deadline;
-        let left = match overdue {
-            true => frame.now.utc.since(clock.deadline),
-            false => clock.deadline.since(frame.now.utc),
-        };
-        Self { overdue, left: spell(left.as_secs()), deadline: frame.clock(clock.deadline) }
-    }
-}
-
 impl LinkRow {
-    fn new(frame: &Frame, inventory: &Inventory, link: &Link, view: &LinkView) -> Self {
-        let point = view.deciding_point();
-        let minute = point.map(|point| point.windows[1].counts).unwrap_or_default();
+    fn new(frame: &Frame, snapshot: &Snapshot, link: &Link, view: &LinkView) -> Self {
+        let inventory = &snapshot.inventory;
         Self {
             id: link.id.to_string(),
             class: view.state.name(),
@@ -213,15 +143,24 @@ impl LinkRow {
             carrier: inventory.carriers[link.carrier.at()].name.clone(),
             kind: frame.say(kind(link.kind)),
             lifeline: link.priority == Priority::Lifeline,
-            // The last answer of a link that is down is not how it is now.
-            rtt: point
-                .filter(|_| view.state != LinkState::Down)
-                .and_then(|point| point.last_rtt)
-                .map_or("–".into(), milliseconds),
-            loss: percent((minute.lost, minute.lost + minute.answered)),
-            availability: percent(view.month.known()),
+            rtt: measured_rtt(view),
+            loss: measured_loss(view),
+            availability: percent(snapshot.judged(view).unwrap_or_default().accounted.known()),
         }
     }
+}
+
+/// The last RTT. The last answer of a link that is down is not how it is now.
+pub(super) fn measured_rtt(view: &LinkView) -> String {
+    let point = view.deciding_point().filter(|_| view.state != LinkState::Down);
+    point.and_then(|point| point.last_rtt).map_or("–".into(), milliseconds)
+}
+
+/// Loss of the last minute. What a link that is down loses is booked as down-time: no share of it stands beside that word.
+pub(super) fn measured_loss(view: &LinkView) -> String {
+    let point = view.deciding_point().filter(|_| view.state != LinkState::Down);
+    let minute = point.map(|point| point.windows[1].counts).unwrap_or_default();
+    percent((minute.lost, minute.lost + minute.answered))
 }
 
 pub(super) fn kind(kind: Kind) -> Message {

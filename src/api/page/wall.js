@@ -15,6 +15,7 @@ let heard = -Infinity; // When the last event came, on the steady clock.
 let ahead = Number(words.utc) - steady(); // Server time less steady time.
 let age = 0;
 let alarm = null;
+let sites = ''; // Letters of services, as they are shown.
 
 function make(tag, parent, text, kind) {
   const made = document.createElement(tag);
@@ -203,7 +204,42 @@ function take(news) {
       make('b', row, one.left, one.spent ? 'spent' : '');
     });
   }
+  if (news.expiring) {
+    list('expiring', news.expiring, (place, one) => {
+      const row = make('li', place);
+      make('b', row, one.kind);
+      make('small', row, one.ends);
+      make('span', row, one.name);
+      make('b', row, `${one.days} ${words.days}`, one.class === 'up' ? '' : `ends ${one.class}`);
+    });
+  }
+  if (news.veto) {
+    for (const id of ['veto-head', 'veto']) at(id).hidden = news.veto.length === 0;
+    list('veto', news.veto, (place, one) => {
+      const row = make('li', place);
+      make('b', row, one.share);
+      make('small', row);
+      make('span', row, one.name);
+      make('b', row, one.left, one.reached ? 'spent' : '');
+    });
+  }
+  if (news.services) {
+    [...news.services.cells].forEach((letter, nth) => {
+      if (letter !== sites[nth]) at(`s${nth}`).className = LETTERS[letter];
+    });
+    sites = news.services.cells;
+    for (const name of ['up', 'down', 'unknown']) at(`sites-${name}`).textContent = news.services[name];
+  }
   tick();
+}
+
+// The pages of the wall take turns where its address asks for that and there is more than one.
+function rotate() {
+  const seconds = Number(words.rotate);
+  if (seconds === 0 || at('s0') === null) return;
+  setInterval(() => {
+    for (const id of ['matrix', 'sites']) at(id).hidden = !at(id).hidden;
+  }, seconds * 1000);
 }
 
 function listen() {
@@ -215,4 +251,5 @@ function listen() {
 }
 
 listen();
+rotate();
 setInterval(tick, 1000);

@@ -9,29 +9,35 @@ use std::{
 };
 
 use askama::Template;
-use axum::{
-    extract::{Query, State, rejection::QueryRejection},
-    http::{HeaderMap, header},
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Frame, language, show_with, spell};
+use super::{
+    Frame, Lenient,
+    incidents::is_grouping,
+    language, percent,
+    services::{Expiry, expiries},
+    show_with, spell,
+};
 use crate::{
     api::Api,
     incident::{Clock, Incident, IncidentKind, IncidentPhase},
     inventory::{Inventory, Link, Priority},
-    judge::LinkState,
+    judge::{LinkState, service::ServiceState, site::visits::Standing},
     notify,
-    snapshot::{LinkView, Snapshot},
-    text::{Language, Message, PageText},
+    snapshot::{LinkView, ServiceView, Snapshot},
+    text::{Language, Message, PageText, SheetText},
 };
 
 /// Most incidents that find room on the screen; the counters count all.
 const INCIDENTS: usize = 8;
 const EVENTS: usize = 8;
 const WORST: usize = 6;
+const EXPIRING: usize = 4;
+const VETO: usize = 3;
+/// Shortest and longest stay of a page that rotates, in seconds.
+const ROTATE: [u32; 2] = [5, 600];
 /// Style and script come from us as files of their own; the script may talk to nobody else.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
                       frame-ancestors 'none'; base-uri 'none'";
@@ -41,6 +47,8 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
 pub(in crate::api) struct Wanted {
     lang: Option<String>,
     visitor: Option<String>,
+    /// Seconds after which the next page of the wall comes.
+    rotate: Option<u32>,
 }
 
 /// For whom a wall is.
@@ -51,11 +59,10 @@ pub(in crate::api) struct Look {
 }
 
 impl Look {
-    pub(in crate::api) fn new(api: &Api, wanted: Result<Query<Wanted>, QueryRejection>, headers: &HeaderMap) -> Self {
-        let Query(wanted) = wanted.unwrap_or_default();
+    pub(in crate::api) fn new(api: &Api, wanted: &Wanted, headers: &HeaderMap) -> Self {
         Self {
             language: language(wanted.lang.as_deref(), headers).unwrap_or(api.language),
-            visitor: wanted.visitor.is_some_and(|visitor| visitor != "0"),
+            visitor: wanted.visitor.as_ref().is_some_and(|visitor| visitor != "0"),
         }
     }
 }
@@ -70,6 +77,10 @@ struct Page {
     /// Name and label of each state, worst first.
     states: [(&'static str, String); 6],
     groups: Vec<Group>,
+    /// Names, in the order of their file; of visitors, nothing.
+    services: Vec<String>,
+    /// Seconds; 0: it stays.
+    rotate: u32,
 }
 
 /// The links of one unit; of visitors, all links of a carrier.
@@ -93,34 +104,25 @@ struct Cell {
 
 pub(in crate::api) async fn wall(
     State(api): State<Arc<Api>>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    Lenient(wanted): Lenient<Wanted>,
     headers: HeaderMap,
 ) -> Response {
     let snapshot = api.feed.load();
-    let look = Look::new(&api, wanted, &headers);
+    let rotate = wanted.rotate.unwrap_or_default();
+    let look = Look::new(&api, &wanted, &headers);
+    let services = snapshot.services.list.iter();
     let frame = Frame::speaking(&api, &snapshot, look.language);
     let page = Page {
         visitor: look.visitor,
-        layout: layout(&snapshot.inventory),
+        layout: layout(&snapshot),
+        services: services.map(|view| if look.visitor { String::new() } else { view.service.name.clone() }).collect(),
+        rotate: if rotate == 0 { 0 } else { rotate.clamp(ROTATE[0], ROTATE[1]) },
         total: snapshot.inventory.links.len(),
         states: STATES.map(|state| (state.name(), frame.counter(state))),
         groups: groups(&snapshot, look.visitor),
         frame,
     };
     show_with(&page, POLICY)
-}
-
-pub(in crate::api) async fn script() -> impl IntoResponse {
-    file("text/javascript; charset=utf-8", include_str!("wall.js"))
-}
-
-pub(in crate::api) async fn style() -> impl IntoResponse {
-    file("text/css; charset=utf-8", include_str!("wall.css"))
-}
-
-/// Asked for again each time: a page after an upgrade must not run the old script.
-fn file(kind: &'static str, text: &'static str) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text)
 }
 
 /// Worst first; `LinkState::NAMES` in another order.
@@ -134,12 +136,15 @@ const STATES: [LinkState; 6] = [
 ];
 
 /// Which cell is which: changes when the ledger or this program does, and then the page asks for itself again.
-fn layout(inventory: &Inventory) -> String {
-    let mut hasher = DefaultHasher::new();
+fn layout(snapshot: &Snapshot) -> String {
+    let (inventory, mut hasher) = (&*snapshot.inventory, DefaultHasher::new());
     env!("CARGO_PKG_VERSION").hash(&mut hasher);
     for link in &inventory.links {
         let (unit, carrier) = (&inventory.units[link.unit.at()], &inventory.carriers[link.carrier.at()]);
         (link.id.as_str(), &unit.name, &carrier.name, link.priority.as_str()).hash(&mut hasher);
+    }
+    for view in &snapshot.services.list {
+        (&view.service.id, &view.service.name).hash(&mut hasher);
     }
     format!("{:016x}", hasher.finish())
 }
@@ -218,7 +223,7 @@ impl Board {
             at: frame.now.utc.0,
             age: u64::try_from(frame.now.mono.since(snapshot.at.mono).as_millis()).unwrap_or(u64::MAX),
             fields: vec![
-                ("layout", layout(&snapshot.inventory).into()),
+                ("layout", layout(snapshot).into()),
                 (
                     "counts",
                     STATES.map(|state| (state.name().to_owned(), Value::from(count(state)))).into_iter().collect(),
@@ -247,6 +252,9 @@ impl Board {
                 ("incidents", shown.incidents(snapshot)),
                 ("events", shown.events(snapshot)),
                 ("worst", shown.worst(snapshot)),
+                ("expiring", shown.expiring(snapshot)),
+                ("veto", shown.veto(snapshot)),
+                ("services", shown.services(snapshot)),
             ],
             cells,
         }
@@ -298,7 +306,10 @@ impl Shown<'_> {
             "tier": incident.tier,
             "level": self.frame.say(Message::Tier(incident.tier)),
             "scope": self.scope(incident),
-            "inferred": incident.inferred.then(|| self.frame.say(Message::IsInferred)),
+            "inferred": match is_grouping(incident) {
+                true => Some(self.frame.sheet(SheetText::Grouping)),
+                false => incident.inferred.then(|| self.frame.say(Message::IsInferred)),
+            },
             "began": incident.began.0,
             "down": incident.links.iter().filter(|(_, down)| *down).count(),
             "links": incident.links.len(),
@@ -312,7 +323,7 @@ impl Shown<'_> {
         match (self.visitor, incident.kind) {
             (true, _) => self.frame.page(PageText::Scope(incident.scope.kind.clone())),
             (false, IncidentKind::Outage) => self.frame.say(notify::scope(incident, self.inventory)),
-            (false, IncidentKind::Reported | IncidentKind::Isolation | IncidentKind::Own) => {
+            (false, IncidentKind::Reported | IncidentKind::Isolation | IncidentKind::Own | IncidentKind::Service) => {
                 self.frame.say(notify::summary(incident, self.inventory, false))
             }
         }
@@ -337,13 +348,62 @@ impl Shown<'_> {
         newest.iter().take(EVENTS).map(line).collect()
     }
 
-    /// Links that were down this month, by what the objective still allows them: figures of the ledger.
+    /// What ends first: certificates, domains, entries of the register. Names often are names of units.
+    fn expiring(&self, snapshot: &Snapshot) -> Value {
+        let row = |expiry: &Expiry<'_>| {
+            json!({"name": if self.visitor { "" } else { expiry.name }, "kind": self.frame.sheet(expiry.kind),
+                   "ends": self.frame.day(expiry.ends), "days": expiry.days, "class": expiry.class()})
+        };
+        expiries(snapshot, self.frame.now.utc).iter().take(EXPIRING).map(row).collect()
+    }
+
+    /// Websites with failed visits by the rule on sites that cannot be opened: the fewest left before the veto first.
+    fn veto(&self, snapshot: &Snapshot) -> Value {
+        let sites = &snapshot.services.sites;
+        let standing = |view: &ServiceView| sites.get(&view.service.id)?.reachability;
+        let mut failing: Vec<_> = snapshot
+            .services
+            .list
+            .iter()
+            .filter_map(|view| Some((standing(view).filter(|standing| standing.failed > 0)?, view)))
+            .collect();
+        failing.sort_by_key(|(standing, _)| standing.failures_left);
+        let row = |(standing, view): &(Standing, &ServiceView)| {
+            let is_reached = standing.failures_left == 0;
+            json!({
+                "name": if self.visitor { "" } else { &view.service.name },
+                "share": percent((standing.failed.into(), standing.visits.into())),
+                "left": match is_reached {
+                    true => self.frame.page(PageText::VetoReached),
+                    false => standing.failures_left.to_string(),
+                },
+                "reached": is_reached,
+            })
+        };
+        failing.iter().take(VETO).map(row).collect()
+    }
+
+    /// One letter a service in the order of its file, as cells of links have; and how many are in which state.
+    fn services(&self, snapshot: &Snapshot) -> Value {
+        let letters = snapshot.services.list.iter().map(|view| match view.state {
+            ServiceState::Up => 'u',
+            ServiceState::Degraded => 'd',
+            ServiceState::Down => 'x',
+            ServiceState::NeverVerified => 'n',
+        });
+        let cells: String = letters.collect();
+        let count = |letter| cells.chars().filter(|own| *own == letter).count();
+        json!({"total": cells.len(), "up": count('u'), "degraded": count('d'), "down": count('x'), "unknown": count('n'), "cells": cells})
+    }
+
+    /// Links that were down in the running period, by what the objective still allows them: figures of the ledger.
     fn worst(&self, snapshot: &Snapshot) -> Value {
         let promised = snapshot.contract.objectives.availability;
         let links = self.inventory.links.iter().zip(snapshot.links());
         let mut spent: Vec<_> = links
-            .filter(|(_, view)| view.month.down > 0)
-            .map(|(link, view)| (view.month.budget_left(promised), link))
+            .filter_map(|(link, view)| Some((snapshot.judged(view)?.accounted, link)))
+            .filter(|(period, _)| period.down > 0)
+            .map(|(period, link)| (period.budget_left(promised), link))
             .collect();
         spent.sort_by_key(|(left, link)| (*left, link.priority));
         let row = |&(left, link): &(i64, &Link)| {

@@ -3,6 +3,7 @@
 use std::{fmt::Write, net::IpAddr, time::Duration};
 
 use crate::{
+    probe::service::STATES,
     profile::module::{Module, Prober},
     sample::service::{Ending, Phase, Reason, Report, TlsSeen},
     units::Timestamp,
@@ -13,7 +14,6 @@ const NO_CHAIN: f64 = -62_135_596_800.0;
 
 pub(super) fn written(module: &Module, report: &Report) -> String {
     let mut out = Families(String::new());
-    let found = !report.addresses.is_empty();
     out.gauge(
         "probe_dns_lookup_time_seconds",
         "Returns the time taken for probe dns lookup in seconds",
@@ -26,9 +26,23 @@ pub(super) fn written(module: &Module, report: &Report) -> String {
     );
     match module.prober {
         Prober::Http => http(&mut out, module, report),
-        Prober::Tcp => tcp(&mut out, report),
+        Prober::Tcp | Prober::Unix => tcp(&mut out, module, report),
         Prober::Dns => dns(&mut out, module, report),
+        Prober::Icmp => icmp(&mut out, report),
+        Prober::Grpc => grpc(&mut out, report),
     }
+    if module.prober != Prober::Unix {
+        address(&mut out, report);
+    }
+    out.gauge(
+        "probe_success",
+        "Displays whether or not the probe was a success",
+        flag(report.ending == Ending::Passed),
+    );
+    out.0
+}
+
+fn address(out: &mut Families, report: &Report) {
     let first = report.addresses.first();
     out.gauge(
         "probe_ip_addr_hash",
@@ -39,20 +53,18 @@ pub(super) fn written(module: &Module, report: &Report) -> String {
     out.gauge(
         "probe_ip_protocol",
         "Specifies whether probe ip protocol is IP4 or IP6",
-        if found { version } else { 0.0 },
+        if first.is_some() { version } else { 0.0 },
     );
-    out.gauge(
-        "probe_success",
-        "Displays whether or not the probe was a success",
-        flag(report.ending == Ending::Passed),
-    );
-    out.0
 }
 
 fn http(out: &mut Families, module: &Module, report: &Report) {
     let seen = report.http.clone().unwrap_or_default();
     let answered = seen.status > 0;
     let stays = answered && module.stays() && (300..400).contains(&seen.status);
+    if module.asks_json() {
+        let help = "Indicates if probe failed due to CEL expression not matching";
+        out.gauge("probe_failed_due_to_cel", help, flag(seen.failed_cel));
+    }
     out.gauge("probe_failed_due_to_regex", "Indicates if probe failed due to regex", flag(seen.failed_regex));
     let length = match seen.content_length {
         Some(length) => length as f64,
@@ -89,11 +101,53 @@ fn http(out: &mut Families, module: &Module, report: &Report) {
     }
 }
 
-fn tcp(out: &mut Families, report: &Report) {
+fn tcp(out: &mut Families, module: &Module, report: &Report) {
+    if module.expects_bytes() {
+        let failed = matches!(&report.ending, Ending::Failed(fault) if fault.reason == Reason::BytesMismatch);
+        out.gauge("probe_failed_due_to_bytes", "Indicates if probe failed due to bytes", flag(failed));
+    }
+    if !report.kept.is_empty() {
+        let kept: Vec<_> = report.kept.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        out.info("probe_expect_info", "Explicit content matched", &kept);
+    }
     let failed = matches!(&report.ending, Ending::Failed(fault) if fault.reason == Reason::ExpectMismatch);
     out.gauge("probe_failed_due_to_regex", "Indicates if probe failed due to regex", flag(failed));
     let shaken = !matches!(&report.ending, Ending::Failed(fault) if fault.phase == Phase::Tls);
     if let Some(tls) = report.tls.as_ref().filter(|_| shaken) {
+        certificates(out, tls);
+    }
+}
+
+fn icmp(out: &mut Families, report: &Report) {
+    let seen = report.icmp.unwrap_or_default();
+    let phases = [("resolve", report.durations.resolve), ("rtt", seen.rtt), ("setup", seen.setup)];
+    out.phases("probe_icmp_duration_seconds", "Duration of icmp request by phase", phases);
+    if let Some(hops) = seen.hop_limit {
+        out.gauge("probe_icmp_reply_hop_limit", "Replied packet hop limit (TTL for ipv4)", f64::from(hops));
+    }
+}
+
+/// By the documentation of 0.28: certificates are there after a handshake that ended well.
+fn grpc(out: &mut Families, report: &Report) {
+    let seen = report.grpc.clone().unwrap_or_default();
+    let found = !report.addresses.is_empty();
+    let phases = [("check", seen.took), ("resolve", report.durations.resolve)];
+    let phases = phases.into_iter().filter(|(name, _)| found || *name == "resolve");
+    out.phases("probe_grpc_duration_seconds", "Duration of gRPC request by phase", phases);
+    if found {
+        out.head("probe_grpc_healthcheck_response", "Response HealthCheck response");
+        let mut states = STATES;
+        states.sort_unstable();
+        for state in states {
+            let value = flag(seen.serving == Some(state));
+            _ = writeln!(out.0, "probe_grpc_healthcheck_response{{serving_status=\"{state}\"}} {value}");
+        }
+    }
+    let answered = seen.tls && (seen.status == 0);
+    out.gauge("probe_grpc_ssl", "Indicates if SSL was used for the connection", flag(answered));
+    let status = if found { seen.status } else { 0 };
+    out.gauge("probe_grpc_status_code", "Response gRPC status code", f64::from(status));
+    if let Some(tls) = report.tls.as_ref().filter(|_| answered) {
         certificates(out, tls);
     }
 }

@@ -11,17 +11,18 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    cli::{Global, Output, ledger::Booked, print_findings},
+    cli::{Global, Output, print_findings},
     config::Config,
     contract::{
         Contract,
         assessment::{Candidate, Event},
     },
     diagnostic::Findings,
-    inventory::LinkId,
-    ledger::{Standard, Verdict},
+    inventory::{Inventory, LinkId, Responder},
+    judge,
+    ledger::{self, Booked, ClosedMonth, Course, Standard, Statement, Terms, Verdict, closed},
     store::{self, StoreError},
-    text::{ContractText, Message},
+    text::{Beside, ContractText, Message},
 };
 
 /// Facts and lengths that stored accounts state about a link and period; a penalty of the draft may ask for them.
@@ -55,8 +56,55 @@ struct Row {
     excluded: u64,
     elapsed: u64,
     error_budget_remaining: i64,
+    /// Of each month of the period whose counts are stored.
+    quality: Vec<Counted>,
     /// Alternatives, for the customer to decide: never a sum.
     deductions: Vec<Deduction>,
+}
+
+/// Loss and RTT of a month under the draft.
+#[derive(Debug, Serialize)]
+struct Counted {
+    month: String,
+    loss: Share,
+    /// `null`: the draft has another limit than the one that answers were counted against, or a mean.
+    rtt: Option<Share>,
+}
+
+/// Scheduled probes of counted up-time that were lost, or answered too slowly, and what they prove.
+#[derive(Debug, Serialize)]
+struct Share {
+    verdict: &'static str,
+    bad: u64,
+    all: u64,
+}
+
+impl Counted {
+    fn of(month: &ClosedMonth, terms: &Terms, is_control_plane: bool, same_limit: bool) -> Self {
+        let quality = &month.quality;
+        let share = |course: &Course, limit, about| {
+            let proof = course.proof(limit, terms.confidence);
+            let agrees = quality.agrees(about, terms, is_control_plane);
+            Share { verdict: closed(&proof, agrees).as_str(), bad: proof.bad, all: proof.all }
+        };
+        let slow = terms.slow.filter(|_| same_limit);
+        Self {
+            month: month.month.to_string(),
+            loss: share(&quality.loss, terms.loss, ledger::Share::Loss),
+            rtt: slow.map(|slow| share(&quality.rtt, slow, ledger::Share::Rtt)),
+        }
+    }
+
+    fn is_breached(&self) -> bool {
+        let breached = |share: &Share| share.verdict == Verdict::Breached.as_str();
+        breached(&self.loss) || self.rtt.as_ref().is_some_and(breached)
+    }
+
+    fn text(&self) -> String {
+        let share = |name: &str, share: &Share| format!("{name} {} {}/{}", share.verdict, share.bad, share.all);
+        let rtt = self.rtt.as_ref().map(|rtt| share("  rtt", rtt)).unwrap_or_default();
+        format!("{}  {}{rtt}", self.month, share("loss", &self.loss))
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -80,8 +128,12 @@ impl Simulate {
         let failed = findings.has_errors();
         print_findings(&findings.into_sorted(), language);
         let (Some(config), Some(contract), false) = (config, contract, failed) else { return ExitCode::from(1) };
+        let mut beside = Findings::default();
+        let inventory = Inventory::load(&config.inventory, &mut beside);
+        let in_force = inventory.as_ref().and_then(|inventory| Contract::load(&inventory.folder, &mut beside));
+        let known = inventory.zip(in_force);
         let data_dir = self.data_dir.clone().unwrap_or(config.data_dir);
-        let rows = match self.rows(&data_dir, &contract) {
+        let rows = match self.rows(&data_dir, &contract, known.as_ref()) {
             Ok(rows) => rows,
             Err(error) => {
                 anstream::eprintln!("{error}");
@@ -97,7 +149,10 @@ impl Simulate {
                     verdict: row.availability,
                     down: row.down / 1_000,
                     unknown: row.unknown / 1_000,
-                    deductions: row.deductions.iter().map(Deduction::text).collect(),
+                    beside: Box::new(Beside {
+                        quality: row.quality.iter().map(Counted::text).collect(),
+                        deductions: row.deductions.iter().map(Deduction::text).collect(),
+                    }),
                 };
                 anstream::println!("{}", Message::from(text).say(language));
             }),
@@ -106,15 +161,28 @@ impl Simulate {
             anstream::eprintln!("{}", Message::from(ContractText::NothingSimulated).say(language));
             return ExitCode::from(2);
         }
-        ExitCode::from(u8::from(rows.iter().any(|row| row.availability == Verdict::Breached.as_str())))
+        let breached =
+            |row: &Row| row.availability == Verdict::Breached.as_str() || row.quality.iter().any(Counted::is_breached);
+        ExitCode::from(u8::from(rows.iter().any(breached)))
     }
 
-    /// Every period of the draft that has a month between the two.
-    fn rows(&self, folder: &Path, contract: &Contract) -> Result<Vec<Row>, StoreError> {
-        let standard = Standard::of(contract);
+    /// Every period of the draft that has a month between the two. `known`: the links, and the contract that their answers
+    /// were counted by.
+    fn rows(
+        &self,
+        folder: &Path,
+        contract: &Contract,
+        known: Option<&(Inventory, Contract)>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let (standard, terms) = (Standard::of(contract), Terms::of(contract));
+        let same_limit = known.is_some_and(|(_, in_force)| in_force.objectives.rtt == contract.objectives.rtt);
+        let mut counted: BTreeMap<LinkId, Vec<ClosedMonth>> = BTreeMap::new();
         let mut links: BTreeMap<LinkId, Vec<Booked>> = BTreeMap::new();
         for row in store::accounts(folder)? {
-            links.entry(row.link.clone()).or_default().extend(Booked::read(&row.account));
+            if let Ok(closed) = serde_json::from_str::<ClosedMonth>(&row.account) {
+                counted.entry(row.link.clone()).or_default().push(closed);
+            }
+            links.entry(row.link.clone()).or_default().extend(Booked::read(&row.account, &standard));
         }
         let mut rows = vec![];
         for (link, mut months) in links {
@@ -129,11 +197,15 @@ impl Simulate {
                 }
             }
             for stretch in periods {
-                let cells = months.iter().map(|booked| (booked.month, booked.cells.as_slice()));
-                let sums = standard.whole(&stretch, cells);
-                let verdict = standard.verdict(&sums);
+                let statement = Statement::of(&standard, &stretch, &months, contract.terms.flaps.gap.value);
+                let (sums, verdict) = (statement.sums, statement.availability);
                 let down = Duration::from_millis(sums.down);
+                let months = counted.get(&link).into_iter().flatten();
+                let within = months.filter(|month| stretch.holds(month.month) && month.quality.loss.counts().1 > 0);
+                let is_control_plane =
+                    known.is_none_or(|(inventory, _)| by_a_control_plane(inventory, contract, &link));
                 rows.push(Row {
+                    quality: within.map(|month| Counted::of(month, &terms, is_control_plane, same_limit)).collect(),
                     link: link.clone(),
                     period: stretch.name,
                     availability: verdict.as_str(),
@@ -141,13 +213,21 @@ impl Simulate {
                     unknown: sums.unknown,
                     excluded: sums.excluded,
                     elapsed: sums.elapsed(),
-                    error_budget_remaining: sums.budget_left(standard.promised),
+                    error_budget_remaining: statement.error_budget_remaining,
                     deductions: if verdict == Verdict::Breached { deductions(contract, down) } else { vec![] },
                 });
             }
         }
         Ok(rows)
     }
+}
+
+/// Whether the point that decides by the draft is a router's control plane. A link that is gone is taken for one.
+fn by_a_control_plane(inventory: &Inventory, contract: &Contract, id: &LinkId) -> bool {
+    inventory.links.iter().find(|link| link.id == *id).is_none_or(|link| {
+        let place = judge::deciding_point(&link.points, contract.measuring_point(link.kind));
+        place.is_some_and(|place| link.points[place].responder == Responder::RouterControlPlane)
+    })
 }
 
 /// What may follow from a broken period: penalties that ask whether it is broken. Whatever else they need is missing.

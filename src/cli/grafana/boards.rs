@@ -2,7 +2,7 @@
 
 use super::panel::{Board, Panel};
 use crate::{
-    contract::Contract,
+    contract::{Contract, sites::SiteRules},
     text::GrafanaText::*,
     units::{Limit, Ppm},
 };
@@ -16,9 +16,20 @@ const BY_UNIT: &str =
 const ONE: &str = "link=~\"$link\"";
 const RATE: &str = "[$__rate_interval]";
 
-pub(super) fn all(contract: &Contract) -> [Board; 7] {
+pub(super) fn all(contract: &Contract, rules: &SiteRules) -> [Board; 10] {
     let limits = Limits::of(contract);
-    [wall(&limits), carriers(&limits), units(&limits), link(&limits), incidents(), scorecard(&limits), ourselves()]
+    [
+        wall(&limits),
+        carriers(&limits),
+        units(&limits),
+        link(&limits),
+        incidents(),
+        services(),
+        sites(rules),
+        certificates(),
+        scorecard(&limits),
+        ourselves(),
+    ]
 }
 
 /// What the contract promises, as Prometheus has it.
@@ -88,12 +99,8 @@ fn wall(limits: &Limits) -> Board {
             Panel::course(LinksByState, "short", "sum by (state) (linkpatrol_link_state)", "{{state}}"),
             Panel::course(NotUp, "short", "sum by (state) (linkpatrol_link_state{state!=\"up\"})", "{{state}}"),
             Panel::table(LinksDown, "short", down),
-            Panel::table(
-                LeastBudget,
-                "s",
-                "bottomk(10, linkpatrol_link_error_budget_remaining_seconds{period=\"month\"})",
-            )
-            .good_from(0.0),
+            Panel::table(LeastBudget, "s", "bottomk(10, linkpatrol_link_error_budget_remaining_seconds)")
+                .good_from(0.0),
             Panel::course(SlowestLinks, "s", "topk(10, linkpatrol_link_rtt_last_seconds)", "{{link}}")
                 .bad_from(limits.rtt),
             Panel::course(WorstLoss, "percentunit", "topk(10, linkpatrol_link_loss_ratio{window=\"5m\"})", "{{link}}")
@@ -203,13 +210,143 @@ fn incidents() -> Board {
             Panel::table(Countdowns, "s", format!("sort({left})")).good_from(0.0).wide(24, 10),
             Panel::course(Incidents, "short", "sum by (scope, phase) (linkpatrol_incidents)", "{{scope}} {{phase}}"),
             Panel::course(RoundsEnded, "short", "linkpatrol_rounds_ended_total", "{{outcome}}"),
+            Panel::stat(DeskWaits, "short", "linkpatrol_desk_waiting", "{{kind}}").wide(8, 4),
+            Panel::stat(Devices, "short", "linkpatrol_devices", "{{status}}").wide(8, 4),
+            Panel::stat(SpareCoverage, "percentunit", "linkpatrol_spare_coverage_ratio", "").good_from(1.0).wide(8, 4),
+            Panel::table(SwapsDue, "s", "sort(linkpatrol_device_swap_deadline_timestamp_seconds - time())")
+                .good_from(0.0),
+            Panel::course(SwapsDone, "short", "linkpatrol_device_swaps_total", "{{outcome}}"),
+        ],
+    }
+}
+
+fn services() -> Board {
+    let down = "linkpatrol_service_info and on (service) (linkpatrol_service_state{state=\"down\"} == 1)";
+    Board {
+        uid: "lp-services",
+        title: Services,
+        variables: vec![],
+        panels: vec![
+            Panel::stat(ServicesByState, "short", "sum by (state) (linkpatrol_service_state)", "{{state}}").wide(18, 4),
+            Panel::stat(AllServices, "short", "count(linkpatrol_service_info)", "").wide(6, 4),
+            Panel::table(ServicesDown, "short", down),
+            Panel::table(WhyFailed, "short", "linkpatrol_probe_failure_reason == 1"),
+            Panel::timeline(LastVisit, "probe_success", "{{service}}").wide(24, 12).good_from(1.0),
+            Panel::course(SlowestServices, "s", "topk(10, probe_duration_seconds)", "{{service}}"),
+            Panel::course(Phases, "s", "max by (phase) (linkpatrol_probe_phase_seconds)", "{{phase}}"),
+            Panel::course(
+                Visits,
+                "cps",
+                format!("sum by (outcome) (rate(linkpatrol_service_visits_total{RATE}))"),
+                "{{outcome}}",
+            ),
+            Panel::course(
+                VisitsSkipped,
+                "cps",
+                format!("sum by (reason) (rate(linkpatrol_service_visits_skipped_total{RATE}))"),
+                "{{reason}}",
+            ),
+            Panel::stat(StatusCodes, "short", "count_values(\"code\", probe_http_status_code)", "{{code}}").wide(24, 4),
+            Panel::table(ServiceAvailability, "percentunit", "sort(linkpatrol_service_availability_ratio)").wide(24, 8),
+            Panel::course(
+                VisitsHeldBack,
+                "cps",
+                format!("sum by (limit) (rate(linkpatrol_service_visit_waits_total{RATE}))"),
+                "{{limit}}",
+            ),
+            Panel::course(
+                VisitsLate,
+                "percentunit",
+                format!("rate(linkpatrol_service_visits_late_seconds_total{RATE})"),
+                "",
+            ),
+        ],
+    }
+}
+
+/// What is asked of websites besides being up. Limits are those of `sites.yaml`.
+fn sites(rules: &SiteRules) -> Board {
+    let failed = "sum by (service) (linkpatrol_site_window_visits{outcome=\"failed\"})";
+    let share = format!("sort_desc({failed} / (sum by (service) (linkpatrol_site_window_visits) > 0))");
+    let since = |metric: &str| format!("sort_desc(time() - {metric})");
+    let bad_from = |panel: Panel, limit: Option<f64>| match limit {
+        Some(limit) => panel.bad_from(limit),
+        None => panel,
+    };
+    let veto = rules.reachability.map(|rule| f64::from(rule.veto.0) / 1e6);
+    let stale = rules.home_page.map(|rule| rule.unchanged_most.as_secs_f64());
+    Board {
+        uid: "lp-sites",
+        title: Sites,
+        variables: vec![],
+        panels: vec![
+            Panel::stat(SitesByVerdict, "short", "sum by (verdict) (linkpatrol_site_reachability)", "{{verdict}}")
+                .wide(12, 4),
+            Panel::stat(DaysOfRule, "short", "sum by (state) (linkpatrol_site_window_days)", "{{state}}").wide(12, 4),
+            Panel::stat(FindingsCount, "short", "sum by (finding) (linkpatrol_site_finding)", "{{finding}}")
+                .bad_from(1.0)
+                .wide(24, 5),
+            bad_from(Panel::table(VetoShare, "percentunit", share), veto),
+            Panel::table(FailuresLeft, "short", "sort(linkpatrol_site_failures_left)").good_from(1.0),
+            Panel::table(FindingsOfSites, "short", "linkpatrol_site_finding == 1"),
+            Panel::table(SiteDaysLeft, "d", "sort(linkpatrol_site_days_left)").good_from(1.0),
+            Panel::course(WindowVisits, "short", "sum by (outcome) (linkpatrol_site_window_visits)", "{{outcome}}"),
+            Panel::course(HomePageLinks, "short", "sum by (outcome) (linkpatrol_site_links)", "{{outcome}}"),
+            Panel::table(TlsScore, "short", "sort(linkpatrol_site_tls_score)"),
+            Panel::table(TlsDeductions, "short", "sort_desc(linkpatrol_site_tls_deduction)"),
+            Panel::table(Ipv6Items, "short", "linkpatrol_site_ipv6").good_from(1.0),
+            Panel::table(Ipv6Links, "percentunit", "sort(linkpatrol_site_ipv6_links_ratio)").good_from(1.0),
+            bad_from(
+                Panel::table(HomePageSame, "s", since("linkpatrol_site_home_page_since_timestamp_seconds")),
+                stale,
+            ),
+            Panel::table(Looked, "s", since("linkpatrol_site_looked_timestamp_seconds")),
+        ],
+    }
+}
+
+/// Days left: what a certificate ends after, whatever the contract says of the service.
+fn certificates() -> Board {
+    let left = "min by (service) (linkpatrol_certificate_expiry_timestamp_seconds) - time()";
+    let soon = |days: u32| format!("count({left} < {}) or vector(0)", days * 86_400);
+    let names = "linkpatrol_names_failing";
+    Board {
+        uid: "lp-certificates",
+        title: CertificatesAndDomains,
+        variables: vec![],
+        panels: vec![
+            Panel::stat(CertificatesEnded, "short", soon(0), "").bad_from(1.0),
+            Panel::stat(CertificatesFortnight, "short", soon(14), "").bad_from(1.0),
+            Panel::stat(CertificatesMonth, "short", soon(30), "").bad_from(1.0),
+            Panel::stat(NamesFailing, "short", names, "").bad_from(1.0),
+            Panel::table(
+                CertificatesLeft,
+                "s",
+                format!("sort({left}) * on (service) group_left (name, certificate_group) linkpatrol_service_info"),
+            )
+            .good_from(1_209_600.0)
+            .wide(24, 12),
+            Panel::table(
+                CertificatesByChain,
+                "s",
+                "sort(min by (service, chain) (linkpatrol_certificate_expiry_timestamp_seconds) - time())",
+            )
+            .good_from(1_209_600.0),
+            Panel::course(NamesFailing, "short", names, "").bad_from(1.0),
+            Panel::table(RegisterLeft, "s", "sort(linkpatrol_register_expiry_timestamp_seconds - time())")
+                .good_from(2_592_000.0)
+                .wide(24, 8),
         ],
     }
 }
 
 /// The worst link stands for its carrier: percentages are never averaged.
 fn scorecard(limits: &Limits) -> Board {
-    let worst = |metric: &str| format!("min by (carrier_name) ({metric} {BY_CARRIER})");
+    let worst = |metric: &str| format!("min by (carrier_name, period) ({metric} {BY_CARRIER})");
+    // A carrier without any is shown at zero.
+    let none = "0 * count by (carrier_name) (linkpatrol_link_info{carrier=~\"$carrier\"})";
+    let links = |metric: &str| format!("count by (carrier_name) ({metric} {BY_CARRIER}) or {none}");
+    let clocks = "linkpatrol_incident_clock_deadline_timestamp_seconds{party=~\"operator|carrier/($carrier)\"}";
     let spent =
         format!("sum by (carrier_name) ((linkpatrol_link_error_budget_remaining_seconds < bool 0) {BY_CARRIER})");
     Board {
@@ -221,11 +358,33 @@ fn scorecard(limits: &Limits) -> Board {
                 WorstAvailability,
                 "percentunit",
                 worst("linkpatrol_link_availability_lower_ratio"),
-                "{{carrier_name}}",
+                "{{carrier_name}} {{period}}",
             )
             .good_from(limits.availability)
             .wide(12, 5),
             Panel::stat(BudgetSpent, "short", spent, "{{carrier_name}}").bad_from(1.0).wide(12, 5),
+            Panel::stat(
+                Breached,
+                "short",
+                links("linkpatrol_link_objective{verdict=\"breached\"}"),
+                "{{carrier_name}}",
+            )
+            .bad_from(1.0)
+            .wide(8, 5),
+            Panel::stat(
+                AtRisk,
+                "short",
+                links("linkpatrol_link_objective{verdict=~\"at_risk|suspected\"}"),
+                "{{carrier_name}}",
+            )
+            .bad_from(1.0)
+            .wide(8, 5),
+            Panel::stat(HeldDown, "short", links("linkpatrol_incident_link"), "{{carrier_name}}")
+                .bad_from(1.0)
+                .wide(4, 5),
+            Panel::stat(BreachNotices, "short", "linkpatrol_desk_waiting{kind=\"breach\"}", "")
+                .bad_from(1.0)
+                .wide(4, 5),
             Panel::table(
                 Verdicts,
                 "short",
@@ -236,16 +395,19 @@ fn scorecard(limits: &Limits) -> Board {
                 WorstAvailability,
                 "percentunit",
                 worst("linkpatrol_link_availability_ratio"),
-                "{{carrier_name}}",
+                "{{carrier_name}} {{period}}",
             )
             .good_from(limits.availability),
             Panel::course(
                 LeastBudget,
                 "s",
                 worst("linkpatrol_link_error_budget_remaining_seconds"),
-                "{{carrier_name}}",
+                "{{carrier_name}} {{period}}",
             )
             .good_from(0.0),
+            Panel::table(NextDeadline, "s", format!("sort(min by (party, clock) ({clocks}) - time())"))
+                .good_from(0.0)
+                .wide(24, 6),
         ],
     }
 }

@@ -187,7 +187,7 @@ fn variable(name: &str, query: &str, language: Language) -> Value {
     let mut variable = json!({
         "type": "query", "name": name, "label": say(GrafanaText::Variable(label(name)), language),
         "datasource": {"type": "prometheus", "uid": "${datasource}"},
-        "query": {"query": query, "refId": name}, "definition": query,
+        "query": {"query": query, "refId": name},
         "refresh": 2, "sort": 1, "multi": is_many, "includeAll": is_many,
     });
     if is_many {
@@ -212,7 +212,7 @@ fn annotation(language: Language) -> Value {
         "name": say(GrafanaText::Incidents, language), "enable": true, "iconColor": "red",
         "datasource": {"type": "prometheus", "uid": "${datasource}"},
         "expr": "delta(sum by (tier, scope) (linkpatrol_incidents{phase=\"open\"})[1m:15s]) > 0",
-        "step": "15s", "titleFormat": "{{scope}}", "textFormat": "tier {{tier}}",
+        "titleFormat": "{{scope}}", "textFormat": "tier {{tier}}",
     })
 }
 

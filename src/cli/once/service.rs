@@ -2,8 +2,6 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use serde_json::{Value, json};
-
 use super::{Global, Output};
 use crate::{
     clock::{Clock, SystemClock},
@@ -11,7 +9,7 @@ use crate::{
     diagnostic::Findings,
     probe::service::Checker,
     profile::service::Check,
-    sample::service::{Certificate, Ending, Report, TlsSeen},
+    sample::service::{Ending, Report},
     text::{Message, ServiceText},
     units::{Timestamp, parse_duration},
 };
@@ -40,7 +38,7 @@ pub(super) fn once(target: &str, check: Check, global: &Global) -> ExitCode {
     let checker = Checker::new(config.and_then(|config| config.name_server));
     let report = runtime.block_on(checker.run(&check));
     match global.output {
-        Output::Json => anstream::println!("{:#}", as_json(target, &report)),
+        Output::Json => anstream::println!("{:#}", report.as_json(target)),
         Output::Text => {
             for message in told(target, &report, SystemClock::start().now().utc) {
                 anstream::println!("{}", Message::Service(message).say(language));
@@ -57,7 +55,10 @@ pub(super) fn once(target: &str, check: Check, global: &Global) -> ExitCode {
 fn told(target: &str, report: &Report, now: Timestamp) -> Vec<ServiceText> {
     let durations = report.durations;
     let mut told = vec![
-        ServiceText::Reached { target: target.to_owned(), addresses: addresses(report).join(" → ") },
+        ServiceText::Reached {
+            target: target.to_owned(),
+            addresses: report.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" → "),
+        },
         ServiceText::Durations {
             resolve: durations.resolve,
             connect: durations.connect,
@@ -70,11 +71,13 @@ fn told(target: &str, report: &Report, now: Timestamp) -> Vec<ServiceText> {
         if !tls.version.is_empty() {
             told.push(ServiceText::Tls { version: tls.version.clone(), cipher: tls.cipher.clone() });
         }
+        let said = tls.revocation.as_ref();
+        told.extend(said.map(|said| ServiceText::Revocation { status: said.status.as_str(), by: said.by }));
         told.extend(tls.certificates.iter().map(|certificate| ServiceText::Certificate {
             subject: certificate.subject.clone(),
             issuer: certificate.issuer.clone(),
             not_after: time(certificate.not_after),
-            days: (certificate.not_after.0 - now.0).div_euclid(24 * 3_600_000),
+            days: days(certificate.not_after, now),
         }));
     }
     if let Some(http) = report.http.as_ref().filter(|http| http.status > 0) {
@@ -88,6 +91,16 @@ fn told(target: &str, report: &Report, now: Timestamp) -> Vec<ServiceText> {
     if let Some(dns) = &report.dns {
         told.push(ServiceText::Dns { rcode: dns.rcode.clone(), answers: dns.answer_count });
     }
+    if let Some(domain) = &report.domain {
+        told.push(ServiceText::Domain {
+            registrar: if domain.registrar.is_empty() { "?".to_owned() } else { domain.registrar.clone() },
+            expires: time(domain.expires),
+            days: days(domain.expires, now),
+        });
+    }
+    if let Some(talk) = &report.talk {
+        told.push(ServiceText::Talk { status: talk.status, phrase: talk.phrase.clone() });
+    }
     told.push(match &report.ending {
         Ending::Passed => ServiceText::Passed { took: report.took },
         Ending::Failed(fault) => {
@@ -98,70 +111,9 @@ fn told(target: &str, report: &Report, now: Timestamp) -> Vec<ServiceText> {
     told
 }
 
-fn addresses(report: &Report) -> Vec<String> {
-    report.addresses.iter().map(ToString::to_string).collect()
-}
-
-fn as_json(target: &str, report: &Report) -> Value {
-    let fault = match &report.ending {
-        Ending::Failed(fault) => Some(fault),
-        Ending::Passed | Ending::Unmeasured(_) => None,
-    };
-    let text = match &report.ending {
-        Ending::Passed => None,
-        Ending::Failed(fault) => Some(&fault.text),
-        Ending::Unmeasured(text) => Some(text),
-    };
-    let durations = report.durations;
-    json!({
-        "target": target,
-        "success": report.ending == Ending::Passed,
-        "measured": !matches!(report.ending, Ending::Unmeasured(_)),
-        "phase": fault.map(|fault| fault.phase.as_str()),
-        "reason": fault.map(|fault| fault.reason.as_str()),
-        "text": text,
-        "duration_seconds": report.took.as_secs_f64(),
-        "durations": {
-            "resolve": durations.resolve.as_secs_f64(),
-            "connect": durations.connect.as_secs_f64(),
-            "tls": durations.tls.as_secs_f64(),
-            "processing": durations.processing.as_secs_f64(),
-            "transfer": durations.transfer.as_secs_f64(),
-        },
-        "addresses": addresses(report),
-        "verdict": report.tls.as_ref().map(|tls| tls.verdict.map_or("good", |reason| reason.as_str())),
-        "tls": report.tls.as_ref().map(tls_json),
-        "certificates": report.tls.iter().flat_map(|tls| &tls.certificates).map(certificate_json).collect::<Vec<_>>(),
-        "http": report.http.as_ref().map(|http| json!({
-            "status": http.status,
-            "version": http.version,
-            "content_length": http.content_length,
-            "body_bytes": http.body_bytes,
-            "redirects": http.redirects,
-        })),
-        "dns": report.dns.as_ref().map(|dns| json!({
-            "rcode": dns.rcode,
-            "authoritative": dns.authoritative,
-            "answers": dns.answers,
-            "serial": dns.serial,
-        })),
-    })
-}
-
-fn tls_json(tls: &TlsSeen) -> Value {
-    json!({ "version": tls.version, "cipher": tls.cipher, "detail": tls.detail, "stapled": tls.stapled })
-}
-
-fn certificate_json(certificate: &Certificate) -> Value {
-    json!({
-        "subject": certificate.subject,
-        "issuer": certificate.issuer,
-        "not_before": time(certificate.not_before),
-        "not_after": time(certificate.not_after),
-        "sha256": certificate.sha256,
-        "algorithm": certificate.algorithm,
-        "san": certificate.san,
-    })
+/// Whole days from `now`; negative when it is past.
+fn days(moment: Timestamp, now: Timestamp) -> i64 {
+    (moment.0 - now.0).div_euclid(24 * 3_600_000)
 }
 
 fn time(moment: Timestamp) -> String {

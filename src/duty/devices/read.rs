@@ -12,7 +12,7 @@ use crate::{
         Code, Findings, Place, closest,
         yaml::{self, Document},
     },
-    inventory::{Inventory, LinkId},
+    inventory::{Inventory, usable_id},
     text::{ContractText, DutyText, Message},
 };
 
@@ -91,10 +91,7 @@ impl Reader<'_> {
     fn device(&mut self, nth: usize, written: &WrittenDevice, requirement: &str) -> Device {
         let at = |key: &str| format!("devices.{nth}.{key}");
         let place = self.document.place(&at("id"));
-        if LinkId::parse(&written.id).is_none() {
-            let message = Message::BadId { id: yaml::shortened(&written.id) };
-            self.findings.error(place.clone(), Code::BAD_ID, message, Message::BadIdHelp);
-        }
+        usable_id(&written.id, &place, self.findings);
         if let Some(id) = &written.requirement
             && !self.terms.services.iter().any(|service| service.id == *id)
         {

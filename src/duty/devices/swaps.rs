@@ -11,7 +11,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Device, Devices};
-use crate::{command::Refusal, contract::words::Start, units::Timestamp};
+use crate::{
+    command::Refusal,
+    contract::words::Start,
+    units::{Ppm, Timestamp},
+};
 
 /// Swaps that are kept: years of a city. The journal keeps them all.
 const MOST_SWAPPED: usize = 1_000;
@@ -107,6 +111,12 @@ impl Swaps {
 
     pub fn of(&self, device: &str) -> Option<&Out> {
         self.out.get(device)
+    }
+
+    /// Whether a swap is overdue, or has used up `warning`, a share of its time.
+    pub fn is_due(&self, warning: Option<Ppm>, now: Timestamp) -> bool {
+        let swaps = self.out.values().filter_map(|out| out.swap.as_ref());
+        swaps.into_iter().any(|swap| swap.is_late(now) || warning.is_some_and(|share| swap.has_used(share, now)))
     }
 
     /// What was swapped, the oldest first.
@@ -207,6 +217,12 @@ impl Swaps {
 }
 
 impl Swap {
+    /// Of the time between its start and its deadline, whatever the calendar.
+    fn has_used(&self, Ppm(share): Ppm, at: Timestamp) -> bool {
+        let (used, all) = (at.since(self.started).as_millis(), self.deadline.since(self.started).as_millis());
+        used * 1_000_000 >= u128::from(share) * all
+    }
+
     fn is_late(&self, at: Timestamp) -> bool {
         if self.strict { at >= self.deadline } else { at > self.deadline }
     }

@@ -12,7 +12,7 @@ use crate::{
         Code, Findings, closest,
         yaml::{self, Document},
     },
-    inventory::LinkId,
+    inventory::usable_id,
     text::{ContractText, DutyText, Message},
 };
 
@@ -226,9 +226,8 @@ impl Reader<'_> {
         let mut seen: Vec<&str> = vec![];
         for (nth, id) in ids.enumerate() {
             let place = self.document.place(&format!("{list}.{nth}.id"));
-            if LinkId::parse(id).is_none() {
-                let message = Message::BadId { id: yaml::shortened(id) };
-                self.findings.error(place, Code::BAD_ID, message, Message::BadIdHelp);
+            if !usable_id(id, &place, self.findings) {
+                // It is nobody's, so it is not taken either.
             } else if let Some(first) = seen.iter().position(|other| *other == id) {
                 let first = self.document.place(&format!("{list}.{first}.id"));
                 let message = Message::DuplicateId { id: id.to_owned(), first };

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     command::Every,
-    contract::{Contract, fixture::contract},
+    contract::{Contract, InGuards, fixture::contract},
     incident::Scopes,
     inventory::{Inventory, fixture::inventory},
     units::Mono,
@@ -210,4 +210,37 @@ fn as_many_as_may_be_are_held_and_those_that_are_over_leave_first() {
     let later = planned("link/LL-0000", MONDAY + DAY, MONDAY + 2 * DAY);
     assert!(town.add(&later, MONDAY + 3 * HOUR).is_ok());
     assert_eq!(town.windows.list().count(), 1);
+}
+
+#[test]
+fn in_a_guard_period_work_needs_an_approval_or_there_is_none() {
+    let mut town = Town::new();
+    town.contract.terms.maintenance.approval.value = false;
+    let monday = chrono::NaiveDate::from_ymd_opt(2026, 3, 2).unwrap();
+    // Of the contract's guards, none is about links: this one is.
+    let guard = serde_json::json!({
+        "id": "two-sessions", "name": {"zh": "两会", "en": "two sessions"},
+        "dates": [{"from": monday + chrono::Days::new(10), "to": monday + chrono::Days::new(12)}],
+    });
+    assert!(!town.contract.guards([monday, monday + chrono::Days::new(400)]));
+    town.contract.terms.guards.push(serde_json::from_value(guard).unwrap());
+    // From the evening before the first guarded day into it; and the day after the last.
+    let into = Planned {
+        approver: String::new(),
+        ..planned("carrier/carrier-a", MONDAY + 9 * DAY + 12 * HOUR, MONDAY + 10 * DAY)
+    };
+    let into = town.add(&into, MONDAY).unwrap();
+    let after = Planned {
+        approver: String::new(),
+        ..planned("carrier/carrier-a", MONDAY + 13 * DAY, MONDAY + 13 * DAY + HOUR)
+    };
+    let after = town.add(&after, MONDAY).unwrap();
+    assert_eq!([&into, &after].map(|id| town.standing(id)), [Standing::Unapproved, Standing::Valid]);
+    assert_eq!(town.tell(|windows, world| windows.approve(&into, &by("王处", MONDAY), now(MONDAY), world)), Ok(()));
+    assert_eq!(town.standing(&into), Standing::Valid);
+    town.contract.terms.maintenance.guards.value = InGuards::Refused;
+    assert_eq!([&into, &after].map(|id| town.standing(id)), [Standing::Guarded, Standing::Valid]);
+    assert_eq!(town.at_work(MONDAY + 9 * DAY + 13 * HOUR), [0; 0]);
+    town.contract.terms.maintenance.guards.value = InGuards::Allowed;
+    assert_eq!(town.standing(&into), Standing::Valid);
 }

@@ -77,6 +77,39 @@ impl Line {
 }
 
 #[test]
+fn probes_out_of_turn_decide_the_state_and_are_booked_nowhere() {
+    let mut line = Line::up_until(10_000);
+    let before = line.judge.tally();
+    line.probe(Purpose::Urgent, 10_200, answer());
+    line.probe(Purpose::Urgent, 10_400, LOST).probe(Purpose::Confirm, 10_500, answer());
+    assert_eq!((line.said.len(), line.judge.verdict()), (0, PointVerdict::Up), "one lost packet is no outage");
+    line.probe(Purpose::Urgent, 10_600, LOST).confirms(10_600, [LOST; 3]);
+    assert_eq!(line.said, [PointChange::Down { since: since(10_600) }], "four losses are, whoever asked for the first");
+    assert_eq!((line.judge.tally(), line.judge.pending()), (before, 0));
+    assert_eq!(line.judge.settled_losses(), None);
+    for sent in (11_000..20_000).step_by(100) {
+        line.probe(Purpose::Urgent, sent, answer());
+    }
+    assert_eq!(line.judge.verdict(), PointVerdict::Down, "its recovery is proved by its own turns");
+    line.scheduled(20_000, LOST);
+    assert_eq!(line.judge.tally().down.lost, before.down.lost + 1);
+}
+
+#[test]
+fn an_answer_out_of_turn_ends_not_knowing() {
+    let mut line = Line::up_until(10_000);
+    line.tick(20_000);
+    assert_eq!(line.judge.verdict(), PointVerdict::Unknown { was_down: false });
+    line.said.clear();
+    let before = line.judge.tally();
+    line.probe(Purpose::Urgent, 20_500, answer());
+    assert_eq!(
+        (line.said.as_slice(), line.judge.tally()),
+        ([PointChange::Up { since: since(20_500) }].as_slice(), before)
+    );
+}
+
+#[test]
 fn a_line_that_never_answered_is_not_down() {
     let mut line = Line::new();
     line.cut(0).cut(1_000).cut(2_000).tick(60_000);

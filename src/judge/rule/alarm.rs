@@ -49,13 +49,23 @@ pub enum Phase {
 }
 
 /// What became of an alarm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     Fired,
     /// It still fires, and `repeat` has passed.
     Repeated,
     Cleared,
+}
+
+impl Change {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fired => "fired",
+            Self::Repeated => "repeated",
+            Self::Cleared => "cleared",
+        }
+    }
 }
 
 impl Phase {
@@ -117,12 +127,12 @@ pub enum PhaseName {
 pub struct Alarms {
     rules: Arc<Rules>,
     root: Root,
-    /// By link and rule: phase, and what `when` and `clear` said last.
-    cells: Vec<Cell>,
-    /// By link: what its variables were when the conditions were last asked.
-    inputs: Vec<u64>,
-    /// By place in `cells`: those that are pending or firing.
-    lit: BTreeMap<usize, Arc<Alarm>>,
+    /// By link and rule: what `when` said last.
+    said: Vec<Truth>,
+    /// By link and rule: what the variables of `when` were then.
+    inputs: Vec<u32>,
+    /// By place in `said`: those that are pending or firing. All others are idle.
+    pub(super) lit: BTreeMap<usize, Lit>,
     ended: VecDeque<Arc<Alarm>>,
     shown: Arc<[Arc<Alarm>]>,
     is_stale: bool,
@@ -130,20 +140,20 @@ pub struct Alarms {
     left_out: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Cell {
-    phase: Phase,
-    when: Truth,
-    clear: Truth,
-}
+/// No fingerprint is this: what was never asked has it.
+const UNASKED: u32 = 0;
 
-const UNASKED: Cell = Cell { phase: Phase::Idle, when: Truth::Unknown, clear: Truth::Unknown };
+/// Where an alarm that is not idle stands, and how outsiders see it.
+pub(super) struct Lit {
+    pub phase: Phase,
+    pub alarm: Arc<Alarm>,
+}
 
 impl Alarms {
     pub fn new(rules: Arc<Rules>, links: usize) -> Self {
         Self {
-            cells: vec![UNASKED; links * rules.list.len()],
-            inputs: vec![0; links],
+            said: vec![Truth::Unknown; links * rules.list.len()],
+            inputs: vec![UNASKED; links * rules.list.len()],
             rules,
             root: Root::default(),
             lit: BTreeMap::new(),
@@ -159,7 +169,7 @@ impl Alarms {
         &self.rules
     }
 
-    /// How often a rule's conditions were asked.
+    /// How often a rule's `when` was asked.
     pub fn evaluations(&self) -> u64 {
         self.evaluations
     }
@@ -169,34 +179,32 @@ impl Alarms {
         self.left_out
     }
 
-    /// Looks at one link. The conditions are asked only when a variable of them changed; time passes in any case.
+    /// Looks at one link. `when` is asked only when a variable of it changed, `clear` only of what fires; time passes in
+    /// any case.
     pub fn look(&mut self, link: LinkIndex, id: &LinkId, reading: &Reading<'_>, now: Now) -> Vec<(Change, Arc<Alarm>)> {
         let (rules, mut changes) = (Arc::clone(&self.rules), vec![]);
-        let input = fingerprint(reading);
-        let is_new = std::mem::replace(&mut self.inputs[link.at()], input) != input;
         for (number, rule) in rules.list.iter().enumerate() {
             let place = link.at() * rules.list.len() + number;
-            if is_new {
+            let input = fingerprint(rules.asked_by(number, reading));
+            if std::mem::replace(&mut self.inputs[place], input) != input {
                 self.evaluations += 1;
-                let when = rule.when.holds(reading, &self.root);
-                let clear = match &rule.clear {
-                    Some(clear) => clear.holds(reading, &self.root),
-                    None if when == Truth::False => Truth::True,
-                    None => Truth::False,
-                };
-                let cell = &mut self.cells[place];
-                (cell.when, cell.clear) = (when, clear);
+                self.said[place] = rule.when.holds(reading, &self.root);
             }
-            let cell = self.cells[place];
-            let (phase, change) = cell.phase.step(cell.when, cell.clear, rule, now);
-            self.cells[place].phase = phase;
-            if phase != cell.phase {
+            let when = self.said[place];
+            let before = self.lit.get(&place).map(|lit| lit.phase).unwrap_or_default();
+            let clear = match (&rule.clear, before) {
+                (Some(clear), Phase::Firing { .. }) => clear.holds(reading, &self.root),
+                (None, _) if when == Truth::False => Truth::True,
+                _ => Truth::False,
+            };
+            let (phase, change) = before.step(when, clear, rule, now);
+            if phase != before {
                 self.show(place, rule, id, phase, reading, now);
             }
             if let Some(change) = change {
                 let alarm = match change {
                     Change::Cleared => self.ended.back(),
-                    Change::Fired | Change::Repeated => self.lit.get(&place),
+                    Change::Fired | Change::Repeated => self.lit.get(&place).map(|lit| &lit.alarm),
                 };
                 changes.extend(alarm.map(|alarm| (change, Arc::clone(alarm))));
             }
@@ -204,12 +212,16 @@ impl Alarms {
         changes
     }
 
+    pub(super) fn light(&mut self, place: usize, lit: Lit) {
+        self.is_stale = true;
+        self.lit.insert(place, lit);
+    }
+
     /// The link left service: its alarms end, whatever their conditions say.
     pub fn leave(&mut self, link: LinkIndex, now: Now) -> Vec<(Change, Arc<Alarm>)> {
         let width = self.rules.list.len();
         let places = link.at() * width..(link.at() + 1) * width;
-        self.inputs[link.at()] = 0;
-        self.cells[places.clone()].fill(UNASKED);
+        self.inputs[places.clone()].fill(UNASKED);
         let lit: Vec<usize> = self.lit.range(places).map(|(place, _)| *place).collect();
         lit.into_iter().filter_map(|place| self.end(place, now)).collect()
     }
@@ -242,21 +254,21 @@ impl Alarms {
             for (number, old) in same.iter().enumerate() {
                 let Some(old) = old else { continue };
                 let (place, old_place) = (link * width + number, old_link * old_width + old);
-                self.cells[place] = before.cells[old_place];
-                if let Some(alarm) = lit.remove(&old_place) {
+                (self.said[place], self.inputs[place]) = (before.said[old_place], before.inputs[old_place]);
+                if let Some(Lit { phase, alarm }) = lit.remove(&old_place) {
                     let alarm = Alarm { rule: Arc::clone(&rules.list[number]), ..(*alarm).clone() };
-                    self.lit.insert(place, Arc::new(alarm));
+                    self.lit.insert(place, Lit { phase, alarm: Arc::new(alarm) });
                 }
             }
         }
-        let gone = lit.into_values().filter_map(|alarm| self.ended(&alarm, now));
+        let gone = lit.into_values().filter_map(|lit| self.ended(&lit.alarm, now));
         gone.collect::<Vec<_>>()
     }
 
     /// Firing ones first, then pending ones, then those that ended, newest first.
     pub fn shown(&mut self) -> Arc<[Arc<Alarm>]> {
         if std::mem::take(&mut self.is_stale) {
-            let mut lit: Vec<_> = self.lit.values().map(Arc::clone).collect();
+            let mut lit: Vec<_> = self.lit.values().map(|lit| Arc::clone(&lit.alarm)).collect();
             lit.sort_by_key(|alarm| (alarm.phase, std::cmp::Reverse(alarm.fired.unwrap_or(alarm.since))));
             self.left_out += lit.len().saturating_sub(MOST_SHOWN) as u64;
             lit.truncate(MOST_SHOWN);
@@ -267,34 +279,38 @@ impl Alarms {
 
     fn show(&mut self, place: usize, rule: &Arc<Rule>, link: &LinkId, phase: Phase, reading: &Reading<'_>, now: Now) {
         self.is_stale = true;
-        let alarm = |phase, since: Now, fired: Option<Now>| Alarm {
-            rule: Arc::clone(rule),
-            link: link.clone(),
-            phase,
-            since: since.utc,
-            fired: fired.map(|fired| fired.utc),
-            cleared: None,
-            zh_cn: rule.message.zh_cn.fill(reading),
-            en: rule.message.en.fill(reading),
+        let (name, since, fired) = match phase {
+            Phase::Idle => {
+                self.end(place, now);
+                return;
+            }
+            Phase::Pending { since } => (PhaseName::Pending, since, None),
+            Phase::Firing { since, fired, .. } => (PhaseName::Firing, since, Some(fired)),
         };
-        match phase {
-            Phase::Idle => _ = self.end(place, now),
-            Phase::Pending { since } => _ = self.lit.insert(place, Arc::new(alarm(PhaseName::Pending, since, None))),
-            Phase::Firing { since, fired, .. } => {
-                // A repeat changes nothing but when it was told.
-                let is_new = self.lit.get(&place).is_none_or(|lit| lit.phase != PhaseName::Firing);
-                if is_new {
-                    self.lit.insert(place, Arc::new(alarm(PhaseName::Firing, since, Some(fired))));
-                }
+        match self.lit.get_mut(&place) {
+            // A repeat changes nothing but when it was told.
+            Some(lit) if lit.alarm.phase == name => lit.phase = phase,
+            _ => {
+                let alarm = Alarm {
+                    rule: Arc::clone(rule),
+                    link: link.clone(),
+                    phase: name,
+                    since: since.utc,
+                    fired: fired.map(|fired| fired.utc),
+                    cleared: None,
+                    zh_cn: rule.message.zh_cn.fill(reading),
+                    en: rule.message.en.fill(reading),
+                };
+                self.lit.insert(place, Lit { phase, alarm: Arc::new(alarm) });
             }
         }
     }
 
     /// Takes an alarm out; one that fired is kept as ended.
     fn end(&mut self, place: usize, now: Now) -> Option<(Change, Arc<Alarm>)> {
-        let alarm = self.lit.remove(&place)?;
+        let lit = self.lit.remove(&place)?;
         self.is_stale = true;
-        self.ended(&alarm, now)
+        self.ended(&lit.alarm, now)
     }
 
     fn ended(&mut self, alarm: &Alarm, now: Now) -> Option<(Change, Arc<Alarm>)> {
@@ -311,16 +327,16 @@ impl Alarms {
 }
 
 /// Never zero, which stands for a link that was not looked at.
-fn fingerprint(reading: &Reading<'_>) -> u64 {
+fn fingerprint<'a>(values: impl Iterator<Item = Option<Value<'a>>>) -> u32 {
     let mut hasher = SipHasher13::new();
-    for (_, value) in &reading.values {
+    for value in values {
         match value {
             None => 0_u8.hash(&mut hasher),
             Some(Value::Number(number)) => (1_u8, number.to_bits()).hash(&mut hasher),
             Some(Value::Text(text)) => (2_u8, text).hash(&mut hasher),
         }
     }
-    hasher.finish() | 1
+    hasher.finish() as u32 | 1
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 mod alarm;
 mod condition;
+mod kept;
 mod message;
 mod promql;
 mod read;
@@ -23,6 +24,7 @@ pub(crate) use self::read::fixture;
 pub use self::{
     alarm::{Alarm, Alarms, Change, Phase, PhaseName},
     condition::{Condition, Root, Truth},
+    kept::AlarmRecord,
     message::Template,
     promql::{Exported, NotExportable, export},
     read::{load, read_files},
@@ -94,23 +96,32 @@ pub struct Rules {
     pub list: Vec<Arc<Rule>>,
     /// What any of them asks for, by name.
     uses: Vec<&'static Variable>,
+    /// By rule: where in `uses` the variables of its `when` are.
+    asked: Vec<Vec<usize>>,
 }
 
 impl Rules {
     pub fn new(list: Vec<Rule>) -> Self {
         let list: Vec<_> = list.into_iter().map(Arc::new).collect();
         let conditions = list.iter().flat_map(|rule| std::iter::once(&rule.when).chain(&rule.clear));
-        let asked = conditions.flat_map(|condition| condition.uses.iter().copied());
+        let needed = conditions.flat_map(|condition| condition.uses.iter().copied());
         let told = list.iter().flat_map(|rule| [&rule.message.zh_cn, &rule.message.en]).flat_map(Template::uses);
-        let mut uses: Vec<_> = asked.chain(told).collect();
+        let mut uses: Vec<_> = needed.chain(told).collect();
         uses.sort_by_key(|variable| variable.name);
         uses.dedup_by_key(|variable| variable.name);
-        Self { list, uses }
+        let place = |variable: &&Variable| uses.binary_search_by_key(&variable.name, |used| used.name).ok();
+        let asked = list.iter().map(|rule| rule.when.uses.iter().filter_map(place).collect()).collect();
+        Self { list, uses, asked }
     }
 
     /// What they ask of a link.
     pub fn reading<'a>(&self, facts: &Facts<'a>) -> Reading<'a> {
         Reading::of(&self.uses, facts)
+    }
+
+    /// What the `when` of a rule sees of a reading.
+    fn asked_by<'a>(&self, rule: usize, reading: &Reading<'a>) -> impl Iterator<Item = Option<Value<'a>>> {
+        self.asked[rule].iter().map(|&place| reading.values[place].1)
     }
 
     pub fn uses(&self) -> &[&'static Variable] {

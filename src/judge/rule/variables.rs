@@ -86,9 +86,9 @@ pub struct Facts<'a> {
     pub state_since: Timestamp,
     /// Of the deciding point; `None`: the link has none.
     pub window: Option<&'a PointWindow>,
-    /// Up over known counted time of the running month, parts and whole.
+    /// Up over known counted time of the running period, parts and whole.
     pub availability: (u64, u64),
-    /// Milliseconds of down-time that the month still allows.
+    /// Milliseconds of down-time that the period still allows.
     pub budget_left: i64,
     pub now: Now,
 }
@@ -233,16 +233,13 @@ static VARIABLES: LazyLock<Vec<Variable>> = LazyLock::new(|| {
         number("consecutive_losses", Unit::Count, None, |facts| {
             Some(Value::Number(facts.window?.consecutive_losses().into()))
         }),
-        number(
-            "availability",
-            Unit::Ratio,
-            gauge("linkpatrol_link_availability_ratio{period=\"month\"}", false),
-            |facts| ratio(facts.availability),
-        ),
+        number("availability", Unit::Ratio, gauge("linkpatrol_link_availability_ratio", false), |facts| {
+            ratio(facts.availability)
+        }),
         number(
             "error_budget_s",
             Unit::Seconds,
-            gauge("linkpatrol_link_error_budget_remaining_seconds{period=\"month\"}", false),
+            gauge("linkpatrol_link_error_budget_remaining_seconds", false),
             |facts| Some(Value::Number(facts.budget_left as f64 / 1e3)),
         ),
     ];

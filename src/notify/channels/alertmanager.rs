@@ -92,15 +92,21 @@ impl Worker {
     }
 
     fn take(&mut self, notice: Notice) {
-        self.told.insert(notice.incident.id.clone(), Arc::new(notice.incident.clone()));
+        if let Some(incident) = notice.incident() {
+            self.told.insert(incident.id.clone(), Arc::new(incident.clone()));
+        }
         self.pending.push(notice);
     }
 
     /// Sends every firing alert, and every end that Alertmanager has not accepted. `false`: try again soon.
     async fn send(&mut self) -> bool {
         self.ask_back().await;
+        self.put_back().await;
         let (world, now) = (self.post.world.borrow().clone(), self.post.clock.now().utc);
-        let known = self.known(&world);
+        // In trial Alertmanager hears of ourselves alone.
+        let is_open = world.doors.lets_out(&self.post.report.channel);
+        let mut known = self.known(&world);
+        known.retain(|_, incident| is_open || incident.kind == IncidentKind::Own);
         let firing: BTreeMap<Labels, &Incident> = known
             .values()
             .filter(|incident| fires(incident))
@@ -113,37 +119,56 @@ impl Worker {
                 alerts.push(json!({"labels": labels, "endsAt": At(at, world.zone)}));
             }
         }
-        alerts.extend(self.alarms(&world, now));
+        if is_open {
+            alerts.extend(self.alarms(&world, now));
+        }
         if alerts.is_empty() {
             return true;
         }
         let firing: Vec<_> = firing.into_iter().map(|(labels, incident)| (labels, incident.id.clone())).collect();
-        match self.post.client.post(&self.url, &Value::Array(alerts), None).await {
-            Answer::Accepted => {
+        match self.post.client.post(&self.url, Value::Array(alerts).to_string(), None, None).await {
+            Answer::Accepted(receipt) => {
                 self.fired.retain(|_, id| !known.contains_key(id));
                 self.fired.extend(firing);
                 self.told.retain(|_, incident| fires(incident));
-                for notice in std::mem::take(&mut self.pending) {
-                    self.post.report.ended(&notice, Delivery::Delivered).await;
+                for mut notice in std::mem::take(&mut self.pending) {
+                    notice.attempts += 1;
+                    self.post.report.ended(&notice, Delivery::Delivered, receipt.clone()).await;
                 }
                 true
             }
-            Answer::Refused(status) => {
-                tracing::error!(channel = self.post.report.channel, %status, "Alertmanager refused our alerts");
-                self.failed();
+            Answer::Refused(reason) => {
+                tracing::error!(channel = self.post.report.channel, reason, "Alertmanager refused our alerts");
+                self.failed(&reason).await;
                 false
             }
-            Answer::Later(reason) => {
+            Answer::Later { reason, .. } => {
                 tracing::warn!(channel = self.post.report.channel, reason, "Alertmanager not reached");
-                self.failed();
+                self.failed(&reason).await;
                 false
             }
         }
     }
 
-    fn failed(&self) {
-        for notice in &self.pending {
-            self.post.report.failed(notice);
+    /// What a door keeps in is not pending any more.
+    async fn put_back(&mut self) {
+        let (held, pending): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pending)
+            .into_iter()
+            .map(|notice| (self.post.holding(&notice), notice))
+            .partition(|(door, _)| door.is_some());
+        self.pending = pending.into_iter().map(|(_, notice)| notice).collect();
+        for (door, notice) in held {
+            if let Some(incident) = notice.incident() {
+                self.told.remove(&incident.id);
+            }
+            self.post.report.ended(&notice, Delivery::Held, door.unwrap_or_default()).await;
+        }
+    }
+
+    async fn failed(&mut self, reason: &str) {
+        for notice in &mut self.pending {
+            notice.attempts += 1;
+            self.post.report.failed(notice, reason.to_owned()).await;
         }
     }
 
@@ -255,6 +280,7 @@ fn labels(incident: &Incident, world: &World) -> Labels {
         IncidentKind::Reported => "ReportedFault",
         IncidentKind::Isolation => "Isolation",
         IncidentKind::Own => "OwnFault",
+        IncidentKind::Service => "ServiceFault",
     };
     let mut labels: Labels = [
         ("alertname", name.to_owned()),
@@ -269,11 +295,13 @@ fn labels(incident: &Incident, world: &World) -> Labels {
     let link = members(incident, &world.inventory).next().filter(|_| incident.scope.kind == "link");
     let carrier = link.map(|link| &world.inventory.carriers[link.carrier.at()].id);
     let unit = link.map(|link| &world.inventory.units[link.unit.at()].id);
+    let service = incident.service.as_ref();
     let scope = |kind: &str| (incident.scope.kind == kind).then_some(&incident.scope.id);
     for (name, value) in [
         ("scope_id", Some(&incident.scope.id)),
         ("carrier", carrier.or(scope("carrier"))),
-        ("unit", unit.or(scope("unit"))),
+        ("unit", unit.or(scope("unit")).or(service.map(|service| &service.owner))),
+        ("service", service.map(|service| &service.id)),
     ] {
         // Alertmanager drops empty labels, and would then give us other ones back than we sent.
         if let Some(value) = value.filter(|value| !value.is_empty()) {

@@ -5,29 +5,47 @@
 //! the store too, so a crash repeats at most what was accepted but not yet recorded, under the same key.
 
 mod alertmanager;
+mod carry;
 mod client;
 #[cfg(test)]
 mod tests;
+mod transport;
+mod trial;
 mod waiting;
 mod webhook;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use chrono_tz::Tz;
-use prometheus::{IntCounterVec, Opts, Registry};
+use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
 use tokio::{
     sync::{mpsc, watch},
     time::Duration,
 };
 
-use self::{client::Client, waiting::Waiting};
-use super::{Channel, ChannelKind, Notice};
+pub(super) use self::transport::sign::name_of;
+pub use self::{
+    client::{Answer, Client},
+    trial::{Trial, try_out},
+};
+use self::{transport::Transport, waiting::Waiting};
+use super::{Channel, ChannelKind, Notice, doors::Doors};
 use crate::{
-    clock::Clock, incident::Incident, inventory::Inventory, judge::rule::Alarm, text::Language, units::Timestamp,
+    clock::Clock,
+    config,
+    incident::Incident,
+    inventory::{Inventory, LinkId},
+    judge::rule::Alarm,
+    text::Language,
+    units::Timestamp,
 };
 
 /// Most notices that wait in one channel; more are refused, and stay in the store until the loop offers them again.
 const QUEUE: usize = 1_024;
+/// Older news than this helps nobody at a receiver that has been away.
+const EXPIRES: Duration = Duration::from_secs(24 * 3_600);
+/// A day of attempts at the longest pause.
+const MOST_ATTEMPTS: u32 = 24 * 60;
 /// First and longest pause between two attempts.
 const BACK_OFF: Duration = Duration::from_secs(1);
 const BACK_OFF_MOST: Duration = Duration::from_secs(60);
@@ -36,7 +54,9 @@ const BACK_OFF_MOST: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
     pub alertmanagers: Vec<Alertmanager>,
-    pub webhooks: Vec<Webhook>,
+    pub webhooks: Vec<config::Webhook>,
+    /// To people.
+    pub people: Vec<config::Channel>,
     /// PEM file of the authorities that https receivers are checked against. Without it: those of the system.
     pub trusted_roots: Option<PathBuf>,
     /// Where people reach this process, such as `http://127.0.0.1:9815`.
@@ -55,19 +75,20 @@ pub struct Alertmanager {
     pub lifetime: Duration,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Webhook {
-    pub name: String,
-    pub url: String,
-}
-
 impl Setup {
     /// For [`super::route`].
     pub fn channels(&self) -> Vec<Channel> {
-        let channel = |name: &String, kind| Channel { name: name.clone(), kind };
-        let alertmanagers = self.alertmanagers.iter().map(|one| channel(&one.name, ChannelKind::Alertmanager));
-        let webhooks = self.webhooks.iter().map(|one| channel(&one.name, ChannelKind::Webhook));
-        alertmanagers.chain(webhooks).collect()
+        let machine = |name: &String, kind| Channel::to_machine(name, kind);
+        let alertmanagers = self.alertmanagers.iter().map(|one| machine(&one.name, ChannelKind::Alertmanager));
+        let webhooks = self.webhooks.iter().map(|one| machine(&one.name, ChannelKind::Webhook));
+        let people = self.people.iter().map(|one| Channel {
+            to: one.to.clone(),
+            rides_on: one.rides_on.iter().filter_map(|link| LinkId::parse(link)).collect(),
+            next: one.next.clone(),
+            a_day: one.budget(),
+            ..Channel::to_machine(&one.name, ChannelKind::People)
+        });
+        alertmanagers.chain(webhooks).chain(people).collect()
     }
 }
 
@@ -80,14 +101,19 @@ pub struct World {
     pub inventory: Arc<Inventory>,
     pub zone: Tz,
     pub simulated: bool,
+    /// What may leave.
+    pub doors: Arc<Doors>,
 }
 
 /// What became of a notice.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
-    pub key: String,
-    pub channel: String,
+    pub notice: Notice,
     pub result: Delivery,
+    /// How often it was tried, in earlier processes too.
+    pub attempts: u32,
+    /// What the receiver said: a receipt, or why not.
+    pub words: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +123,12 @@ pub enum Delivery {
     Refused,
     /// Nobody took it in time.
     Expired,
+    /// Not yet: it is tried again.
+    Failed,
+    /// A door on its way is closed: it would have been sent.
+    Held,
+    /// A later one says all of it.
+    Replaced,
 }
 
 impl Delivery {
@@ -105,6 +137,9 @@ impl Delivery {
             Self::Delivered => "delivered",
             Self::Refused => "refused",
             Self::Expired => "expired",
+            Self::Failed => "failed",
+            Self::Held => "held",
+            Self::Replaced => "replaced",
         }
     }
 }
@@ -119,6 +154,10 @@ pub enum ChannelError {
     Tls(#[from] rustls::Error),
     #[error("`{url}` of channel {channel} is not a URL")]
     Url { channel: String, url: String, source: hyper::http::uri::InvalidUri },
+    #[error("channel {channel} has no transport")]
+    NoTransport { channel: String },
+    #[error("channel {channel} cannot be used: {reason}")]
+    Unusable { channel: String, reason: String },
     #[error("cannot register the metrics of notices")]
     Metrics(#[from] prometheus::Error),
 }
@@ -128,6 +167,8 @@ pub struct Outbox {
     queues: BTreeMap<String, mpsc::Sender<Notice>>,
     world: watch::Sender<World>,
     waiting: Arc<Waiting>,
+    untold: IntGauge,
+    counted: IntCounterVec,
 }
 
 /// Starts one task per channel on the current tokio runtime. What becomes of each notice is sent to `outcomes`.
@@ -138,7 +179,7 @@ pub fn start(
     registry: &Registry,
     outcomes: mpsc::Sender<Outcome>,
 ) -> Result<Outbox, ChannelError> {
-    let help = "Notices by channel, kind and outcome: delivered, refused, expired; and failed, which counts attempts.";
+    let help = "Notices by channel, kind and outcome: delivered, refused, expired, held, replaced; and failed, which counts attempts.";
     let counted = IntCounterVec::new(Opts::new("linkpatrol_notices_total", help), &["channel", "kind", "outcome"])?;
     registry.register(Box::new(counted.clone()))?;
     let client = Client::new(setup.trusted_roots.as_deref())?;
@@ -163,9 +204,19 @@ pub fn start(
     }
     for settings in &setup.webhooks {
         let url = client::url(&settings.name, &settings.url)?;
-        tokio::spawn(webhook::run(post(&settings.name), url, setup.language));
+        tokio::spawn(webhook::run(post(&settings.name), url, settings.secret.clone(), setup.language));
     }
-    Ok(Outbox { queues, world: publish, waiting })
+    let help = "SMS that accepted messages took, by channel: 70 UCS-2 characters alone, 67 in parts.";
+    let segments = IntCounterVec::new(Opts::new("linkpatrol_sms_segments_total", help), &["channel"])?;
+    registry.register(Box::new(segments.clone()))?;
+    for keys in &setup.people {
+        let transport = Transport::new(keys, &client, setup.trusted_roots.as_deref())?;
+        let (post, segments) = (post(&keys.name), segments.clone());
+        tokio::spawn(carry::Worker { post, transport, segments, language: setup.language }.run());
+    }
+    let untold = IntGauge::new("linkpatrol_notices_untold", "Open incidents that no channel could tell anybody.")?;
+    registry.register(Box::new(untold.clone()))?;
+    Ok(Outbox { queues, world: publish, waiting, untold, counted })
 }
 
 impl Outbox {
@@ -185,9 +236,20 @@ impl Outbox {
         }
     }
 
+    /// Counts a notice that did not leave: a door on its way is closed.
+    pub fn count_held(&self, notice: &Notice) {
+        let labels = [&*notice.channel, notice.kind.as_str(), Delivery::Held.as_str()];
+        self.counted.with_label_values(&labels).inc();
+    }
+
     /// Notices that channels hold and their receivers do not have yet: key, channel, and when it was made.
     pub fn waiting(&self) -> Vec<(String, String, Timestamp)> {
         self.waiting.list()
+    }
+
+    /// Open incidents that nobody could be told.
+    pub fn show_untold(&self, count: usize) {
+        self.untold.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Shows the channels the newest incidents.
@@ -206,6 +268,13 @@ struct Post {
     clock: Arc<dyn Clock>,
 }
 
+impl Post {
+    /// The closed door that keeps `notice` in: it may have been closed since it was made.
+    fn holding(&self, notice: &Notice) -> Option<String> {
+        self.world.borrow().doors.holding(notice)
+    }
+}
+
 /// Where a worker says what became of its notices.
 struct Report {
     channel: String,
@@ -215,24 +284,28 @@ struct Report {
 }
 
 impl Report {
-    async fn ended(&self, notice: &Notice, result: Delivery) {
-        self.count(notice, result.as_str());
+    async fn ended(&self, notice: &Notice, result: Delivery, words: String) {
         self.waiting.remove(&notice.key);
-        let outcome = Outcome { key: notice.key.clone(), channel: self.channel.clone(), result };
+        self.say(notice, result, words).await;
+    }
+
+    /// An attempt in vain: kept, so that a restart goes on counting.
+    async fn failed(&self, notice: &Notice, words: String) {
+        self.say(notice, Delivery::Failed, words).await;
+    }
+
+    async fn say(&self, notice: &Notice, result: Delivery, words: String) {
+        self.counted.with_label_values(&[&*self.channel, notice.kind.as_str(), result.as_str()]).inc();
+        let outcome = Outcome { notice: notice.clone(), result, attempts: notice.attempts, words };
         // The loop has gone: the daemon stops, and the store still holds the notice.
         _ = self.outcomes.send(outcome).await;
     }
-
-    fn failed(&self, notice: &Notice) {
-        self.count(notice, "failed");
-    }
-
-    fn count(&self, notice: &Notice, outcome: &str) {
-        self.counted.with_label_values(&[&*self.channel, notice.kind.as_str(), outcome]).inc();
-    }
 }
 
-/// The pause after so many failures in a row: doubling, and never longer than a minute.
-fn back_off(failures: u32) -> Duration {
-    BACK_OFF.saturating_mul(1 << failures.min(6)).min(BACK_OFF_MOST)
+/// The pause after so many failures in a row: doubling, never much longer than a minute, and a fifth more or less, so that
+/// channels which failed together do not come back together.
+/// How long to wait after so many failures in a row.
+pub fn back_off(failures: u32) -> Duration {
+    let pause = BACK_OFF.saturating_mul(1 << failures.min(6)).min(BACK_OFF_MOST);
+    pause.mul_f64(rand::random_range(0.8..1.2))
 }

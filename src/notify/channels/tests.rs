@@ -1,5 +1,7 @@
 //! Channels against real receivers on loopback: a webhook that misbehaves as told, and Debian's Alertmanager.
 
+mod people;
+
 use std::{
     collections::VecDeque,
     fs,
@@ -16,10 +18,15 @@ use tokio::{net::TcpListener, time::sleep};
 use super::{client::Answer, *};
 use crate::{
     clock::{ManualClock, SystemClock},
-    incident::{IncidentPhase, TimelineEntry, fixture},
+    incident::{IncidentKind, IncidentPhase, TimelineEntry, fixture},
     inventory,
     judge::rule::{self, Alarm},
-    notify::{NoticeKind, route},
+    notify::{
+        NoticeKind,
+        doors::fixture::opened,
+        letter::{self, Facts, rendered},
+        route,
+    },
     units::{At, Now},
 };
 
@@ -51,6 +58,9 @@ impl Receiver {
     }
 }
 
+const DOORS: [&str; 6] =
+    ["channel/desk", "channel/am", "channel/mail", "channel/sms", "channel/group", "channel/voice"];
+
 fn world(incidents: &[Incident]) -> World {
     World {
         incidents: incidents.iter().cloned().map(Arc::new).collect(),
@@ -58,6 +68,7 @@ fn world(incidents: &[Incident]) -> World {
         inventory: Arc::new(inventory::fixture::inventory(3)),
         zone: chrono_tz::Asia::Shanghai,
         simulated: false,
+        doors: Arc::new(opened(&DOORS)),
     }
 }
 
@@ -67,6 +78,7 @@ struct Loop {
     outcomes: mpsc::Receiver<Outcome>,
     channels: Vec<Channel>,
     registry: Registry,
+    language: Language,
 }
 
 impl Loop {
@@ -74,19 +86,34 @@ impl Loop {
         let (report, outcomes) = mpsc::channel(64);
         let registry = Registry::new();
         let outbox = start(setup, first, clock, &registry, report).unwrap();
-        Self { outbox, outcomes, channels: setup.channels(), registry }
+        Self { outbox, outcomes, channels: setup.channels(), registry, language: setup.language }
     }
 
     fn tell(&self, incident: &Incident, kind: NoticeKind) {
         self.outbox.publish(world(std::slice::from_ref(incident)), incident.opened);
-        for notice in route(incident, kind, &self.channels, incident.opened) {
-            self.outbox.give(notice).unwrap();
+        let world = world(&[]);
+        let (contacts, roster, letters) = Default::default();
+        let facts =
+            Facts { language: self.language, ..letter::fixture::facts(&world.inventory, &contacts, &roster, &letters) };
+        for notice in route(incident, kind, &self.channels, |_| false, incident.opened) {
+            self.outbox.give(rendered(notice, &self.channels, facts)).unwrap();
         }
     }
 
+    /// How the next notice ended.
     async fn outcome(&mut self) -> Delivery {
-        let outcome = tokio::time::timeout(Duration::from_secs(10), self.outcomes.recv()).await;
-        outcome.expect("an outcome in time").unwrap().result
+        self.end().await.result
+    }
+
+    /// The same, with attempts and words.
+    async fn end(&mut self) -> Outcome {
+        loop {
+            let outcome = tokio::time::timeout(Duration::from_secs(50), self.outcomes.recv()).await;
+            let outcome = outcome.expect("an outcome in time").unwrap();
+            if outcome.result != Delivery::Failed {
+                return outcome;
+            }
+        }
     }
 }
 
@@ -98,7 +125,10 @@ fn at_rest() -> Arc<dyn Clock> {
 
 fn webhook(address: SocketAddr) -> Setup {
     let url = format!("http://{address}/desk");
-    Setup { webhooks: vec![Webhook { name: "desk".into(), url }], ..Setup::default() }
+    Setup {
+        webhooks: vec![config::Webhook { name: "desk".into(), url, secret: config::Secret::default() }],
+        ..Setup::default()
+    }
 }
 
 fn alertmanager(url: String) -> Setup {
@@ -167,7 +197,8 @@ async fn a_notice_that_nobody_takes_for_a_day_expires() {
 async fn a_full_queue_gives_notices_back() {
     let (_, address) = Receiver::start(&[]).await;
     let patrol = Loop::start(&webhook(address), world(&[]), at_rest());
-    let notice = route(&fixture::incident(), NoticeKind::Opened, &patrol.channels, fixture::AT.utc).remove(0);
+    let notice =
+        route(&fixture::incident(), NoticeKind::Opened, &patrol.channels, |_| false, fixture::AT.utc).remove(0);
     // The worker has no turn until this test waits.
     let given = (0..QUEUE + 5).filter(|_| patrol.outbox.give(notice.clone()).is_ok()).count();
     assert_eq!(given, QUEUE);
@@ -210,7 +241,7 @@ async fn a_notice_is_newer_than_the_picture_of_a_second_ago() {
     let grouping = Incident { announced: None, ..fixture::incident() };
     let mut patrol =
         Loop::start(&alertmanager(format!("http://{address}")), world(std::slice::from_ref(&grouping)), at_rest());
-    for notice in route(&fixture::incident(), NoticeKind::Opened, &patrol.channels, grouping.opened) {
+    for notice in route(&fixture::incident(), NoticeKind::Opened, &patrol.channels, |_| false, grouping.opened) {
         patrol.outbox.give(notice).unwrap();
     }
     assert_eq!(patrol.outcome().await, Delivery::Delivered);
@@ -277,6 +308,35 @@ impl Drop for RealAlertmanager {
         _ = self.process.kill();
         _ = self.process.wait();
     }
+}
+
+#[tokio::test]
+async fn in_trial_alertmanager_hears_of_ourselves_alone_and_a_door_closed_meanwhile_keeps_notices_in() {
+    let (receiver, address) = Receiver::start(&[]).await;
+    let trial = World { doors: Arc::default(), ..world(&[fixture::incident()]) };
+    let setup = Setup { webhooks: webhook(address).webhooks, ..alertmanager(format!("http://{address}")) };
+    let mut patrol = Loop::start(&setup, trial.clone(), at_rest());
+    let tell = |incident: &Incident| {
+        patrol
+            .outbox
+            .publish(World { incidents: Arc::from([Arc::new(incident.clone())]), ..trial.clone() }, incident.opened);
+        for notice in route(incident, NoticeKind::Opened, &patrol.channels, |_| false, incident.opened) {
+            patrol.outbox.give(notice).unwrap();
+        }
+    };
+    tell(&fixture::incident());
+    let own = Incident { id: "01KDVDNK00000000000000OWN0".into(), kind: IncidentKind::Own, ..fixture::incident() };
+    tell(&own);
+    let mut ends = vec![];
+    for _ in 0..4 {
+        let Outcome { notice, result, .. } = patrol.end().await;
+        ends.push((notice.incident().unwrap().id == own.id, result));
+    }
+    ends.sort_by_key(|(is_own, _)| *is_own);
+    let (held, told) = ((false, Delivery::Held), (true, Delivery::Delivered));
+    assert_eq!(ends, [held, held, told, told]);
+    let taken = receiver.taken.lock().unwrap();
+    assert!(taken.iter().all(|(_, body)| !body.to_string().contains(&fixture::incident().id)), "{taken:?}");
 }
 
 /// An incident that began half a minute ago: Alertmanager has a clock of its own.
@@ -354,12 +414,12 @@ async fn https_receivers_are_checked_against_the_trusted_roots() {
     let mut port = String::new();
     std::io::BufRead::read_line(&mut std::io::BufReader::new(python.stdout.take().unwrap()), &mut port).unwrap();
     let url: Uri = format!("https://127.0.0.1:{}/", port.trim()).parse().unwrap();
-    let trusting = Client::new(Some(&file("own.pem"))).unwrap().post(&url, &Value::Null, None).await;
-    let doubting = Client::new(None).unwrap().post(&url, &Value::Null, None).await;
+    let trusting = Client::new(Some(&file("own.pem"))).unwrap().post(&url, "null".to_owned(), None, None).await;
+    let doubting = Client::new(None).unwrap().post(&url, "null".to_owned(), None, None).await;
     python.kill().unwrap();
     python.wait().unwrap();
-    assert_eq!(trusting, Answer::Accepted);
-    assert!(matches!(&doubting, Answer::Later(reason) if reason.contains("UnknownIssuer")), "{doubting:?}");
+    assert_eq!(trusting, Answer::Accepted(String::new()));
+    assert!(matches!(&doubting, Answer::Later { reason, .. } if reason.contains("UnknownIssuer")), "{doubting:?}");
 }
 
 #[tokio::test]

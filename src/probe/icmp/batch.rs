@@ -29,6 +29,9 @@ pub struct Inbox {
     stride: usize,
 }
 
+// SAFETY: the raw pointers lead into vectors of the same value, which move with it and are reached through it alone.
+unsafe impl Send for Inbox {}
+
 /// One received packet.
 #[derive(Clone, Copy, Debug)]
 pub struct Received<'a> {

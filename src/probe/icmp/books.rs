@@ -6,6 +6,7 @@
 use std::{
     collections::VecDeque,
     net::IpAddr,
+    num::NonZero,
     sync::{Arc, mpsc::SyncSender},
 };
 
@@ -164,10 +165,10 @@ impl Books {
         }
     }
 
-    /// Somebody cannot wait for the turn of these points: each is probed once more, now.
+    /// Somebody cannot wait for the turn of these points: each is probed once more, now, and in no statistic.
     pub fn hurry(&mut self, points: &[PointIndex], at: &Tick) {
         for point in points.iter().copied().filter(|point| point.at() < self.roster.points.len()) {
-            self.errands.add(at.now, Errand::PutOff(Request { point, purpose: Purpose::Scheduled, due: at.now }));
+            self.errands.add(at.now, Errand::PutOff(Request { point, purpose: Purpose::Urgent, due: at.now }));
         }
     }
 
@@ -232,7 +233,7 @@ impl Books {
             let Some(flight) = self.flights.get(number) else { continue };
             let shape = self.roster.shape(flight.point);
             enqueue(&mut self.timeouts, shape.timeout, number);
-            if flight.purpose == Purpose::Scheduled && shape.measure.confirm.probes > 0 {
+            if flight.purpose != Purpose::Confirm && shape.measure.confirm.probes > 0 {
                 enqueue(&mut self.overdue, shape.floor, number);
             }
         }
@@ -246,7 +247,7 @@ impl Books {
     /// The kernel's send stamp of a probe came back.
     pub fn stamp(&mut self, mark: &Mark, stamp: i64) {
         if let Some(flight) = self.flights.get_mut(mark.slot).filter(|flight| flight.nonce == mark.nonce) {
-            flight.sent.kernel = Some(stamp);
+            flight.sent.kernel = NonZero::new(stamp);
         }
     }
 
@@ -324,7 +325,7 @@ impl Books {
             };
             let trigger = *flight;
             self.end(number, outcome, at);
-            if trigger.purpose == Purpose::Scheduled && matches!(outcome, Outcome::Failed(_)) {
+            if trigger.purpose != Purpose::Confirm && matches!(outcome, Outcome::Failed(_)) {
                 self.start_chain(trigger.point, number, at);
             }
         }
@@ -381,7 +382,7 @@ impl Books {
             (Some(true), _) => chain.answered(purpose == Purpose::Confirm),
             (lost, Purpose::Confirm) => chain.ended(lost == Some(false), now, interval),
             (None, Purpose::Scheduled) => chain.blinded(),
-            (Some(false), Purpose::Scheduled) => {}
+            (Some(false), Purpose::Scheduled) | (_, Purpose::Urgent) => {}
         }
     }
 

@@ -52,27 +52,47 @@ pub struct Flights {
 }
 
 impl Flights {
-    /// 2^22 records are 400 MB: more than any plan that one thread can serve.
+    /// 2^22 records are 330 MB: more than any plan that one thread can serve.
     const MOST: usize = 1 << 22;
+    /// Sequence numbers: above it, a ring grows by so many, since doubling would take memory that nobody needs.
+    const STEP: usize = 1 << 16;
 
-    /// Room for `records`, rounded up to a power of two.
+    /// Room for `records`, rounded up.
     pub fn new(records: usize) -> Self {
         Self { records: vec![None; Self::capacity(records)], next: 0 }
     }
 
     fn capacity(records: usize) -> usize {
-        records.next_power_of_two().clamp(1 << 12, Self::MOST)
+        if records < Self::STEP {
+            records.next_power_of_two().max(1 << 12)
+        } else {
+            records.next_multiple_of(Self::STEP).min(Self::MOST)
+        }
     }
 
     /// Grows to `records`; never shrinks. Probes keep their numbers.
     pub fn reserve(&mut self, records: usize) {
-        if Self::capacity(records) > self.records.len() {
-            let old = std::mem::replace(&mut self.records, vec![None; Self::capacity(records)]);
-            for flight in old.into_iter().flatten() {
-                let place = self.place(flight.number);
-                self.records[place] = Some(flight);
-            }
+        let mut capacity = Self::capacity(records);
+        if capacity <= self.records.len() {
+            return;
         }
+        // Numbers that have just begun anew may share places in a ring of another length: then it is made longer.
+        while !self.fits(capacity) && capacity < Self::MOST {
+            capacity += Self::STEP;
+        }
+        let old = std::mem::replace(&mut self.records, vec![None; capacity]);
+        for flight in old.into_iter().flatten() {
+            let place = self.place(flight.number);
+            self.records[place] = Some(flight);
+        }
+        self.next = self.after(self.next.wrapping_sub(1));
+    }
+
+    /// Whether all that is remembered has a place of its own in a ring of this length.
+    fn fits(&self, capacity: usize) -> bool {
+        let mut taken = vec![false; capacity];
+        let mut places = self.records.iter().flatten().map(|flight| flight.number as usize % capacity);
+        places.all(|place| !std::mem::replace(&mut taken[place], true))
     }
 
     /// Number that the next probe will have; `None` while the oldest record in its place is still in flight.
@@ -85,7 +105,7 @@ impl Flights {
     pub fn launch(&mut self, flight: Flight) {
         let place = self.place(flight.number);
         self.records[place] = Some(flight);
-        self.next = flight.number.wrapping_add(1);
+        self.next = self.after(flight.number);
     }
 
     pub fn get(&self, number: u32) -> Option<&Flight> {
@@ -99,11 +119,11 @@ impl Flights {
 
     /// The youngest probe to `address` with this sequence number: all that 8 quoted bytes tell.
     pub fn quoted(&mut self, sequence: u16, lane: u16, address: IpAddr) -> Option<&mut Flight> {
-        let back = (self.next.wrapping_sub(1) as u16).wrapping_sub(sequence);
-        let youngest = self.next.wrapping_sub(1).wrapping_sub(u32::from(back));
-        let rounds = (self.records.len() >> 16).max(1);
+        let (next, numbers) = (i64::from(self.next), self.numbers() as i64);
+        let back = i64::from(((next - 1) as u16).wrapping_sub(sequence));
+        let rounds = self.records.len().div_ceil(Self::STEP) as i64;
         let number = (0..rounds)
-            .map(|round| youngest.wrapping_sub((round << 16) as u32))
+            .map(|round| (next - 1 - back - round * Self::STEP as i64).rem_euclid(numbers) as u32)
             .find(|&number| self.get(number).is_some_and(|flight| flight.lane == lane && flight.address == address))?;
         self.get_mut(number)
     }
@@ -114,7 +134,18 @@ impl Flights {
     }
 
     fn place(&self, number: u32) -> usize {
-        number as usize & (self.records.len() - 1)
+        (number % self.records.len() as u32) as usize
+    }
+
+    /// Numbers begin anew where the ring does, so that every place is reused in its turn.
+    fn after(&self, number: u32) -> u32 {
+        if u64::from(number) + 1 >= self.numbers() { 0 } else { number + 1 }
+    }
+
+    /// How many there are before they begin anew.
+    fn numbers(&self) -> u64 {
+        let length = self.records.len() as u64;
+        (1 << 32) / length * length
     }
 }
 
@@ -166,6 +197,32 @@ mod tests {
         flights.reserve(100_000);
         assert_eq!(flights.iter_mut().count(), 100);
         assert!(flights.get(u32::MAX - 10).is_some() && flights.get(88).is_some() && flights.get(89).is_none());
+    }
+
+    #[test]
+    fn a_ring_of_any_length_reuses_its_places_in_turn() {
+        let mut flights = Flights::new(70_000);
+        assert_eq!(flights.records.len(), 2 << 16);
+        flights.reserve(150_000);
+        assert_eq!(flights.records.len(), 3 << 16, "not four");
+        let last = u32::try_from(flights.numbers() - 1).unwrap();
+        let address = Ipv4Addr::new(192, 0, 2, 1).into();
+        flights.next = last - 1_000;
+        for _ in 0..3 << 16 {
+            let number = flights.vacancy().expect("places come free in turn");
+            flights.launch(flight(number, State::InFlight));
+            if number == last {
+                flights.get_mut(number).unwrap().address = address;
+            }
+        }
+        assert_eq!(flights.vacancy(), None, "the oldest is still in flight");
+        assert!(flights.get(last - 1_000).is_some() && flights.get(last).is_some() && flights.get(0).is_some());
+        let quoted = flights.quoted(last as u16, 0, address).map(|flight| flight.number);
+        assert_eq!(quoted, Some(last), "numbers have begun anew since");
+
+        let held = flights.iter_mut().count();
+        flights.reserve(250_000);
+        assert_eq!(flights.iter_mut().count(), held, "none took the place of another");
     }
 
     #[test]

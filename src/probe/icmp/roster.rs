@@ -109,6 +109,7 @@ impl Roster {
         let mut shapes: HashMap<Arc<Measure>, u32> = HashMap::new();
         let mut carriers: HashMap<u32, usize> = HashMap::new();
         (self.shapes, self.cells) = (vec![], HashMap::new());
+        self.points.reserve_exact(plan.points.len());
         for (index, planned) in (0..).zip(&plan.points) {
             let shape = *shapes.entry(planned.measure.clone()).or_insert_with(|| {
                 self.shapes.push(Shape::new(&planned.measure));
@@ -175,7 +176,8 @@ impl Roster {
         wire::HEADER + self.shapes.iter().map(|shape| shape.payload).max().unwrap_or(wire::MARK)
     }
 
-    /// Records that cover two time-outs and two seconds of late answers at the planned rate.
+    /// Records that cover a time-out and two seconds of late answers at the planned rate, and a quarter more for what is
+    /// probed out of turn.
     pub fn flights_needed(&self) -> usize {
         let rate: f64 = self
             .points
@@ -183,6 +185,6 @@ impl Roster {
             .map(|point| 1.0 / self.shapes[point.shape as usize].measure.interval.as_secs_f64().max(1e-6))
             .sum();
         let timeout = self.shapes.iter().map(|shape| shape.measure.timeout).max().unwrap_or(Duration::ZERO);
-        (rate.min(f64::from(self.plan.limits.total)) * (2.0 * timeout.as_secs_f64() + 2.0)) as usize
+        (rate.min(f64::from(self.plan.limits.total)) * 1.25 * (timeout.as_secs_f64() + 2.0)) as usize
     }
 }

@@ -4,7 +4,7 @@
 //! keeps CLOCK_MONOTONIC readings that enclose the truth; the kernel's pair is believed only when it fits between them.
 //! Pure.
 
-use std::time::Duration;
+use std::{num::NonZero, time::Duration};
 
 use crate::{sample::Stamps, units::Rtt};
 
@@ -16,7 +16,7 @@ pub struct Moment {
     /// CLOCK_REALTIME less CLOCK_MONOTONIC at about that time.
     pub offset: i64,
     /// The kernel's stamp, CLOCK_REALTIME in nanoseconds; `None` when it was lost.
-    pub kernel: Option<i64>,
+    pub kernel: Option<NonZero<i64>>,
 }
 
 /// 100 µs: two readings of `offset` differ by less, unless somebody set the clock.
@@ -27,10 +27,10 @@ pub fn round_trip(sent: &Moment, received: &Moment) -> (Rtt, Stamps) {
     let enclosing = received.steady.saturating_sub(sent.steady);
     let stepped = sent.offset.abs_diff(received.offset) > STEP;
     let kernel = match (sent.kernel, received.kernel) {
-        (Some(left), Some(came)) => Some((came.checked_sub(left), Stamps::Kernel)),
+        (Some(left), Some(came)) => Some((came.get().checked_sub(left.get()), Stamps::Kernel)),
         (None, Some(came)) => {
             let left = i64::try_from(sent.steady).ok().and_then(|steady| steady.checked_add(sent.offset));
-            Some((left.and_then(|left| came.checked_sub(left)), Stamps::KernelReceive))
+            Some((left.and_then(|left| came.get().checked_sub(left)), Stamps::KernelReceive))
         }
         (_, None) => None,
     };
@@ -51,7 +51,7 @@ mod tests {
     const UTC: i64 = 1_800_000_000_000_000_000;
 
     fn moment(steady: u64, offset: i64, kernel: Option<i64>) -> Moment {
-        Moment { steady, offset, kernel }
+        Moment { steady, offset, kernel: kernel.and_then(NonZero::new) }
     }
 
     #[test]

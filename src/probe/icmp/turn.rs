@@ -3,9 +3,12 @@
 //! Hearing comes first, so that a thread that was kept from running never calls a probe lost whose answer lies in the
 //! socket. The error queue comes before the answers: it holds the send stamps, and shares its room with them.
 
-use std::sync::{
-    Arc,
-    mpsc::{Receiver, SyncSender, TrySendError},
+use std::{
+    num::NonZero,
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, TrySendError},
+    },
 };
 
 use super::{
@@ -315,7 +318,8 @@ impl Worker {
                         drain(&mut self.errors, &mut self.books, &mut self.doors[lane], lane, fd);
                         drained = true;
                     }
-                    let received = Moment { steady, offset: at.offset, kernel: packet.control.stamp };
+                    let received =
+                        Moment { steady, offset: at.offset, kernel: packet.control.stamp.and_then(NonZero::new) };
                     match packet.source {
                         Some(source) => self.books.reply(lane as u16, source, &echo, hop_limit, &received, at),
                         None => Err(Reject::Truncated),

@@ -93,9 +93,28 @@ pub fn pad(message: &mut [u8]) {
     }
 }
 
+/// Writes an echo request without a mark over a padded `message`: for a socket of its own, whose probes need none.
+pub fn write_plain(message: &mut [u8], family: Family, identifier: u16, sequence: u16) {
+    write_header(message, family, identifier, sequence);
+}
+
+/// Whether `answer` is the reply to `request`: the same in all but type and checksum. The identifier is the kernel's matter,
+/// which has looked at it.
+pub fn answers(answer: &[u8], request: &[u8], family: Family) -> bool {
+    let reply = match family {
+        Family::V4 => 0,
+        Family::V6 => 129,
+    };
+    answer.len() == request.len() && answer.starts_with(&[reply, 0]) && answer[6..] == request[6..]
+}
+
 /// Writes an echo request over a padded `message` of header and payload.
 pub fn write_request(message: &mut [u8], family: Family, identifier: u16, sequence: u16, mark: &Mark) {
     mark.write(&mut message[HEADER..]);
+    write_header(message, family, identifier, sequence);
+}
+
+fn write_header(message: &mut [u8], family: Family, identifier: u16, sequence: u16) {
     match family {
         Family::V4 => {
             let Some(mut packet) = MutableEchoRequestPacket::new(message) else { return };

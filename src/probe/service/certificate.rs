@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use rustls::{CertificateError, pki_types::CertificateDer};
 use x509_parser::{
     certificate::X509Certificate,
-    extensions::{GeneralName, ParsedExtension},
+    extensions::{GeneralName, ParsedExtension, X509Extension},
     oid_registry::{OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS, Oid},
     parse_x509_certificate,
     public_key::PublicKey,
@@ -12,12 +12,17 @@ use x509_parser::{
 };
 
 use crate::{
+    profile::service::Validation,
     sample::service::{Certificate, Reason},
     units::Timestamp,
 };
 
 /// Names that are kept of one certificate: a shared one may have hundreds, all of them chosen by the far end.
 const NAMES: usize = 200;
+
+/// Shortest keys that hold until 2030 (NIST SP 800-57, table 2), in bits.
+const LEAST_RSA: usize = 2048;
+const LEAST_CURVE: usize = 224;
 
 /// `None` when it is no certificate.
 pub fn read(der: &[u8]) -> Option<Certificate> {
@@ -34,7 +39,46 @@ pub fn read(der: &[u8]) -> Option<Certificate> {
         sha256: fingerprint(der),
         algorithm: format!("{}, {}", key(&parsed), signature(&parsed.signature_algorithm.algorithm)),
         san: names(&parsed),
+        timestamps: timestamps(&parsed),
+        validation: validation(&parsed),
     })
+}
+
+/// The most that its policies claim.
+fn validation(certificate: &X509Certificate<'_>) -> Option<Validation> {
+    let claimed = |oid: &Oid<'_>| match oid.to_id_string().as_str() {
+        "2.23.140.1.1" => Some(Validation::Ev),
+        "2.23.140.1.2.1" => Some(Validation::Dv),
+        "2.23.140.1.2.2" => Some(Validation::Ov),
+        _ => None,
+    };
+    let of = |extension: &X509Extension<'_>| match extension.parsed_extension() {
+        ParsedExtension::CertificatePolicies(policies) => {
+            policies.iter().filter_map(|policy| claimed(&policy.policy_id)).max()
+        }
+        _ => None,
+    };
+    certificate.extensions().iter().filter_map(of).max()
+}
+
+fn timestamps(certificate: &X509Certificate<'_>) -> usize {
+    let count = |extension: &X509Extension<'_>| match extension.parsed_extension() {
+        ParsedExtension::SCT(list) => list.len(),
+        _ => 0,
+    };
+    certificate.extensions().iter().map(count).sum()
+}
+
+/// What `webpki` lets pass and nobody should: a server's own key that can be found out.
+pub fn weakness(der: &[u8]) -> Option<(Reason, String)> {
+    let (_, parsed) = parse_x509_certificate(der).ok()?;
+    let weak = match parsed.public_key().parsed() {
+        Ok(PublicKey::RSA(key)) => key.key_size() < LEAST_RSA,
+        Ok(PublicKey::EC(point)) => point.key_size() < LEAST_CURVE,
+        Ok(PublicKey::DSA(_)) => true,
+        _ => false,
+    };
+    weak.then(|| (Reason::WeakKey, key(&parsed)))
 }
 
 /// The last part first, without blanks, with the short names of RFC 4519; other parts by their number.
@@ -94,9 +138,15 @@ fn fingerprint(der: &[u8]) -> String {
 fn key(certificate: &X509Certificate<'_>) -> String {
     match certificate.public_key().parsed() {
         Ok(PublicKey::RSA(key)) => format!("RSA {}", key.key_size()),
+        Ok(PublicKey::EC(_)) if is_sm2(certificate) => "SM2".to_owned(),
         Ok(PublicKey::EC(point)) => format!("EC {}", point.key_size()),
         _ => certificate.public_key().algorithm.algorithm.to_id_string(),
     }
+}
+
+fn is_sm2(certificate: &X509Certificate<'_>) -> bool {
+    let curve = certificate.public_key().algorithm.parameters.as_ref().and_then(|curve| curve.as_oid().ok());
+    curve.is_some_and(|curve| curve.to_id_string() == "1.2.156.10197.1.301")
 }
 
 /// The usual names of signature algorithms; others by their number.

@@ -9,15 +9,16 @@ use hickory_resolver::proto::{
 use rand::Rng;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpStream, UdpSocket},
+    net::UdpSocket,
 };
 
 use super::{
     Checker, Progress, Stopped,
-    stream::{connect, find, io_ending},
+    stream::{Duplex, connect, find, io_ending, open},
+    tls,
 };
 use crate::{
-    profile::service::{Dns, Family},
+    profile::service::{Dns, Family, RecordRules},
     sample::service::{DnsSeen, Ending, Phase, Reason},
 };
 
@@ -31,22 +32,24 @@ pub async fn ask(checker: &Checker, family: Family, dns: &Dns, progress: &mut Pr
     let bytes = question.to_vec().map_err(|error| Ending::Unmeasured(error.to_string()))?;
     let answer = if dns.tcp {
         let stream = connect(checker, &dns.server, family, progress).await?;
+        let stream: Box<dyn Duplex> = match &dns.tls {
+            None => Box::new(stream),
+            Some(settings) => Box::new(tls::handshake(checker, settings, &dns.server, stream, &[], progress).await?),
+        };
         over_tcp(stream, &bytes, &question, progress).await?
     } else {
         let server = find(checker, &dns.server, family, progress).await?;
         let answer = over_udp(server, &bytes, &question, progress).await?;
         if answer.metadata.truncation {
             // As every resolver does: the whole answer is asked for again.
-            progress.enter(Phase::Connect);
-            let stream = TcpStream::connect(server).await.map_err(|error| io_ending(&error, progress))?;
-            over_tcp(stream, &bytes, &question, progress).await?
+            over_tcp(open(server, progress).await?, &bytes, &question, progress).await?
         } else {
             answer
         }
     };
     progress.enter(Phase::Content);
-    let seen = progress.report.dns.insert(seen(&answer)).clone();
-    judge(dns, &seen, progress)
+    progress.report.dns = Some(seen(&answer));
+    judge(dns, &answer, progress)
 }
 
 /// `Err`: it cannot be asked, whatever the server.
@@ -55,7 +58,7 @@ fn question(dns: &Dns) -> Result<Message, String> {
     name.set_fqdn(true);
     let record: RecordType = dns.record.parse().map_err(|error| format!("{}: {error}", dns.record))?;
     let mut query = Query::query(name, record);
-    query.set_query_class(DNSClass::IN);
+    query.set_query_class(dns.class.parse::<DNSClass>().map_err(|error| format!("{}: {error}", dns.class))?);
     let mut message = Message::new(rand::rng().random(), MessageType::Query, OpCode::Query);
     message.metadata.recursion_desired = dns.recursion;
     message.add_query(query);
@@ -65,7 +68,7 @@ fn question(dns: &Dns) -> Result<Message, String> {
 async fn over_udp(server: SocketAddr, bytes: &[u8], question: &Message, progress: &mut Progress) -> Stopped<Message> {
     progress.enter(Phase::Connect);
     let any = if server.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
-    let any: SocketAddr = any;
+    let any: SocketAddr = progress.source.map_or(any, |source| (source, 0).into());
     let socket = UdpSocket::bind(any).await.map_err(|error| Ending::Unmeasured(error.to_string()))?;
     socket.connect(server).await.map_err(|error| io_ending(&error, progress))?;
     progress.enter(Phase::Processing);
@@ -82,7 +85,7 @@ async fn over_udp(server: SocketAddr, bytes: &[u8], question: &Message, progress
 }
 
 async fn over_tcp(
-    mut stream: TcpStream,
+    mut stream: impl Duplex,
     bytes: &[u8],
     question: &Message,
     progress: &mut Progress,
@@ -139,23 +142,39 @@ fn rcode(code: u16) -> String {
     NAMES.get(usize::from(code)).map_or_else(|| format!("RCODE{code}"), |name| (*name).to_owned())
 }
 
-fn judge(dns: &Dns, seen: &DnsSeen, progress: &Progress) -> Stopped<()> {
-    let fine = if dns.rcodes.is_empty() { seen.rcode == "NOERROR" } else { dns.rcodes.contains(&seen.rcode) };
+fn judge(dns: &Dns, answer: &Message, progress: &Progress) -> Stopped<()> {
+    let code = rcode(u16::from(answer.metadata.response_code));
+    let fine = if dns.rcodes.is_empty() { code == "NOERROR" } else { dns.rcodes.contains(&code) };
     if !fine {
-        return Err(progress.failed(Reason::DnsRcode, &seen.rcode));
+        return Err(progress.failed(Reason::DnsRcode, code));
     }
-    for pattern in &dns.answers_must {
-        let wrong = seen.answers.iter().find(|answer| !pattern.is_match(answer));
-        if let Some(answer) = wrong {
-            return Err(progress.failed(Reason::DnsMismatch, format!("{answer} does not match {pattern}")));
-        }
-        if seen.answers.is_empty() {
-            return Err(progress.failed(Reason::DnsMismatch, format!("no answer matches {pattern}")));
-        }
+    let sections = [
+        (&answer.answers, &dns.answers, "answer"),
+        (&answer.authorities, &dns.authorities, "authority"),
+        (&answer.additionals, &dns.additionals, "additional"),
+    ];
+    let fault = sections.into_iter().find_map(|(records, rules, section)| fault(records, rules, section));
+    fault.map_or(Ok(()), |text| Err(progress.failed(Reason::DnsMismatch, text)))
+}
+
+/// What a section lacks or has too much, judged as blackbox_exporter does.
+fn fault(records: &[Record], rules: &RecordRules, section: &str) -> Option<String> {
+    let RecordRules { must, must_not, all_must, some_must } = rules;
+    if [must, must_not, all_must, some_must].iter().all(|patterns| patterns.is_empty()) {
+        return None;
     }
-    let refused = |answer: &&String| dns.answers_must_not.iter().any(|pattern| pattern.is_match(answer));
-    match seen.answers.iter().find(refused) {
-        Some(answer) => Err(progress.failed(Reason::DnsMismatch, format!("{answer} must not be there"))),
-        None => Ok(()),
+    if records.is_empty() {
+        return must.iter().chain(some_must).next().map(|pattern| format!("no {section} record matches {pattern}"));
     }
+    let records: Vec<String> = records.iter().map(written).collect();
+    let mut pairs = must.iter().chain(all_must).flat_map(|pattern| records.iter().map(move |record| (pattern, record)));
+    if let Some((pattern, record)) = pairs.find(|(pattern, record)| !pattern.is_match(record)) {
+        return Some(format!("{section} record {record} does not match {pattern}"));
+    }
+    let unwanted = |record: &&String| must_not.iter().any(|pattern| pattern.is_match(record));
+    if let Some(record) = records.iter().find(unwanted) {
+        return Some(format!("{section} record {record} must not be there"));
+    }
+    let any = records.iter().any(|record| some_must.iter().any(|pattern| pattern.is_match(record)));
+    some_must.first().filter(|_| !any).map(|pattern| format!("no {section} record matches {pattern}"))
 }

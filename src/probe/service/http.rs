@@ -4,6 +4,7 @@
 //! and ends with the first byte of the answer; `transfer` ends with the last byte of the body.
 
 mod content;
+mod proxy;
 
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -11,20 +12,20 @@ use hyper::{
     body::{Body, Bytes, Incoming},
     client::conn::{http1, http2},
     header::{
-        ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED,
-        LOCATION, USER_AGENT,
+        AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION,
+        PROXY_AUTHORIZATION, USER_AGENT,
     },
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use super::{
     Checker, Progress, Stopped,
-    stream::{FirstByte, Watched, connect, io_ending},
+    stream::{Duplex, FirstByte, Watched, connect, find, io_ending},
     tls,
 };
 use crate::{
     clock::monotonic_nanos,
-    profile::service::{Authorization, Compression, Endpoint, Family, Http, TlsSettings, usable_url},
+    profile::service::{Authorization, Endpoint, Family, Http, OAuth, TlsSettings, usable_url},
     sample::service::{Ending, HttpSeen, Phase, Reason},
     units::Timestamp,
 };
@@ -32,7 +33,7 @@ use crate::{
 /// Bytes and lines of headers that we read.
 const HEAD: usize = 64 * 1024;
 const LINES: usize = 200;
-const AGENT: &str = concat!("linkpatrol/", env!("CARGO_PKG_VERSION"));
+pub const AGENT: &str = concat!("linkpatrol/", env!("CARGO_PKG_VERSION"));
 
 /// One answer, read to its end.
 struct Page {
@@ -42,12 +43,38 @@ struct Page {
 }
 
 pub async fn visit(checker: &Checker, family: Family, http: &Http, progress: &mut Progress) -> Stopped<()> {
+    let page = last(checker, family, http, progress).await?;
+    content::judge(http, &page, progress)
+}
+
+/// The body of a page that is good, as it came: for those who read it themselves.
+pub async fn body(checker: &Checker, family: Family, http: &Http, progress: &mut Progress) -> Stopped<Vec<u8>> {
+    let page = last(checker, family, http, progress).await?;
+    content::judge(http, &page, progress)?;
+    Ok(page.body)
+}
+
+/// The answer at the end of all redirects.
+async fn last(checker: &Checker, family: Family, http: &Http, progress: &mut Progress) -> Stopped<Page> {
     let (mut url, mut redirects) = (http.url.clone(), 0);
+    let token = match &http.oauth {
+        Some(oauth) => {
+            // The page's address comes first: what may not be visited needs no token.
+            find(checker, &endpoint(http, &url), family, progress).await?;
+            let begun = monotonic_nanos();
+            let token = token(checker, family, oauth, progress).await;
+            progress.skip_from(begun);
+            let token = token?;
+            progress.report.addresses.clear();
+            Some(token)
+        }
+        None => None,
+    };
     loop {
-        let page = fetch(checker, family, http, &url, progress).await?;
+        let page = fetch(checker, family, http, &url, token.as_ref(), progress).await?;
         let location = page.headers.get(LOCATION).filter(|_| http.follow_redirects && is_redirect(page.status));
         let Some(location) = location else {
-            return content::judge(http, &page, progress);
+            return Ok(page);
         };
         if redirects == http.redirects {
             return Err(progress.failed(Reason::Redirects, format!("{redirects} redirects, and one more")));
@@ -60,6 +87,25 @@ pub async fn visit(checker: &Checker, family: Family, http: &Http, progress: &mu
     }
 }
 
+/// A token for the page, by a visit of its own whose times are no part of this one.
+async fn token(checker: &Checker, family: Family, oauth: &OAuth, progress: &Progress) -> Stopped<Authorization> {
+    let mut aside = Progress { trusted: true, ..Progress::start(monotonic_nanos()) };
+    let refused = |text: &dyn std::fmt::Display| progress.failed(Reason::Token, text);
+    let asked = fetch(checker, family, &oauth.ask, &oauth.ask.url, None, &mut aside).await;
+    let page = asked.map_err(|ending| match ending {
+        Ending::Failed(fault) => refused(&format!("{}: {}", fault.reason.as_str(), fault.text)),
+        other => other,
+    })?;
+    if page.status != 200 {
+        return Err(refused(&format!("status {}", page.status)));
+    }
+    let answer: serde_json::Value = serde_json::from_slice(&page.body).map_err(|error| refused(&error))?;
+    let word = |key: &str| answer[key].as_str().filter(|word| !word.is_empty());
+    let token = word("access_token").ok_or_else(|| refused(&"no access_token in the answer"))?;
+    let kind = word("token_type").filter(|kind| !kind.eq_ignore_ascii_case("bearer")).unwrap_or("Bearer");
+    Ok(Authorization::Other(format!("{kind} {token}")))
+}
+
 fn seen(progress: &mut Progress) -> &mut HttpSeen {
     progress.report.http.get_or_insert_default()
 }
@@ -69,7 +115,7 @@ fn is_redirect(status: u16) -> bool {
 }
 
 /// Where `location`, seen at `from`, leads.
-fn follow(from: &Uri, location: &HeaderValue) -> Option<Uri> {
+pub fn follow(from: &Uri, location: &HeaderValue) -> Option<Uri> {
     let location = location.to_str().ok()?.trim();
     let (scheme, authority) = (from.scheme_str()?, from.authority()?);
     let absolute = match location {
@@ -87,26 +133,31 @@ fn follow(from: &Uri, location: &HeaderValue) -> Option<Uri> {
 }
 
 /// One hop: its own address, connection, handshake, question and answer.
-async fn fetch(checker: &Checker, family: Family, http: &Http, url: &Uri, progress: &mut Progress) -> Stopped<Page> {
+async fn fetch(
+    checker: &Checker,
+    family: Family,
+    http: &Http,
+    url: &Uri,
+    token: Option<&Authorization>,
+    progress: &mut Progress,
+) -> Stopped<Page> {
     let secure = url.scheme_str() == Some("https");
     let at_home = url.authority() == http.url.authority();
-    let host = url.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let endpoint = Endpoint {
-        port: url.port_u16().unwrap_or(if secure { 443 } else { 80 }),
-        pinned: http.pinned.filter(|_| at_home),
-        host,
-    };
+    let endpoint = endpoint(http, url);
     // What the last hop said is not what this one says.
     progress.report.tls = None;
     let hops = seen(progress).redirects;
     *seen(progress) = HttpSeen { tls: secure, redirects: hops, ..HttpSeen::default() };
-    let stream = connect(checker, &endpoint, family, progress).await?;
+    let (stream, carried) = match &http.proxy {
+        Some(proxy) => proxy::through(checker, family, proxy, (&endpoint, secure), &http.tls, progress).await?,
+        None => (Box::new(connect(checker, &endpoint, family, progress).await?) as Box<dyn Duplex>, None),
+    };
     let (stream, first, two) = if secure {
         let named = own_host(http).filter(|_| at_home).map(|host| host.split(':').next().unwrap_or(host).to_owned());
         let server_name = http.tls.server_name.clone().filter(|_| at_home).or(named);
         let settings = TlsSettings { server_name, ..http.tls.clone() };
         let protocols: &[&[u8]] = if http.http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
-        let stream = tls::handshake(checker, &settings, &endpoint.host, stream, protocols, progress).await?;
+        let stream = tls::handshake(checker, &settings, &endpoint, stream, protocols, progress).await?;
         let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let (stream, first) = Watched::new(stream);
         (stream, first, two)
@@ -115,9 +166,20 @@ async fn fetch(checker: &Checker, family: Family, http: &Http, url: &Uri, progre
         (stream, first, false)
     };
     progress.enter(Phase::Processing);
-    let request = request(http, url, at_home, two).map_err(|error| Ending::Unmeasured(error.to_string()))?;
+    let request = request(http, url, at_home, (two, token, carried.as_ref()));
+    let request = request.map_err(|error| Ending::Unmeasured(error.to_string()))?;
     let page = exchange(stream, &first, request, two, http.body_limit, progress).await?;
     Ok(page)
+}
+
+/// Where `url` leads; what is pinned holds at home alone.
+fn endpoint(http: &Http, url: &Uri) -> Endpoint {
+    let at_home = url.authority() == http.url.authority();
+    Endpoint {
+        host: url.host().unwrap_or_default().trim_matches(['[', ']']).to_owned(),
+        port: url.port_u16().unwrap_or(if url.scheme_str() == Some("https") { 443 } else { 80 }),
+        pinned: http.pinned.filter(|_| at_home),
+    }
 }
 
 fn own_host(http: &Http) -> Option<&str> {
@@ -126,7 +188,12 @@ fn own_host(http: &Http) -> Option<&str> {
 }
 
 /// `at_home`: at the address that the check names. Its secrets and its own `Host` go nowhere else.
-fn request(http: &Http, url: &Uri, at_home: bool, two: bool) -> hyper::http::Result<Request<Full<Bytes>>> {
+fn request(
+    http: &Http,
+    url: &Uri,
+    at_home: bool,
+    (two, token, carried): (bool, Option<&Authorization>, Option<&proxy::Carried>),
+) -> hyper::http::Result<Request<Full<Bytes>>> {
     let authority = url.authority().map(hyper::http::uri::Authority::as_str).unwrap_or_default();
     let path = url.path_and_query().map_or("/", |path| path.as_str());
     let host = own_host(http).filter(|_| at_home).unwrap_or(authority);
@@ -135,23 +202,23 @@ fn request(http: &Http, url: &Uri, at_home: bool, two: bool) -> hyper::http::Res
         let scheme = url.scheme_str().unwrap_or("https");
         builder.version(hyper::Version::HTTP_2).uri(format!("{scheme}://{host}{path}"))
     } else {
-        builder.uri(path).header(HOST, host)
+        // A proxy must be told the whole address.
+        let uri = carried.map_or_else(|| path.to_owned(), |carried| format!("http://{}{path}", carried.authority));
+        builder.uri(uri).header(HOST, host)
     };
     let mut request = builder.body(Full::from(http.body.clone()))?;
     let headers = request.headers_mut();
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    match http.compression {
-        Some(Compression::Gzip) => _ = headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip")),
-        Some(Compression::Deflate) => _ = headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("deflate")),
-        None => {}
-    }
     if at_home {
         for (name, value) in http.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host")) {
             headers.insert(HeaderName::try_from(name.as_str())?, HeaderValue::try_from(value.as_str())?);
         }
-        if let Some(authorization) = &http.authorization {
+        if let Some(authorization) = http.authorization.as_ref().or(token) {
             headers.insert(AUTHORIZATION, credentials(authorization)?);
         }
+    }
+    if let Some(authorization) = carried.and_then(|carried| carried.authorization.as_ref()) {
+        headers.insert(PROXY_AUTHORIZATION, credentials(authorization)?);
     }
     Ok(request)
 }
@@ -163,6 +230,7 @@ fn credentials(authorization: &Authorization) -> Result<HeaderValue, hyper::head
             format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
         }
         Authorization::Bearer(token) => format!("Bearer {token}"),
+        Authorization::Other(text) => text.clone(),
     };
     let mut value = HeaderValue::try_from(text)?;
     value.set_sensitive(true);
@@ -196,14 +264,18 @@ async fn exchange(
     progress.enter_at(Phase::Transfer, first.at().unwrap_or_else(monotonic_nanos));
     note(&response, progress);
     let (parts, body) = response.into_parts();
-    let body = read(body, limit, progress).await?;
+    let body = read(body, limit, progress).await;
+    if matches!(&body, Err(Ending::Failed(fault)) if fault.reason == Reason::BodyTooLarge) {
+        seen(progress).body_bytes = limit;
+    }
+    let body = body?;
     progress.enter(Phase::Content);
     seen(progress).body_bytes = body.len();
     Ok(Page { status: parts.status.as_u16(), headers: parts.headers, body })
 }
 
 /// Ends the task when it is dropped: nothing of a check outlives it.
-struct Mover(tokio::task::JoinHandle<()>);
+pub struct Mover(pub tokio::task::JoinHandle<()>);
 
 impl Drop for Mover {
     fn drop(&mut self) {
@@ -247,7 +319,7 @@ async fn read(mut body: Incoming, limit: usize, progress: &Progress) -> Stopped<
 }
 
 /// What an error of an exchange says.
-fn ending(error: &hyper::Error, progress: &Progress) -> Ending {
+pub fn ending(error: &hyper::Error, progress: &Progress) -> Ending {
     let in_transfer = progress.phase == Phase::Transfer;
     if error.is_parse_too_large() {
         return progress.failed(Reason::HeadersTooLarge, error);

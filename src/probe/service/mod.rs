@@ -1,20 +1,35 @@
-//! Checks of services: http, tls, tcp and dns, each as one future that ends by its deadline.
+//! Checks of services: pages, handshakes, ports, name servers, registries and short talks, each as one future that ends by its deadline.
 //!
 //! In: a [`Check`]. Out: a [`Report`], whatever the far end does. The far end is not trusted: headers, bodies, lines,
 //! redirects and unpacked bytes have bounds, and the deadline of the check lies over all of them.
 //!
 //! Every check opens its own connection: keep-alive and session tickets would hide connect and handshake times.
 
-mod allowed;
 mod certificate;
+mod crawl;
+mod der;
 mod dns;
+mod domain;
+mod gates;
+mod grpc;
+mod hello;
 mod http;
+mod icmp;
+mod page;
+mod patrol;
+mod registration;
+mod revocation;
+mod robots;
+mod starttls;
 mod stream;
+mod survey;
+mod talk;
 mod tcp;
+mod tlcp;
 mod tls;
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -22,13 +37,19 @@ use std::{
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio::time::timeout;
 
-pub use self::allowed::{Allowed, Network};
 use self::tls::Trust;
+pub use self::{
+    crawl::{Crawlers, Looked},
+    gates::Waits,
+    grpc::STATES,
+    patrol::{Patrol, Skipped, Visit},
+};
 use super::resolve::Resolver;
 use crate::{
     clock::monotonic_nanos,
-    profile::service::{Check, Kind, Tcp, TlsSettings},
+    profile::service::{Check, Kind, TlsSettings},
     sample::service::{Ending, Fault, Phase, Reason, Report},
+    units::Allowed,
 };
 
 /// What all checks share: whom to ask for addresses, and whom to trust. Cheap to share behind an `Arc`.
@@ -63,21 +84,27 @@ impl Checker {
         Self { allowed: Some(allowed), ..self }
     }
 
+    /// Trusts these authorities instead of the system's.
+    pub fn trusting(self, pem: &[u8]) -> Self {
+        let trust = Arc::new(Trust::pem(pem, &self.provider));
+        Self { system: OnceLock::from(trust), ..self }
+    }
+
     /// Carries out one check. Must be called within a tokio runtime.
     pub async fn run(&self, check: &Check) -> Report {
         self.prepare(check);
         let begun = monotonic_nanos();
-        let mut progress = Progress::start(begun);
+        let mut progress = Progress { source: check.source, ..Progress::start(begun) };
         let ended = timeout(check.deadline, self.carry_out(check, &mut progress)).await;
         let now = monotonic_nanos();
         progress.leave(now);
         progress.report.ending = match ended {
             Ok(Ok(())) => Ending::Passed,
             Ok(Err(ending)) => ending,
-            Err(_) => {
+            Err(_) => progress.standing.take().unwrap_or_else(|| {
                 let text = format!("no end after {:?}", check.deadline);
                 Ending::Failed(Fault::new(progress.phase, Reason::Timeout, text))
-            }
+            }),
         };
         progress.report.took = Duration::from_nanos(now - begun);
         progress.report
@@ -86,7 +113,15 @@ impl Checker {
     /// What this host must do once, before its first handshake: it takes a quarter of a second, and is no fault of the
     /// service.
     fn prepare(&self, check: &Check) {
-        if matches!(check.kind, Kind::Http(_) | Kind::Tls(_) | Kind::Tcp(Tcp { tls: Some(_), .. })) {
+        let shakes_hands = match &check.kind {
+            Kind::Http(_) | Kind::Tls(_) | Kind::Tlcp(_) => true,
+            Kind::Tcp(tcp) => tcp.tls.is_some() || tcp.steps.iter().any(|step| step.starttls),
+            Kind::Unix(unix) => unix.tls.is_some() || unix.steps.iter().any(|step| step.starttls),
+            Kind::Dns(dns) => dns.tls.is_some(),
+            Kind::Grpc(grpc) => grpc.tls.is_some(),
+            Kind::Domain(_) | Kind::Udp(_) | Kind::Smtp(_) | Kind::Sip(_) | Kind::Rtsp(_) | Kind::Icmp(_) => false,
+        };
+        if shakes_hands {
             self.system.get_or_init(|| Arc::new(Trust::system(&self.provider)));
             // Randomness that cannot be had fails the handshake, which says so.
             let _ = self.provider.secure_random.fill(&mut [0; 32]);
@@ -98,10 +133,19 @@ impl Checker {
             Kind::Http(http) => http::visit(self, check.family, http, progress).await,
             Kind::Tls(tls) => {
                 let connected = stream::connect(self, &tls.endpoint, check.family, progress).await?;
-                tls::handshake(self, &tls.settings, &tls.endpoint.host, connected, &[], progress).await.map(drop)
+                tls::handshake(self, &tls.settings, &tls.endpoint, connected, &[], progress).await.map(drop)
             }
+            Kind::Tlcp(tls) => tlcp::check(self, check.family, tls, progress).await,
             Kind::Tcp(tcp) => tcp::talk(self, check.family, tcp, progress).await,
             Kind::Dns(dns) => dns::ask(self, check.family, dns, progress).await,
+            Kind::Domain(domain) => domain::ask(self, check.family, domain, progress).await,
+            Kind::Udp(endpoint) => talk::echo(self, check.family, endpoint, progress).await,
+            Kind::Smtp(endpoint) => talk::smtp(self, check.family, endpoint, progress).await,
+            Kind::Sip(sip) => talk::sip(self, check.family, sip, progress).await,
+            Kind::Rtsp(rtsp) => talk::rtsp(self, check.family, rtsp, progress).await,
+            Kind::Icmp(icmp) => icmp::ping(self, check.family, icmp, progress).await,
+            Kind::Grpc(grpc) => grpc::ask(self, check.family, grpc, progress).await,
+            Kind::Unix(unix) => tcp::talk_here(self, unix, progress).await,
         }
     }
 
@@ -122,11 +166,24 @@ struct Progress {
     report: Report,
     phase: Phase,
     since: u64,
+    /// How the visit ended; what is looked into afterwards takes none of its time.
+    standing: Option<Ending>,
+    /// The address of ours that connections leave from.
+    source: Option<IpAddr>,
+    /// Where it goes was written by whoever configured us: it is not held to the list of targets.
+    trusted: bool,
 }
 
 impl Progress {
     fn start(now: u64) -> Self {
-        Self { report: Report::default(), phase: Phase::Resolve, since: now }
+        Self {
+            report: Report::default(),
+            phase: Phase::Resolve,
+            since: now,
+            standing: None,
+            source: None,
+            trusted: false,
+        }
     }
 
     /// What happens from now on belongs to `phase`.
@@ -139,7 +196,22 @@ impl Progress {
         (self.phase, self.since) = (phase, at);
     }
 
+    /// The visit has ended like this, in the phase that it is in.
+    fn stand(&mut self, ending: Ending) {
+        self.leave(monotonic_nanos());
+        self.standing = Some(ending);
+    }
+
+    /// What happened since `at` is no part of the visit.
+    fn skip_from(&mut self, at: u64) {
+        self.leave(at);
+        self.since = monotonic_nanos();
+    }
+
     fn leave(&mut self, at: u64) {
+        if self.standing.is_some() {
+            return;
+        }
         let durations = &mut self.report.durations;
         let place = match self.phase {
             Phase::Resolve => &mut durations.resolve,

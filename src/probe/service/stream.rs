@@ -14,7 +14,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 use super::{Checker, Progress, Stopped};
@@ -41,12 +41,32 @@ pub async fn find(
         progress.report.first_lookup = Duration::from_nanos(monotonic_nanos().saturating_sub(progress.since));
     }
     // After the look-up, so that no name can lead to where its address may not.
-    if checker.allowed.as_ref().is_some_and(|allowed| !allowed.has(address)) {
-        progress.report.forbidden = true;
-        return Err(Ending::Unmeasured(format!("{address} is not among the targets that may be probed")));
+    if !progress.trusted && checker.allowed.as_ref().is_some_and(|allowed| !allowed.has(address)) {
+        return Err(forbidden(address, progress));
     }
     progress.report.addresses.push(address);
     Ok(SocketAddr::new(address, endpoint.port))
+}
+
+/// It may not be visited, and nothing is sent.
+pub fn forbidden(target: impl std::fmt::Display, progress: &mut Progress) -> Ending {
+    progress.report.forbidden = true;
+    Ending::Unmeasured(format!("{target} is not among the targets that may be probed"))
+}
+
+/// The way to what a person wrote beside the target, such as a proxy: not a target itself, so neither judged nor noted.
+pub async fn connect_aside(
+    checker: &Checker,
+    endpoint: &Endpoint,
+    family: Family,
+    progress: &mut Progress,
+) -> Stopped<TcpStream> {
+    progress.enter(Phase::Resolve);
+    let address = match endpoint.pinned.or_else(|| endpoint.host.parse().ok()) {
+        Some(address) => address,
+        None => look_up(checker, &endpoint.host, family, progress).await?,
+    };
+    open(SocketAddr::new(address, endpoint.port), progress).await
 }
 
 async fn look_up(checker: &Checker, name: &str, family: Family, progress: &Progress) -> Stopped<IpAddr> {
@@ -73,8 +93,20 @@ pub async fn connect(
     progress: &mut Progress,
 ) -> Stopped<TcpStream> {
     let address = find(checker, endpoint, family, progress).await?;
+    open(address, progress).await
+}
+
+/// A TCP connection, from the address that the check names.
+pub async fn open(address: SocketAddr, progress: &mut Progress) -> Stopped<TcpStream> {
     progress.enter(Phase::Connect);
-    let stream = TcpStream::connect(address).await.map_err(|error| io_ending(&error, progress))?;
+    let connecting = async {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        if let Some(source) = progress.source {
+            socket.bind(SocketAddr::new(source, 0))?;
+        }
+        socket.connect(address).await
+    };
+    let stream = connecting.await.map_err(|error| io_ending(&error, progress))?;
     // Small requests must not wait for a full packet. A socket without it works all the same.
     let _ = stream.set_nodelay(true);
     Ok(stream)

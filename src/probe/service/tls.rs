@@ -5,6 +5,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -16,20 +17,26 @@ use rustls::{
         verify_server_name,
     },
     crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
     server::ParsedCertificate,
 };
-use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{Checker, Progress, Stopped, certificate, stream::io_ending};
+use super::{
+    Checker, Progress, Stopped, certificate,
+    revocation::Subject,
+    starttls,
+    stream::{Duplex, io_ending},
+    survey,
+};
 use crate::{
-    profile::service::TlsSettings,
-    sample::service::{Ending, Fault, Phase, Reason, TlsSeen},
+    clock::{Clock, SystemClock, monotonic_nanos},
+    profile::service::{Endpoint, Family, TlsSettings, Validation, Versions},
+    sample::service::{Ending, Fault, Phase, Reason, RevocationSeen, RevocationStatus, TlsSeen},
 };
 
 /// Certificates that are kept of one chain.
-const CHAIN: usize = 16;
+pub const CHAIN: usize = 16;
 
 /// Whom we trust.
 #[derive(Debug)]
@@ -37,7 +44,7 @@ pub struct Trust {
     /// `None`: nobody, as in a container without a store.
     verifier: Option<Arc<WebPkiServerVerifier>>,
     /// The authorities themselves: a server's own certificate may be one of them.
-    roots: Vec<CertificateDer<'static>>,
+    pub roots: Vec<CertificateDer<'static>>,
 }
 
 impl Trust {
@@ -55,6 +62,19 @@ impl Trust {
         store.add_parsable_certificates(roots.iter().cloned());
         let verifier = WebPkiServerVerifier::builder_with_provider(store.into(), provider.clone()).build().ok();
         Self { verifier, roots }
+    }
+
+    /// Why `chain` is bad, and in the words of what found it; `None`: it is good.
+    pub fn verdict(
+        &self,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Option<(Reason, String)> {
+        match self.judge(chain, name, now) {
+            Err(error) => Some((certificate::reason(&error, chain), error.to_string())),
+            Ok(()) => chain.first().and_then(|own| certificate::weakness(own)),
+        }
     }
 
     fn judge(&self, chain: &[CertificateDer<'_>], name: &ServerName<'_>, now: UnixTime) -> Result<(), Error> {
@@ -87,6 +107,8 @@ struct Witness {
     /// A bad chain ends the check.
     verifies: bool,
     seen: Mutex<Option<TlsSeen>>,
+    /// What was served: the chain, and the answer of OCSP stapled to it.
+    served: Mutex<(Vec<CertificateDer<'static>>, Vec<u8>)>,
 }
 
 impl ServerCertVerifier for Witness {
@@ -98,17 +120,18 @@ impl ServerCertVerifier for Witness {
         stapled: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let chain: Vec<_> = std::iter::once(own).chain(rest).take(CHAIN).cloned().collect();
-        let verdict = self.trust.judge(&chain, name, now).err();
+        let chain: Vec<_> = std::iter::once(own).chain(rest).take(CHAIN).map(|der| der.clone().into_owned()).collect();
+        let (verdict, detail) = self.trust.verdict(&chain, name, now).unzip();
         let verified = verdict.is_none() && self.verifies;
         let seen = TlsSeen {
             certificates: chain.iter().filter_map(|der| certificate::read(der)).collect(),
-            verdict: verdict.as_ref().map(|error| certificate::reason(error, &chain)),
-            detail: verdict.map(|error| error.to_string()).unwrap_or_default(),
+            verdict,
+            detail: detail.unwrap_or_default(),
             chain_expiry: verified.then(|| certificate::chain_expiry(&chain, &self.trust.roots)).flatten(),
             stapled: !stapled.is_empty(),
             ..TlsSeen::default()
         };
+        *self.served.lock().unwrap_or_else(PoisonError::into_inner) = (chain, stapled.to_vec());
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
         Ok(ServerCertVerified::assertion())
     }
@@ -136,44 +159,124 @@ impl ServerCertVerifier for Witness {
     }
 }
 
-/// Shakes hands over `connected`. What was seen stands in the report, also when it ends the check.
-pub async fn handshake(
+/// Shakes hands over `connected`, after the words that a port may want first. What was seen stands in the report, also
+/// when it ends the check.
+pub async fn handshake<S: Duplex>(
     checker: &Checker,
     settings: &TlsSettings,
-    host: &str,
-    connected: TcpStream,
+    endpoint: &Endpoint,
+    mut connected: S,
     protocols: &[&[u8]],
     progress: &mut Progress,
-) -> Stopped<TlsStream<TcpStream>> {
-    let trust = checker.trust(settings);
+) -> Stopped<TlsStream<S>> {
+    let (trust, host) = (checker.trust(settings), &endpoint.host);
+    if let Some(with) = settings.starttls {
+        starttls::ask(with, &mut connected, progress).await?;
+    }
     progress.enter(Phase::Tls);
     let name = settings.server_name.as_deref().unwrap_or(host).to_owned();
     let name = ServerName::try_from(name).map_err(|error| progress.failed(Reason::WrongName, error))?;
     let algorithms = checker.provider.signature_verification_algorithms;
-    let witness = Arc::new(Witness { trust, algorithms, verifies: settings.verify, seen: Mutex::default() });
-    let mut config = ClientConfig::builder_with_provider(checker.provider.clone())
-        .with_safe_default_protocol_versions()
+    let witness = Arc::new(Witness {
+        trust: trust.clone(),
+        algorithms,
+        verifies: settings.verify,
+        seen: Mutex::default(),
+        served: Mutex::default(),
+    });
+    let versions: &[&rustls::SupportedProtocolVersion] = match settings.versions {
+        Versions::Any => rustls::ALL_VERSIONS,
+        Versions::Twelve => &[&rustls::version::TLS12],
+        Versions::Thirteen => &[&rustls::version::TLS13],
+    };
+    let builder = ClientConfig::builder_with_provider(checker.provider.clone())
+        .with_protocol_versions(versions)
         .map_err(|error| Ending::Unmeasured(error.to_string()))?
         .dangerous()
-        .with_custom_certificate_verifier(witness.clone())
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(witness.clone());
+    let mut config = match &settings.identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => {
+            let unusable = |error: String| Ending::Unmeasured(format!("our own certificate cannot be used: {error}"));
+            let chain = CertificateDer::pem_slice_iter(&identity.certificates).collect::<Result<Vec<_>, _>>();
+            let chain = chain.map_err(|error| unusable(error.to_string()))?;
+            let key = PrivateKeyDer::from_pem_slice(&identity.key).map_err(|error| unusable(error.to_string()))?;
+            builder.with_client_auth_cert(chain, key).map_err(|error| unusable(error.to_string()))?
+        }
+    };
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     // Every check pays for a full handshake: a resumed one would not see the certificate.
     config.resumption = Resumption::disabled();
-    let shaken = TlsConnector::from(Arc::new(config)).connect(name, connected).await;
+    let shaken = TlsConnector::from(Arc::new(config)).connect(name.clone(), connected).await;
     let mut seen = witness.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let (Ok(stream), Some(seen)) = (&shaken, &mut seen) {
         let (_, session) = stream.get_ref();
         seen.version = session.protocol_version().map(version).unwrap_or_default();
         seen.cipher = session.negotiated_cipher_suite().map(|suite| cipher(suite.suite())).unwrap_or_default();
     }
+    if let Some(seen) = seen.as_mut().filter(|seen| seen.verdict.is_none()) {
+        let (chain, stapled) = std::mem::take(&mut *witness.served.lock().unwrap_or_else(PoisonError::into_inner));
+        let begun = monotonic_nanos();
+        seen.revocation = revoked(checker, settings, &chain, &trust, &stapled).await;
+        progress.skip_from(begun);
+        if let Some(RevocationSeen { status: RevocationStatus::Revoked(at), by }) = &seen.revocation {
+            (seen.verdict, seen.detail) =
+                (Some(Reason::Revoked), format!("since {}, {by}", at.rfc3339(chrono_tz::UTC)));
+        }
+    }
+    if let (Some(seen), Some(wanted)) = (seen.as_mut().filter(|seen| seen.verdict.is_none()), settings.validation) {
+        let shown = seen.certificates.first().and_then(|leaf| leaf.validation);
+        if shown.is_none_or(|shown| shown < wanted) {
+            let shown = shown.map_or("nothing", Validation::as_str);
+            let detail = format!("it claims {shown}, and {} is wanted", wanted.as_str());
+            (seen.verdict, seen.detail) = (Some(Reason::WrongValidation), detail);
+        }
+    }
     let bad = seen.as_ref().and_then(|seen| Some((seen.verdict?, seen.detail.clone())));
     progress.report.tls = seen;
-    let stream = shaken.map_err(|error| handshake_ending(&error, progress))?;
-    match bad.filter(|_| settings.verify) {
-        Some((reason, detail)) => Err(Ending::Failed(Fault::new(Phase::Tls, reason, detail))),
-        None => Ok(stream),
+    match (shaken, bad.filter(|_| settings.verify)) {
+        (_, Some((reason, detail))) => Err(Ending::Failed(Fault::new(Phase::Tls, reason, detail))),
+        (Ok(stream), None) => Ok(stream),
+        (Err(error), None) => {
+            let ending = handshake_ending(&error, progress);
+            match progress.report.addresses.last().copied() {
+                Some(address) if settings.survey && may_be_old(&ending) => {
+                    // Should the deadline end what follows, this is how the visit ended; and its times are as they are.
+                    progress.stand(ending.clone());
+                    let address = SocketAddr::new(address, endpoint.port);
+                    Err(survey::look(checker, settings, &trust, &name, address, progress).await.unwrap_or(ending))
+                }
+                _ => Err(ending),
+            }
+        }
     }
+}
+
+/// What is said of a chain that is good so far. `None`: nothing.
+async fn revoked(
+    checker: &Checker,
+    settings: &TlsSettings,
+    chain: &[CertificateDer<'static>],
+    trust: &Trust,
+    stapled: &[u8],
+) -> Option<RevocationSeen> {
+    if stapled.is_empty() && !settings.revocation {
+        return None;
+    }
+    let algorithms = checker.provider.signature_verification_algorithms;
+    let subject = Subject::of(chain, &trust.roots, algorithms, SystemClock::start().now().utc)?;
+    let staple = (!stapled.is_empty()).then(|| subject.stapled(stapled));
+    let settles = |seen: &RevocationSeen| matches!(seen.status, RevocationStatus::Good | RevocationStatus::Revoked(_));
+    if !settings.revocation || staple.as_ref().is_some_and(settles) {
+        return staple;
+    }
+    subject.asked(checker, Family::default()).await.or(staple)
+}
+
+/// Endings of a handshake that servers of other times give.
+fn may_be_old(ending: &Ending) -> bool {
+    use Reason::{Closed, Reset, TlsAlert, TlsFailed};
+    matches!(ending, Ending::Failed(Fault { reason: Closed | Reset | TlsAlert | TlsFailed, .. }))
 }
 
 fn handshake_ending(error: &io::Error, progress: &Progress) -> Ending {

@@ -316,7 +316,7 @@ fn points_in_a_hurry_are_probed_once_more() {
     assert!(play.books.errands.next(at(600).now).is_none());
     play.expire(2_000);
     let points: Vec<_> = play.books.samples.iter().map(|sample| (sample.point.0, sample.purpose)).collect();
-    assert_eq!(points, [(1, Purpose::Scheduled), (2, Purpose::Scheduled)]);
+    assert_eq!(points, [(1, Purpose::Urgent), (2, Purpose::Urgent)]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use hyper::header::CONTENT_ENCODING;
 use super::{Page, seen};
 use crate::{
     probe::service::{Progress, Stopped},
-    profile::service::{Compression, HeaderRule, Http},
+    profile::service::{Cel, Compression, HeaderRule, Http},
     sample::service::Reason,
 };
 
@@ -52,23 +52,29 @@ fn headers(http: &Http, page: &Page, progress: &mut Progress) -> Stopped<()> {
 
 fn body(http: &Http, page: &Page, progress: &mut Progress) -> Stopped<()> {
     let coding = page.headers.get(CONTENT_ENCODING).map(hyper::header::HeaderValue::as_bytes);
-    let unpacked = match (http.compression, coding) {
-        (Some(Compression::Gzip), Some(b"gzip" | b"x-gzip")) => {
-            Some(unpack(MultiGzDecoder::new(&*page.body), http.body_limit))
-        }
-        // Some servers leave out the two bytes that the standard asks for.
-        (Some(Compression::Deflate), Some(b"deflate")) if page.body.first().is_some_and(|byte| byte & 0x0f == 8) => {
-            Some(unpack(ZlibDecoder::new(&*page.body), http.body_limit))
-        }
-        (Some(Compression::Deflate), Some(b"deflate")) => {
-            Some(unpack(DeflateDecoder::new(&*page.body), http.body_limit))
-        }
-        (Some(_), Some(other)) if other != b"identity" => {
-            let text = String::from_utf8_lossy(other).into_owned();
+    // What was asked for must come, whatever the header says of it: so blackbox_exporter judges too.
+    let unpacked = match http.compression {
+        None => None,
+        Some(_)
+            if coding
+                .is_some_and(|coding| !matches!(coding, b"gzip" | b"x-gzip" | b"deflate" | b"br" | b"identity")) =>
+        {
+            let text = String::from_utf8_lossy(coding.unwrap_or_default()).into_owned();
             return Err(progress.failed(Reason::BadCompression, text));
         }
-        _ => None,
+        Some(Compression::Gzip) => Some(unpack(MultiGzDecoder::new(&*page.body), http.body_limit)),
+        Some(Compression::Brotli) => {
+            Some(unpack(brotli_decompressor::Decompressor::new(&*page.body, PIECE), http.body_limit))
+        }
+        // Some servers leave out the two bytes that the standard asks for.
+        Some(Compression::Deflate) if page.body.first().is_some_and(|byte| byte & 0x0f == 8) => {
+            Some(unpack(ZlibDecoder::new(&*page.body), http.body_limit))
+        }
+        Some(Compression::Deflate) => Some(unpack(DeflateDecoder::new(&*page.body), http.body_limit)),
     };
+    if matches!(unpacked, Some(Err(_))) {
+        seen(progress).body_bytes = 0;
+    }
     let unpacked = unpacked.transpose().map_err(|error| match error {
         Unpacking::Bomb => {
             progress.failed(Reason::CompressionBomb, format!("unpacks to more than {} bytes", http.body_limit))
@@ -80,14 +86,52 @@ fn body(http: &Http, page: &Page, progress: &mut Progress) -> Stopped<()> {
     let unwanted = http.body_must_not.iter().find(|pattern| pattern.is_match(text));
     let missing = || http.body_must.iter().find(|pattern| !pattern.is_match(text));
     let said = match unwanted {
-        Some(pattern) => format!("it contains {pattern}"),
-        None => match missing() {
-            Some(pattern) => format!("nothing in it matches {pattern}"),
-            None => return Ok(()),
-        },
+        Some(pattern) => Some(format!("it contains {pattern}")),
+        None => missing().map(|pattern| format!("nothing in it matches {pattern}")),
     };
-    seen(progress).failed_regex = true;
-    Err(progress.failed(Reason::BodyMismatch, said))
+    if let Some(said) = said {
+        seen(progress).failed_regex = true;
+        return Err(progress.failed(Reason::BodyMismatch, said));
+    }
+    if http.json_must.is_empty() && http.json_must_not.is_empty() {
+        return Ok(());
+    }
+    json(http, text).map_err(|said| {
+        seen(progress).failed_cel = true;
+        progress.failed(Reason::BodyMismatch, said)
+    })
+}
+
+/// Largest JSON that expressions are asked about: an expression may walk through it.
+const MOST_JSON: usize = 1 << 20;
+/// Read at a time by the one unpacker that wants to be told.
+const PIECE: usize = 4096;
+
+/// `Err`: which expression is not satisfied, or why none can be asked.
+fn json(http: &Http, text: &[u8]) -> Result<(), String> {
+    if text.len() > MOST_JSON {
+        return Err(format!("more than {MOST_JSON} bytes of JSON"));
+    }
+    let body: serde_json::Value = serde_json::from_slice(text).map_err(|error| format!("no JSON: {error}"))?;
+    let body = cel::to_value(body).map_err(|error| error.to_string())?;
+    let mut context = cel::Context::default();
+    context.add_variable_from_value("body", body);
+    let holds = |expression: &Cel| {
+        let program = cel::Program::compile(&expression.source).map_err(|error| error.to_string())?;
+        match program.execute(&context) {
+            Ok(cel::Value::Bool(holds)) => Ok(holds),
+            Ok(_) => Err(format!("{} is neither true nor false", expression.source)),
+            Err(error) => Err(format!("{}: {error}", expression.source)),
+        }
+    };
+    for (expressions, wanted) in [(&http.json_must, true), (&http.json_must_not, false)] {
+        for expression in expressions {
+            if holds(expression)? != wanted {
+                return Err(format!("{} is {}", expression.source, !wanted));
+            }
+        }
+    }
+    Ok(())
 }
 
 enum Unpacking {

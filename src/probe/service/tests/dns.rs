@@ -7,7 +7,7 @@ use hickory_resolver::proto::{
 use tokio::net::UdpSocket;
 
 use super::*;
-use crate::profile::service::{Dns, Endpoint};
+use crate::profile::service::{Dns, Endpoint, RecordRules};
 
 /// A name server over UDP, and over TCP on the same port, that answers as `answer` says; `None`: not at all.
 async fn name_server(answer: fn(Message, bool) -> Option<Vec<u8>>) -> SocketAddr {
@@ -97,7 +97,7 @@ async fn every_faulty_name_server_gives_its_own_reason() {
         ),
     ];
     for (name, answer, phase, reason) in zoo {
-        let report = check(Kind::Dns(question(name_server(answer).await))).await;
+        let report = check(Kind::Dns(Box::new(question(name_server(answer).await)))).await;
         assert_eq!(fault(&report), Some((phase, reason)), "{name}: {:?}", report.ending);
     }
 }
@@ -105,13 +105,19 @@ async fn every_faulty_name_server_gives_its_own_reason() {
 #[tokio::test]
 async fn answers_are_held_to_what_they_must_be() {
     let server = name_server(good).await;
-    let must = |text: &str| Dns { answers_must: vec![regex::Regex::new(text).unwrap()], ..question(server) };
-    let report = check(Kind::Dns(must(r"\b198\.18\.0\.1$"))).await;
+    let must = |text: &str| Dns {
+        answers: RecordRules { must: vec![regex::Regex::new(text).unwrap()], ..RecordRules::default() },
+        ..question(server)
+    };
+    let report = check(Kind::Dns(Box::new(must(r"\b198\.18\.0\.1$")))).await;
     assert_eq!((fault(&report), report.dns.unwrap().answer_count), (None, 1));
-    let report = check(Kind::Dns(must(r"\b198\.18\.0\.2$"))).await;
+    let report = check(Kind::Dns(Box::new(must(r"\b198\.18\.0\.2$")))).await;
     assert_eq!(fault(&report), Some((Phase::Content, Reason::DnsMismatch)));
-    let hijacked = Dns { answers_must_not: vec![regex::Regex::new(r"198\.18").unwrap()], ..question(server) };
-    assert_eq!(fault(&check(Kind::Dns(hijacked)).await), Some((Phase::Content, Reason::DnsMismatch)));
+    let hijacked = Dns {
+        answers: RecordRules { must_not: vec![regex::Regex::new(r"198\.18").unwrap()], ..RecordRules::default() },
+        ..question(server)
+    };
+    assert_eq!(fault(&check(Kind::Dns(Box::new(hijacked))).await), Some((Phase::Content, Reason::DnsMismatch)));
 }
 
 #[tokio::test]
@@ -124,7 +130,7 @@ async fn a_truncated_answer_is_asked_for_again_over_tcp() {
         }
         answer.to_vec().ok()
     });
-    let report = check(Kind::Dns(question(server.await))).await;
+    let report = check(Kind::Dns(Box::new(question(server.await)))).await;
     assert_eq!((fault(&report), report.dns.unwrap().answer_count), (None, 1));
 }
 

@@ -1,8 +1,11 @@
 //! A zoo of servers on loopback, each with a fault of its own, and the reason that a check must give for it.
 
+mod crowd;
 mod dns;
 mod pages;
 mod shown;
+mod talks;
+mod upgrades;
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -197,7 +197,7 @@ async fn echoing(told: tokio::sync::mpsc::UnboundedSender<String>, words: Vec<u8
 
 fn port(address: SocketAddr, steps: Vec<Step>) -> Kind {
     let endpoint = Endpoint { host: address.ip().to_string(), port: address.port(), pinned: None };
-    Kind::Tcp(Tcp { endpoint, tls: None, steps })
+    Kind::Tcp(Tcp { steps, ..Tcp::open(endpoint) })
 }
 
 #[tokio::test]
@@ -210,7 +210,7 @@ async fn a_port_says_what_it_must_or_why_not() {
     let expect = |text| {
         vec![
             Step { send: Some("ehlo x".into()), ..Step::default() },
-            Step { expect: Some(Regex::new(text).unwrap()), send: None },
+            Step { expect: Some(Regex::new(text).unwrap()), ..Step::default() },
         ]
     };
     let mail = server("220 mail.city.test ready\r\n", Then::Close).await;

@@ -93,7 +93,7 @@ fn handshake(address: SocketAddr, settings: TlsSettings) -> Kind {
 }
 
 fn trusting(authority: &Authority, name: &str) -> TlsSettings {
-    TlsSettings { server_name: Some(name.into()), verify: true, roots: Some(authority.pem.clone()) }
+    TlsSettings { server_name: Some(name.into()), roots: Some(authority.pem.clone()), ..TlsSettings::default() }
 }
 
 /// Where a missing certificate can be fetched, as authorities write it.
@@ -166,8 +166,9 @@ async fn a_certificate_that_we_were_told_to_trust_is_trusted() {
     let made = CertificateParams::new(vec![NAME.to_owned()]).unwrap().self_signed(&key).unwrap();
     let shown = Shown { chain: vec![made.der().clone()], key: key.serialize_der() };
     let address = shown.serve().await;
+    let roots = || Some(made.pem().into_bytes());
     let settings =
-        |name: &str| TlsSettings { server_name: Some(name.into()), verify: true, roots: Some(made.pem().into_bytes()) };
+        |name: &str| TlsSettings { server_name: Some(name.into()), roots: roots(), ..TlsSettings::default() };
     assert_eq!(fault(&check(handshake(address, settings(NAME))).await), None);
     let report = check(handshake(address, settings("other.test"))).await;
     assert_eq!(fault(&report), Some((Phase::Tls, Reason::WrongName)));

@@ -1,0 +1,121 @@
+//! `/login`: name and password once, and a cookie from then on.
+
+use std::{net::IpAddr, sync::Arc};
+
+use askama::Template;
+use axum::{
+    body::Bytes,
+    extract::{Extension, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+
+use super::{Frame, Lenient, show_alone};
+use crate::{
+    api::{Api, guard::Peer, problem::Problem, sessions::set_cookie},
+    text::{DoorText, Message, PageText},
+};
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(in crate::api) struct Asked {
+    lang: Option<String>,
+    next: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Sent {
+    name: String,
+    password: String,
+    next: String,
+}
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct Page {
+    frame: Frame,
+    title: String,
+    name: String,
+    password: String,
+    next: String,
+    words: Option<String>,
+}
+
+impl Page {
+    fn new(frame: Frame, next: &str, words: Option<DoorText>) -> Self {
+        let say = |text| frame.page(PageText::Door(text));
+        let [title, name, password] = [DoorText::LogIn, DoorText::Name, DoorText::Password].map(say);
+        Self { title, name, password, next: own_path(next).to_owned(), words: words.map(say), frame }
+    }
+}
+
+pub(in crate::api) async fn login(
+    State(api): State<Arc<Api>>,
+    Lenient(asked): Lenient<Asked>,
+    headers: HeaderMap,
+) -> Response {
+    let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers);
+    show_alone(&Page::new(frame, &asked.next, None))
+}
+
+pub(in crate::api) async fn log_in(
+    State(api): State<Arc<Api>>,
+    peer: Option<Extension<Peer>>,
+    Lenient(asked): Lenient<Asked>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let sent: Sent = serde_urlencoded::from_bytes(&body).unwrap_or_default();
+    let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers);
+    let address = peer.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(Peer(address))| address.ip().to_canonical());
+    let web = api.web.load().web();
+    let tried = api.users.log_in(web.as_ref(), &sent.name, &sent.password, address, frame.now.mono).await;
+    let (status, words) = match tried {
+        Ok(cookie) => {
+            let place = own_path(&sent.next).to_owned();
+            let headers = [(header::LOCATION, place), (header::SET_COOKIE, set_cookie(&cookie, is_https(&api)))];
+            return (StatusCode::SEE_OTHER, headers, [(header::CACHE_CONTROL, "no-store")]).into_response();
+        }
+        Err(Problem::TooManyTries) => (StatusCode::TOO_MANY_REQUESTS, DoorText::TooManyTries),
+        Err(_) => (StatusCode::UNAUTHORIZED, DoorText::WrongPassword),
+    };
+    (status, show_alone(&Page::new(frame, &sent.next, Some(words)))).into_response()
+}
+
+/// The guard has looked at the form's token.
+pub(in crate::api) async fn log_out(State(api): State<Arc<Api>>, headers: HeaderMap) -> Response {
+    api.users.sessions.close(&headers);
+    let forget = set_cookie("", is_https(&api));
+    (StatusCode::SEE_OTHER, [(header::LOCATION, "/login".to_owned()), (header::SET_COOKIE, forget)]).into_response()
+}
+
+fn is_https(api: &Api) -> bool {
+    api.web.load().tls().is_some() || api.passes.as_ref().is_some_and(|passes| passes.is_https())
+}
+
+/// A path of ours, so that nobody is sent elsewhere after a log-in.
+fn own_path(next: &str) -> &str {
+    let is_own = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
+    if is_own && next.is_ascii() { next } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_in_leads_to_a_page_of_ours() {
+        for (next, place) in [
+            ("/links/LL-0001?lang=en", "/links/LL-0001?lang=en"),
+            ("", "/"),
+            ("//evil.example", "/"),
+            ("/\\evil.example", "/"),
+            ("https://evil.example", "/"),
+            ("/a\r\nSet-Cookie: x", "/"),
+        ] {
+            assert_eq!(own_path(next), place);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! `/api/v1/services`: what is visited, with what is known of each now.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    Api,
+    paging::{Asked, Size, cut},
+    problem::Problem,
+    sites::as_json,
+};
+use crate::{
+    contract::{Contract, Objective},
+    export,
+    judge::service::ServiceState,
+    ledger::Accounted,
+    sample::service::Ending,
+    snapshot::{ServiceView, Visits},
+    units::{At, Ppm, Timestamp},
+};
+
+const PAGE: Size = Size(100, 1_000);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    state: Option<String>,
+    /// Part of an id, a name or an address, in any case.
+    q: Option<String>,
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    at: At,
+    /// Services that pass the filters, on all pages.
+    total: usize,
+    services: Vec<Row<'a>>,
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    id: &'a str,
+    name: &'a str,
+    url: &'a str,
+    requirement: &'a str,
+    owner: &'a str,
+    zone: &'a str,
+    certificate_group: &'a str,
+    interval_seconds: f64,
+    state: ServiceState,
+    since: Option<At>,
+    criticality: &'a str,
+    depends_on: &'a [String],
+    /// Of the running civil month, and of the last one that is over.
+    month: Month,
+    last_month: Option<Month>,
+    visits: Visits,
+    last_visit: Option<At>,
+    /// Of the last visit, when it failed: where, why, and what was said.
+    phase: Option<&'static str>,
+    reason: Option<&'static str>,
+    text: Option<&'a str>,
+    certificate_expires: Option<At>,
+}
+
+/// What is known of a month, and what is promised of it.
+#[derive(Serialize)]
+struct Month {
+    #[serde(flatten)]
+    milliseconds: Accounted,
+    availability_ratio: Option<f64>,
+    availability_lower_ratio: Option<f64>,
+    availability_upper_ratio: Option<f64>,
+    /// Of the contract; `null`: it promises nothing of this service.
+    objective_ratio: Option<f64>,
+    clause: Option<String>,
+    verdict: Option<&'static str>,
+}
+
+impl Month {
+    fn new(month: &Accounted, promised: Option<(Ppm, &Objective)>) -> Self {
+        Self {
+            milliseconds: *month,
+            availability_ratio: export::ratio(month.known()),
+            availability_lower_ratio: export::ratio(month.unknown_as_down()),
+            availability_upper_ratio: export::ratio(month.unknown_as_up()),
+            objective_ratio: promised.map(|(share, _)| f64::from(share.0) / 1e6),
+            clause: promised.map(|(_, objective)| objective.clause.clone()),
+            verdict: promised.map(|(share, _)| month.verdict(share).as_str()),
+        }
+    }
+}
+
+impl<'a> Row<'a> {
+    fn new(view: &'a ServiceView, contract: &Contract) -> Self {
+        let (service, zone) = (&view.service, contract.time_zone);
+        let promised = contract.service_availability(&service.id, &service.requirement);
+        let report = view.last.as_ref().map(|(_, report)| &**report);
+        let fault = report.and_then(|report| match &report.ending {
+            Ending::Failed(fault) => Some(fault),
+            Ending::Passed | Ending::Unmeasured(_) => None,
+        });
+        let leaf = report.and_then(|report| report.tls.as_ref()?.certificates.first());
+        Self {
+            id: &service.id,
+            name: &service.name,
+            url: &service.url,
+            requirement: &service.requirement,
+            owner: &service.owner,
+            zone: &service.zone,
+            certificate_group: &service.certificate_group,
+            interval_seconds: service.pace.interval.as_secs_f64(),
+            state: view.state,
+            since: (view.since > Timestamp(0)).then_some(At(view.since, zone)),
+            criticality: &service.criticality,
+            depends_on: &service.depends_on,
+            month: Month::new(&view.month, promised),
+            last_month: view.last_month.as_ref().map(|month| Month::new(&month.accounted, promised)),
+            visits: view.visits,
+            last_visit: view.last.as_ref().map(|(began, _)| At(*began, zone)),
+            phase: fault.map(|fault| fault.phase.as_str()),
+            reason: fault.map(|fault| fault.reason.as_str()),
+            text: fault.map(|fault| fault.text.as_str()),
+            certificate_expires: leaf.map(|certificate| At(certificate.not_after, zone)),
+        }
+    }
+}
+
+pub(super) async fn list(State(api): State<Arc<Api>>, Asked(wanted): Asked<Wanted>) -> Result<Response, Problem> {
+    let states = ServiceState::ALL.map(ServiceState::as_str);
+    if wanted.state.as_deref().is_some_and(|state| !states.contains(&state)) {
+        return Err(Problem::BadQuery(format!("state is one of {}", states.join(", "))));
+    }
+    let snapshot = api.feed.load();
+    let zone = snapshot.contract.time_zone;
+    let sought = wanted.q.as_ref().map(|text| text.to_lowercase());
+    let passes = |view: &&ServiceView| {
+        let service = &view.service;
+        let has = |text: &str| {
+            [&service.id, &service.name, &service.url].iter().any(|field| field.to_lowercase().contains(text))
+        };
+        wanted.state.as_deref().is_none_or(|state| view.state.as_str() == state) && sought.as_deref().is_none_or(has)
+    };
+    let passing: Vec<&ServiceView> = snapshot.services.list.iter().filter(passes).collect();
+    let (shown, next) = cut(&passing, wanted.cursor.as_deref(), wanted.limit, PAGE, |view| view.service.id.clone())?;
+    let services = shown.iter().map(|view| Row::new(view, &snapshot.contract)).collect();
+    Ok(Json(Page { at: At(snapshot.at.utc, zone), total: passing.len(), services, next }).into_response())
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    #[serde(flatten)]
+    row: Row<'a>,
+    /// The last visit, as `linkpatrol once` tells it.
+    last: Option<Value>,
+    /// What is asked of it besides being up.
+    site: Option<Value>,
+}
+
+pub(super) async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let snapshot = api.feed.load();
+    let view = snapshot.services.list.iter().find(|view| view.service.id == id).ok_or(Problem::NotFound)?;
+    let (zone, interval) = (snapshot.contract.time_zone, view.service.pace.interval.as_secs_f64());
+    let site = snapshot.services.sites.get(&id).map(|site| as_json(site, interval, zone));
+    let last = view.last.as_ref().map(|(_, report)| report.as_json(&view.service.url));
+    Ok(Json(Detail { row: Row::new(view, &snapshot.contract), last, site }).into_response())
+}

@@ -1,0 +1,132 @@
+//! The families of services: few hundred of them, written whole.
+
+use super::{
+    families::{
+        CERTIFICATE, PROBE_DURATION, PROBE_PHASE, PROBE_REASON, PROBE_STATUS, PROBE_SUCCESS, SERVICE_AVAILABILITY,
+        SERVICE_INFO, SERVICE_LATE, SERVICE_SKIPPED, SERVICE_STATE, SERVICE_VISITS, SERVICE_WAITS,
+    },
+    family, labelled, ratio,
+    text::{Value, escape, sample},
+};
+use crate::{
+    judge::service::ServiceState,
+    sample::service::{Ending, Report},
+    snapshot::{ServiceView, Snapshot},
+    units::Timestamp,
+};
+
+/// Writes the families of all services.
+pub(super) fn write(snapshot: &Snapshot, out: &mut String) {
+    let services = &snapshot.services;
+    if services.list.is_empty() {
+        return;
+    }
+    let labels: Vec<String> =
+        services.list.iter().map(|view| format!("service=\"{}\"", escape(&view.service.id))).collect();
+    let all = || labels.iter().map(String::as_str).zip(&services.list);
+    family(out, &SERVICE_INFO);
+    for (label, view) in all() {
+        let pieces = info(view);
+        let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+        sample(out, &SERVICE_INFO, "", label, &pieces, Value::Whole(1));
+    }
+    family(out, &SERVICE_STATE);
+    for (label, view) in all() {
+        for state in ServiceState::ALL {
+            let pieces = [",state=\"", state.as_str(), "\""];
+            sample(out, &SERVICE_STATE, "", label, &pieces, (view.state == state).into());
+        }
+    }
+    family(out, &SERVICE_VISITS);
+    for (label, view) in all() {
+        let visits = view.visits;
+        let outcomes = [
+            ("passed", visits.passed),
+            ("failed", visits.failed),
+            ("unmeasured", visits.unmeasured),
+            ("confirm", visits.confirms),
+        ];
+        for (outcome, count) in outcomes {
+            sample(out, &SERVICE_VISITS, "", label, &[",outcome=\"", outcome, "\""], Value::Whole(count));
+        }
+    }
+    family(out, &SERVICE_AVAILABILITY);
+    for (label, view) in all() {
+        if let Some(ratio) = ratio(view.month.known()) {
+            sample(out, &SERVICE_AVAILABILITY, "", label, &[",period=\"month\""], Value::Float(ratio));
+        }
+    }
+    labelled(out, &SERVICE_WAITS, "limit", services.waits.iter().map(|(limit, count)| (*limit, Value::Whole(*count))));
+    family(out, &SERVICE_LATE);
+    sample(out, &SERVICE_LATE, "", "", &[], Value::Float(services.late.as_secs_f64()));
+    labelled(
+        out,
+        &SERVICE_SKIPPED,
+        "reason",
+        services.skipped.iter().map(|(reason, count)| (*reason, Value::Whole(*count))),
+    );
+    let seen = || all().filter_map(|(label, view)| Some((label, &*view.last.as_ref()?.1)));
+    let measured = || seen().filter(|(_, report)| !matches!(report.ending, Ending::Unmeasured(_)));
+    family(out, &PROBE_SUCCESS);
+    for (label, report) in measured() {
+        sample(out, &PROBE_SUCCESS, "", label, &[], (report.ending == Ending::Passed).into());
+    }
+    family(out, &PROBE_DURATION);
+    for (label, report) in measured() {
+        sample(out, &PROBE_DURATION, "", label, &[], Value::Float(report.took.as_secs_f64()));
+    }
+    family(out, &PROBE_PHASE);
+    for (label, report) in measured() {
+        for (phase, duration) in report.durations.by_phase() {
+            let pieces = [",phase=\"", phase.as_str(), "\""];
+            sample(out, &PROBE_PHASE, "", label, &pieces, Value::Float(duration.as_secs_f64()));
+        }
+    }
+    family(out, &PROBE_REASON);
+    for (label, report) in seen() {
+        if let Ending::Failed(fault) = &report.ending {
+            let pieces = [",phase=\"", fault.phase.as_str(), "\",reason=\"", fault.reason.as_str(), "\""];
+            sample(out, &PROBE_REASON, "", label, &pieces, Value::Whole(1));
+        }
+    }
+    family(out, &PROBE_STATUS);
+    for (label, report) in seen() {
+        if let Some(http) = report.http.as_ref().filter(|http| http.status > 0) {
+            sample(out, &PROBE_STATUS, "", label, &[], Value::Whole(http.status.into()));
+        }
+    }
+    family(out, &CERTIFICATE);
+    for (label, report) in seen() {
+        for (chain, Timestamp(expiry)) in expiries(report) {
+            sample(out, &CERTIFICATE, "", label, &[",chain=\"", chain, "\""], Value::Millis(expiry));
+        }
+    }
+}
+
+fn info(view: &ServiceView) -> Vec<String> {
+    let service = &view.service;
+    let text = |name: &str, value: &str| format!(",{name}=\"{}\"", escape(value));
+    [
+        ("name", &service.name),
+        ("url", &service.url),
+        ("requirement", &service.requirement),
+        ("owner", &service.owner),
+        ("zone", &service.zone),
+        ("certificate_group", &service.certificate_group),
+    ]
+    .map(|(name, value)| text(name, value))
+    .into()
+}
+
+/// When what was shown ends, by what is looked at.
+fn expiries(report: &Report) -> Vec<(&'static str, Timestamp)> {
+    let Some(tls) = &report.tls else { return vec![] };
+    [
+        ("leaf", tls.certificates.first().map(|certificate| certificate.not_after)),
+        ("served", tls.earliest_expiry()),
+        ("verified", tls.chain_expiry),
+    ]
+    .into_iter()
+    .filter_map(|(chain, expiry)| Some((chain, expiry?)))
+    .collect()
+}

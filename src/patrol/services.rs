@@ -1,0 +1,369 @@
+//! The services under watch: visits in; states, accounts and pictures out.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc,
+        atomic::Ordering,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    time::Duration,
+};
+
+use tokio::runtime::Handle;
+
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Fact,
+    sites::Sites,
+    turn::{Loop, text},
+};
+use crate::{
+    contract::sites::SiteRules,
+    incident::{IncidentKind, IncidentPhase, Input, ServiceChange, ServicePart},
+    inventory::LinkId,
+    judge::service::{ServiceJudge, ServiceState},
+    ledger::{Account, ClosedMonth, Measured},
+    probe::service::{Checker, Patrol, Skipped, Visit},
+    profile::services::{Service, Services},
+    sample::service::{Ending, Report},
+    snapshot::{ServiceView, ServicesView, Visits},
+    store::{Recovered, StoredAccount, StoredService},
+    units::{Now, Timestamp},
+};
+
+/// Visits that may wait for the loop: some seconds of all that can end at once.
+const VISITS: usize = 1024;
+/// Every service is stored this often, a share of them each second, besides when its state changes.
+const STORED_EVERY_SECONDS: usize = 60;
+
+/// Everything that the loop knows of services.
+pub(super) struct Watched {
+    services: Arc<Services>,
+    /// By place in `services`.
+    watches: Vec<Watch>,
+    /// By id: place in `services`.
+    places: HashMap<String, usize>,
+    visits: (SyncSender<Visit>, Receiver<Visit>),
+    skipped: Arc<Skipped>,
+    /// `None`: nobody is visited. Kept alive for its tasks.
+    patrol: Option<Patrol>,
+    /// What is asked of them besides.
+    sites: Sites,
+    /// How long visits began after their turn, summed.
+    late: Duration,
+    shown: Arc<ServicesView>,
+    is_stale: bool,
+}
+
+#[derive(Clone)]
+struct Watch {
+    judge: ServiceJudge,
+    visits: Visits,
+    account: Account,
+    closed: Option<Arc<ClosedMonth>>,
+    last: Option<(Timestamp, Arc<Report>)>,
+}
+
+impl Watch {
+    fn new(now: Timestamp, zone: Tz) -> Self {
+        let account = Account::open(now, zone);
+        Self { judge: ServiceJudge::default(), visits: Visits::default(), account, closed: None, last: None }
+    }
+
+    /// Its state went on until the last sign of life; nobody saw what came after.
+    fn restore(stored: Stored, heartbeat: Timestamp, now: Timestamp, zone: Tz) -> Self {
+        let Stored { judge, mut account, mut closed, .. } = stored;
+        closed = account.advance(heartbeat, zone).pop().or(closed);
+        account.skip(heartbeat, now);
+        Self { judge, visits: Visits::default(), account, closed: closed.map(Arc::new), last: None }
+    }
+}
+
+/// What a restart goes on with.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    /// What is visited: of another address nothing is known.
+    url: String,
+    judge: ServiceJudge,
+    account: Account,
+    closed: Option<ClosedMonth>,
+}
+
+impl Watched {
+    /// Goes on where the last run stopped.
+    pub fn new(
+        (services, rules): (Arc<Services>, Arc<SiteRules>),
+        recovered: Option<&Recovered>,
+        now: Timestamp,
+        zone: Tz,
+    ) -> Self {
+        let rows = recovered.iter().flat_map(|recovered| &recovered.services);
+        let read = |row: &StoredService| Some((row.service.clone(), serde_json::from_str::<Stored>(&row.state).ok()?));
+        let mut stored: HashMap<String, Stored> = rows.filter_map(read).collect();
+        let heartbeat = recovered.and_then(|recovered| recovered.heartbeat.as_ref()).map_or(now, |beat| beat.utc);
+        let watch = |service: &Arc<Service>| match stored.remove(&service.id) {
+            Some(stored) if stored.url == service.url => Watch::restore(stored, heartbeat, now, zone),
+            _ => Watch::new(now, zone),
+        };
+        let watches = services.list.iter().map(watch).collect();
+        Self {
+            services,
+            watches,
+            places: HashMap::new(),
+            visits: sync_channel(VISITS),
+            skipped: Arc::default(),
+            patrol: None,
+            sites: Sites::new(rules, zone),
+            late: Duration::ZERO,
+            shown: Arc::default(),
+            is_stale: true,
+        }
+    }
+
+    /// Begins to visit.
+    pub fn start(&mut self, runtime: &Handle, checker: Arc<Checker>) {
+        self.sites.start(runtime, &checker, &self.services);
+        let patrol = Patrol::new(runtime, checker, self.visits.0.clone(), Arc::clone(&self.skipped));
+        self.patrol = Some(patrol);
+        self.visit();
+    }
+
+    /// Visits those that are in the list now.
+    fn visit(&mut self) {
+        self.places = self.services.list.iter().map(|service| service.id.clone()).zip(0..).collect();
+        let watches = &self.watches;
+        let is_good = |place: usize| watches[place].judge.state() == ServiceState::Up;
+        if let Some(patrol) = &mut self.patrol {
+            patrol.adopt(&self.services, is_good);
+        }
+    }
+
+    /// New files: what is visited as before goes on with what is known of it.
+    pub fn adopt(&mut self, (next, rules): (&Arc<Services>, &Arc<SiteRules>), now: Timestamp, zone: Tz) {
+        self.sites.adopt(rules, next);
+        let known: HashMap<&str, (&Arc<Service>, &Watch)> = self
+            .services
+            .list
+            .iter()
+            .zip(&self.watches)
+            .map(|(service, watch)| (&*service.id, (service, watch)))
+            .collect();
+        let watch = |service: &Arc<Service>| match known.get(&*service.id) {
+            Some((before, watch)) if before.is_visited_like(service) => (*watch).clone(),
+            _ => Watch::new(now, zone),
+        };
+        self.watches = next.list.iter().map(watch).collect();
+        (self.services, self.is_stale) = (Arc::clone(next), true);
+        self.visit();
+    }
+
+    /// Takes what has ended; says which states changed. `blind`: our own sight is gone, and failures say nothing.
+    fn take(&mut self, now: Now, blind: bool) -> Vec<(usize, ServiceChange)> {
+        let mut changes = vec![];
+        self.is_stale |= self.sites.take(now);
+        for visit in self.visits.1.try_iter().take(VISITS) {
+            let Some(&number) = self.places.get(&visit.service.id) else { continue };
+            let (Some(service), Some(watch)) = (self.services.list.get(number), self.watches.get_mut(number)) else {
+                continue;
+            };
+            // It was another one's.
+            if !service.is_visited_like(&visit.service) {
+                continue;
+            }
+            self.late += visit.late;
+            self.is_stale = true;
+            let began = Timestamp(now.utc.0 - visit.age.as_millis() as i64);
+            let mut report = visit.report;
+            // What is backed up, or behind our own fault, may be silent.
+            let excused = blind || service.backup.as_ref().is_some_and(|hours| hours.is_open(began));
+            if let Ending::Failed(fault) = &report.ending
+                && excused
+            {
+                report.ending = Ending::Unmeasured(fault.text.clone());
+            }
+            watch.visits.count(&report.ending, visit.is_confirm);
+            let changed = watch.judge.take(&report.ending, began, service.pace);
+            if changed {
+                let (state, since) = (watch.judge.state(), watch.judge.since());
+                watch.account.measure(measured(state), since, now.utc);
+                changes.push((number, ServiceChange { state, since, service: part(service, Some(&report)) }));
+            }
+            self.sites.see(service, &report, visit.is_confirm, watch.judge.state(), began, now);
+            watch.last = Some((began, Arc::new(report)));
+        }
+        changes
+    }
+
+    /// Services that stand behind one of `ids`, and those that these stand behind, are looked at out of turn.
+    fn look_around(&self, ids: &[String]) {
+        let Some(patrol) = &self.patrol else { return };
+        for service in &self.services.list {
+            let above = |id: &String| {
+                let of = |other: &&Arc<Service>| other.id == *id && other.depends_on.contains(&service.id);
+                self.services.list.iter().any(|other| of(&other))
+            };
+            if service.depends_on.iter().any(|on| ids.contains(on)) || ids.iter().any(above) {
+                patrol.visit_now(&service.id);
+            }
+        }
+    }
+
+    /// What a restart goes on with.
+    fn store(&self, number: usize) -> StoredService {
+        let (service, watch) = (&self.services.list[number], &self.watches[number]);
+        let state = text(&Stored {
+            url: service.url.clone(),
+            judge: watch.judge,
+            account: watch.account.clone(),
+            closed: watch.closed.as_deref().cloned(),
+        });
+        StoredService { service: service.id.clone(), state }
+    }
+
+    /// All of them, for outsiders.
+    pub fn shown(&mut self, now: Now, zone: Tz) -> Arc<ServicesView> {
+        if std::mem::take(&mut self.is_stale) {
+            let view = |(service, watch): (&Arc<Service>, &Watch)| ServiceView {
+                service: Arc::clone(service),
+                state: watch.judge.state(),
+                since: watch.judge.since(),
+                visits: watch.visits,
+                month: watch.account.accounted(now.utc, zone),
+                last_month: watch.closed.clone(),
+                last: watch.last.clone(),
+            };
+            self.shown = Arc::new(ServicesView {
+                sites: self.sites.shown(now),
+                list: self.services.list.iter().zip(&self.watches).map(view).collect(),
+                skipped: BTreeMap::from([
+                    ("turn", self.skipped.turns.load(Ordering::Relaxed)),
+                    ("overflow", self.skipped.visits.load(Ordering::Relaxed)),
+                ]),
+                waits: self.skipped.waits.counts(),
+                late: self.late,
+            });
+        }
+        Arc::clone(&self.shown)
+    }
+}
+
+fn measured(state: ServiceState) -> Measured {
+    match state {
+        ServiceState::Up => Measured::Up,
+        ServiceState::Degraded => Measured::Degraded,
+        ServiceState::Down => Measured::Down,
+        ServiceState::NeverVerified => Measured::Unknown,
+    }
+}
+
+fn part(service: &Service, report: Option<&Report>) -> ServicePart {
+    let fault = report.and_then(|report| match &report.ending {
+        Ending::Failed(fault) => Some(fault),
+        Ending::Passed | Ending::Unmeasured(_) => None,
+    });
+    ServicePart {
+        id: service.id.clone(),
+        name: service.name.clone(),
+        url: service.url.clone(),
+        requirement: service.requirement.clone(),
+        owner: service.owner.clone(),
+        zone: service.zone.clone(),
+        criticality: service.criticality.clone(),
+        phase: fault.map_or("", |fault| fault.phase.as_str()).to_owned(),
+        reason: fault.map_or("", |fault| fault.reason.as_str()).to_owned(),
+        text: fault.map_or("", |fault| &fault.text).to_owned(),
+        depends_on: service.depends_on.clone(),
+        interval: u64::try_from(service.pace.interval.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+impl Watched {
+    /// What a restart must not forget of websites.
+    pub fn kept(&self) -> Option<String> {
+        self.sites.kept()
+    }
+
+    /// Takes what the process before kept of websites.
+    pub fn recall(&mut self, kept: serde_json::Value) {
+        self.sites.recall(kept, &self.services);
+    }
+}
+
+impl Loop {
+    /// Takes the visits that ended, and tells what they changed.
+    pub(super) fn look_at_services(&mut self, now: Now) {
+        let changes = self.services.take(now, self.was_isolated);
+        self.services.sites.said().into_iter().for_each(|fact| self.fact(fact));
+        if changes.is_empty() {
+            return;
+        }
+        let zone = self.field.loaded.contract.time_zone;
+        let mut told = Vec::with_capacity(changes.len());
+        for (number, change) in changes {
+            let ServiceChange { state, since, service } = &change;
+            let (state, reason) = (state.as_str(), &service.reason);
+            tracing::info!(service = service.id, state, reason, "service changed");
+            let detail = serde_json::json!({
+                "state": state, "since": since.rfc3339(zone), "reason": reason, "url": service.url,
+            });
+            self.log(now, "service", &service.id, detail);
+            let (service, reason, since) = (service.id.clone(), reason.clone(), *since);
+            self.fact(Fact::ServiceSaid { service, state, reason, since, at: now.utc });
+            let row = self.services.store(number);
+            self.keep(|keeping| keeping.batch.services.push(row));
+            told.push(change);
+        }
+        let ids: Vec<String> = told.iter().map(|change| change.service.id.clone()).collect();
+        self.services.look_around(&ids);
+        self.tell(Input::Services(told), now);
+    }
+
+    /// Incidents of services that are gone, or are others under the same id, end.
+    pub(super) fn let_go_of_services(&mut self, now: Now) {
+        let Some(keeping) = &self.keeping else { return };
+        let watched: HashMap<&str, &Arc<Service>> =
+            self.services.services.list.iter().map(|service| (&*service.id, service)).collect();
+        let is_gone = |part: &ServicePart| watched.get(&*part.id).is_none_or(|service| service.url != part.url);
+        let open = keeping.incidents.list();
+        let open = open
+            .iter()
+            .filter(|incident| incident.kind == IncidentKind::Service && incident.phase == IncidentPhase::Open);
+        let gone = open.filter_map(|incident| incident.service.as_deref()).filter(|part| is_gone(part));
+        let state = ServiceState::NeverVerified;
+        let gone: Vec<ServiceChange> =
+            gone.map(|part| ServiceChange { state, since: now.utc, service: part.clone() }).collect();
+        if !gone.is_empty() {
+            self.tell(Input::Services(gone), now);
+        }
+    }
+
+    /// Books time, closes months and stores a share of all services.
+    pub(super) fn keep_services(&mut self, now: Now) {
+        let zone = self.field.loaded.contract.time_zone;
+        for number in (self.seconds % STORED_EVERY_SECONDS..self.services.watches.len()).step_by(STORED_EVERY_SECONDS) {
+            let id = LinkId::parse(&format!("service/{}", self.services.services.list[number].id));
+            let watch = &mut self.services.watches[number];
+            let ended = watch.account.advance(now.utc, zone);
+            watch.closed = ended.last().cloned().map(Arc::new).or(watch.closed.take());
+            let month = |closed: &ClosedMonth| {
+                Some(StoredAccount { link: id.clone()?, month: closed.month.to_string(), account: text(closed) })
+            };
+            self.services.is_stale = true;
+            let rows: Vec<StoredAccount> = ended.iter().filter_map(month).collect();
+            self.keep(|keeping| keeping.batch.accounts.extend(rows));
+            self.store_service(number);
+        }
+    }
+
+    fn store_service(&mut self, number: usize) {
+        let row = self.keeping.is_some().then(|| self.services.store(number));
+        self.keep(|keeping| keeping.batch.services.extend(row));
+    }
+
+    pub(super) fn store_services(&mut self) {
+        (0..self.services.watches.len()).for_each(|number| self.store_service(number));
+    }
+}

@@ -1,0 +1,99 @@
+//! A report as JSON: one form for `once` and the API.
+
+use serde_json::{Value, json};
+
+use super::{Certificate, Ending, Report, RevocationSeen, RevocationStatus, TlsSeen};
+use crate::{profile::service::Validation, units::Timestamp};
+
+impl Report {
+    /// As the API and `once` tell it. `target`: what was asked for.
+    pub fn as_json(&self, target: &str) -> Value {
+        let report = self;
+        let fault = match &report.ending {
+            Ending::Failed(fault) => Some(fault),
+            Ending::Passed | Ending::Unmeasured(_) => None,
+        };
+        let text = match &report.ending {
+            Ending::Passed => None,
+            Ending::Failed(fault) => Some(&fault.text),
+            Ending::Unmeasured(text) => Some(text),
+        };
+        let durations = report.durations;
+        json!({
+            "target": target,
+            "success": report.ending == Ending::Passed,
+            "measured": !matches!(report.ending, Ending::Unmeasured(_)),
+            "phase": fault.map(|fault| fault.phase.as_str()),
+            "reason": fault.map(|fault| fault.reason.as_str()),
+            "text": text,
+            "duration_seconds": report.took.as_secs_f64(),
+            "durations": {
+                "resolve": durations.resolve.as_secs_f64(),
+                "connect": durations.connect.as_secs_f64(),
+                "tls": durations.tls.as_secs_f64(),
+                "processing": durations.processing.as_secs_f64(),
+                "transfer": durations.transfer.as_secs_f64(),
+            },
+            "addresses": report.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "verdict": report.tls.as_ref().map(|tls| tls.verdict.map_or("good", |reason| reason.as_str())),
+            "tls": report.tls.as_ref().map(tls_json),
+            "certificates": report.tls.iter().flat_map(|tls| &tls.certificates).map(certificate_json).collect::<Vec<_>>(),
+            "http": report.http.as_ref().map(|http| json!({
+                "status": http.status,
+                "version": http.version,
+                "content_length": http.content_length,
+                "body_bytes": http.body_bytes,
+                "redirects": http.redirects,
+            })),
+            "dns": report.dns.as_ref().map(|dns| json!({
+                "rcode": dns.rcode,
+                "authoritative": dns.authoritative,
+                "answers": dns.answers,
+                "serial": dns.serial,
+            })),
+            "domain": report.domain.as_ref().map(|domain| json!({
+                "expires": time(domain.expires),
+                "registrar": domain.registrar,
+                "statuses": domain.statuses,
+            })),
+            "talk": report.talk.as_ref().map(|talk| json!({ "status": talk.status, "phrase": talk.phrase })),
+        })
+    }
+}
+
+fn tls_json(tls: &TlsSeen) -> Value {
+    json!({
+        "version": tls.version,
+        "cipher": tls.cipher,
+        "detail": tls.detail,
+        "stapled": tls.stapled,
+        "revocation": tls.revocation.as_ref().map(revocation_json),
+    })
+}
+
+fn revocation_json(seen: &RevocationSeen) -> Value {
+    let (since, detail) = match &seen.status {
+        RevocationStatus::Revoked(since) => (Some(time(*since)), None),
+        RevocationStatus::Unusable(detail) => (None, Some(detail)),
+        RevocationStatus::Good | RevocationStatus::Unknown => (None, None),
+    };
+    json!({ "by": seen.by, "status": seen.status.as_str(), "since": since, "detail": detail })
+}
+
+fn certificate_json(certificate: &Certificate) -> Value {
+    json!({
+        "subject": certificate.subject,
+        "issuer": certificate.issuer,
+        "not_before": time(certificate.not_before),
+        "not_after": time(certificate.not_after),
+        "sha256": certificate.sha256,
+        "algorithm": certificate.algorithm,
+        "san": certificate.san,
+        "sct_count": certificate.timestamps,
+        "validation": certificate.validation.map(Validation::as_str),
+    })
+}
+
+fn time(moment: Timestamp) -> String {
+    moment.rfc3339(chrono_tz::UTC)
+}

@@ -1,0 +1,25 @@
+//! What is said at the door: log-in and log-out.
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum DoorText {
+    LogIn,
+    LogOut,
+    Name,
+    Password,
+    WrongPassword,
+    TooManyTries,
+}
+
+impl DoorText {
+    /// Chinese and English.
+    pub(super) fn both(self) -> (&'static str, &'static str) {
+        match self {
+            Self::LogIn => ("登录", "log in"),
+            Self::LogOut => ("退出登录", "log out"),
+            Self::Name => ("用户名", "user"),
+            Self::Password => ("口令", "password"),
+            Self::WrongPassword => ("用户名或口令不对", "user or password is wrong"),
+            Self::TooManyTries => ("尝试过多，请一分钟后再试", "too many tries: wait a minute"),
+        }
+    }
+}

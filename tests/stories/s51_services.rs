@@ -1,0 +1,172 @@
+//! Websites and ports of an inventory, visited by a running daemon: good, expired, gone, hanging, and back again.
+
+#![expect(clippy::unwrap_used, reason = "a story may stop at what should not happen")]
+
+use std::{fs, net::TcpListener, process::Command};
+
+use serde_json::Value;
+
+use crate::{
+    harness::{Running, linkpatrol, peer, root, words},
+    s62_grafana,
+    site::Site,
+};
+
+const SERVICES: &str = r#"defaults: {interval: 1s, timeout: 1s, confirm: 2, spacing: 100ms}
+services:
+  - {id: portal, name: 示例门户网站, url: "https://127.0.0.1:8443/", requirement: "1", owner: U1, zone: internet}
+  - {id: old, name: 证书到期的网站, url: "https://127.0.0.1:8444/"}
+  - {id: nobody, url: "tcp://127.0.0.1:9"}
+  - {id: hanging, url: "http://127.0.0.1:8445/"}
+  - {id: own, url: "http://127.0.0.1:9815/-/healthy"}
+  - {id: later, url: "https://not-written-yet.example/"}
+"#;
+
+/// An authority, and a certificate of it that is good or has ended.
+fn certificates(site: &Site) {
+    let openssl = |arguments: &str| {
+        let output =
+            Command::new("openssl").args(arguments.split(' ')).current_dir(site.folder.path()).output().unwrap();
+        assert!(output.status.success(), "openssl {arguments}: {}", words(&output));
+    };
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    openssl(&format!("req -x509 {key} -keyout ca.key -out ca.pem -days 9 -subj /CN=Desk"));
+    fs::write(site.path("san"), "subjectAltName=IP:127.0.0.1").unwrap();
+    openssl(&format!("req {key} -keyout site.key -out site.csr -subj /CN=site"));
+    for (days, name) in [(5, "good"), (-1, "expired")] {
+        let sign = "x509 -req -in site.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile san";
+        openssl(&format!("{sign} -days {days} -out {name}.pem"));
+    }
+}
+
+fn nginx(site: &Site) -> Running {
+    let folder = site.folder.path().display();
+    let server = |port: u16, name: &str| {
+        format!(
+            "server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {name}.pem; ssl_certificate_key site.key; return 200 'welcome'; }}"
+        )
+    };
+    let configuration = format!(
+        "daemon off; master_process off; error_log stderr; pid nginx.pid; events {{}}
+         http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+         uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s; {} {} }}",
+        server(8443, "good"),
+        server(8444, "expired")
+    );
+    site.write("nginx.conf", &configuration);
+    let prefix = format!("{folder}/");
+    let mut command = site.namespace.command(&["nginx", "-p", &prefix, "-c", "nginx.conf", "-e", "stderr"]);
+    Running::start("nginx", site.folder.path(), &mut command)
+}
+
+fn service(site: &Site, id: &str) -> Value {
+    site.get(&format!("/api/v1/services/{id}")).json()
+}
+
+fn count(site: &Site, id: &str, outcome: &str) -> f64 {
+    site.metric(&format!("linkpatrol_service_visits_total{{service=\"{id}\",outcome=\"{outcome}\"}}")).unwrap_or(0.0)
+}
+
+#[test]
+fn a_website_that_falls_over_is_down_after_three_visits_and_up_again_after_two() {
+    let Some(mut site) = Site::make(1) else { return };
+    if peer("nginx").is_none() || peer("openssl").is_none() {
+        return;
+    }
+    certificates(&site);
+    fs::copy(root().join("inventories/xuchang/requirements.csv"), site.path("site/requirements.csv")).unwrap();
+    site.write("site/services.yaml", SERVICES);
+    // The board of what ends shows the register as well.
+    site.write("site/expiry.csv", "id,kind,name,owner,expires,note\nEX-1,licence,示例许可,U1,2199-01-01,\n");
+    // Whoever connects waits for ever.
+    let _hanging = site.within(|| TcpListener::bind("127.0.0.1:8445").unwrap());
+    let mut server = nginx(&site);
+    let mut daemon = site.serve(&[]);
+    daemon.env("SSL_CERT_FILE", site.path("ca.pem"));
+    site.start_as(daemon);
+    let portal = "linkpatrol_service_state{service=\"portal\",state=\"up\"}";
+    site.wait("the portal is up", |site| (site.metric(portal) == Some(1.0)).then_some(()));
+
+    // What was never good is on a work list, with its reason, and its certificate is known all the same.
+    let old = site
+        .wait("the old site was visited", |site| Some(service(site, "old")).filter(|old| old["reason"].is_string()));
+    assert_eq!(
+        (&old["state"], &old["phase"], &old["reason"]),
+        (&"never_verified".into(), &"tls".into(), &"certificate_expired".into())
+    );
+    assert_eq!(
+        old["last"]["certificates"][0]["not_after"].as_str().unwrap()[..4],
+        old["certificate_expires"].as_str().unwrap()[..4]
+    );
+    assert_eq!(
+        site.metric(
+            "linkpatrol_probe_failure_reason{service=\"nobody\",phase=\"connect\",reason=\"connection_refused\"}"
+        ),
+        Some(1.0)
+    );
+    let later = service(&site, "later");
+    assert_eq!(
+        (&later["state"], &later["last_visit"]),
+        (&"never_verified".into(), &Value::Null),
+        "nobody visits a placeholder"
+    );
+    let good = service(&site, "portal");
+    assert_eq!(
+        (&good["requirement"], &good["owner"], &good["last"]["success"]),
+        (&"1".into(), &"U1".into(), &true.into())
+    );
+    let leaf = "linkpatrol_certificate_expiry_timestamp_seconds{service=\"portal\",chain=\"leaf\"}";
+    assert!(site.metric(leaf).is_some_and(|at| at > 1.7e9));
+
+    // One that hangs holds up nobody: it is visited once at a time, and the portal keeps its pace.
+    let (before, hung) = (count(&site, "portal", "passed"), count(&site, "hanging", "failed"));
+    site.wait("five more visits of the portal", |site| (count(site, "portal", "passed") >= before + 5.0).then_some(()));
+    let hung = count(&site, "hanging", "failed") - hung;
+    assert!((1.0..=6.0).contains(&hung), "{hung}");
+    assert_eq!(service(&site, "hanging")["reason"], "timeout");
+
+    let prometheus = s62_grafana::beside(&site);
+    if prometheus.is_some() {
+        s62_grafana::returns_data(&site, "lp-certificates");
+    }
+    let passed = count(&site, "portal", "passed");
+    server.signal(libc::SIGKILL);
+    server.wait(std::time::Duration::from_secs(5));
+    let down = site
+        .wait("the portal is down", |site| Some(service(site, "portal")).filter(|portal| portal["state"] == "down"));
+    assert_eq!((&down["phase"], &down["reason"]), (&"connect".into(), &"connection_refused".into()));
+    assert!(down["visits"]["confirms"].as_u64() >= Some(2), "two more visits had to fail: {down}");
+    let page = site.get("/api/v1/services?state=down").json();
+    assert_eq!((&page["total"], &page["services"][0]["id"]), (&1.into(), &"portal".into()));
+
+    if prometheus.is_some() {
+        s62_grafana::returns_data(&site, "lp-services");
+    }
+
+    let _server = nginx(&site);
+    site.wait("the portal is up again", |site| (site.metric(portal) == Some(1.0)).then_some(()));
+
+    // A reload keeps what is known of those that are visited as before.
+    site.write(
+        "site/services.yaml",
+        &SERVICES
+            .replace("示例门户网站", "改名的网站")
+            .replace("{id: nobody, url: \"tcp://127.0.0.1:9\"}", "{id: fresh, url: \"tcp://127.0.0.1:8443\"}"),
+    );
+    assert!(site.post("/-/reload", &Value::Null).is_ok());
+    site.wait("the new service is up", |site| (service(site, "fresh")["state"] == "up").then_some(()));
+    let renamed = service(&site, "portal");
+    assert_eq!((&renamed["name"], &renamed["state"]), (&"改名的网站".into(), &"up".into()));
+    assert!(count(&site, "portal", "passed") >= passed);
+    assert_eq!(site.get("/api/v1/services/nobody").status, 404);
+
+    let mut command = linkpatrol();
+    let shown = command
+        .args(["--config.file"])
+        .arg(site.path("linkpatrol.yaml"))
+        .args(["journal", "show", "--output", "json"])
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains("connection_refused") && shown.contains("\"portal\""), "the journal tells of it: {shown}");
+}

@@ -1,0 +1,142 @@
+//! A month with a breach becomes a notice: drafted by itself, approved by another person, numbered, sealed, sent.
+
+use std::{fs, process::Output, time::Duration};
+
+use chrono_tz::Asia::Shanghai;
+use linkpatrol::{
+    clock::{Clock, SystemClock},
+    inventory::LinkId,
+    ledger::{Account, Measured, Month},
+    store::{Batch, Options, Store},
+    units::Timestamp,
+};
+use serde_json::Value;
+
+use crate::{
+    harness::{linkpatrol, wait_for, words},
+    site::{Site, stored_account},
+};
+
+const HOUR: i64 = 3_600_000;
+
+fn run(site: &Site, arguments: &[&str]) -> Output {
+    let program = linkpatrol();
+    let mut command = site.namespace.command(&[&program.get_program().to_string_lossy()]);
+    command.args(arguments).args(["--config.file"]).arg(site.path("linkpatrol.yaml"));
+    command.output().expect("the program")
+}
+
+fn json(site: &Site, arguments: &[&str]) -> Value {
+    let output = run(site, &[arguments, &["--output", "json"]].concat());
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", words(&output)))
+}
+
+/// The civil month before this one: every link was down for two hours of it, and up otherwise.
+fn month_before(site: &Site) -> Month {
+    let now = SystemClock::start().now().utc;
+    let this = Month::containing(now, Shanghai);
+    let month = Month::containing(Timestamp(this.begins.0 - 1), Shanghai);
+    let (store, _) = Store::open(&site.path("state"), &Options::default()).expect("a store");
+    let mut batch = Batch::default();
+    for link in ["LL-0001", "LL-0002"] {
+        let link = LinkId::parse(link).expect("an id");
+        let mut account = Account::open(month.begins, Shanghai);
+        let mut closed = vec![];
+        for (measured, hour) in [(Measured::Up, 0), (Measured::Down, 100), (Measured::Up, 102)] {
+            let at = Timestamp(month.begins.0 + hour * HOUR);
+            account.measure(measured, at, at);
+        }
+        closed.extend(account.advance(Timestamp(this.begins.0 + HOUR), Shanghai));
+        batch.accounts.push(stored_account(&link, &month, &closed[0]));
+        batch.accounts.push(stored_account(&link, &this, &account));
+    }
+    batch.heartbeat = Some(Timestamp(this.begins.0 + HOUR));
+    store.commit(batch);
+    month
+}
+
+#[test]
+fn a_broken_month_is_a_draft_until_two_people_agree_and_a_sealed_one_cannot_be_changed() {
+    let Some(mut site) = Site::make(2) else { return };
+    site.write(
+        "site/agreements.yaml",
+        "agreements:\n  - id: 协议-甲-001\n    carrier: one\n    from: 2020-01-01\n    to: 2199-12-31\n    objectives:\n      \
+         - {id: availability, name: 可用率, measure: availability, limit: {at_least: 99.9 %}, source: measured, clause: 第 3 条}\n",
+    );
+    site.write(
+        "site/contacts.yaml",
+        "contacts:\n  - {id: desk-one, party: carrier/one, name: 甲报障台, to: {sms: '1'}, verified: 2026-10-01}\n  - \
+         {id: desk-two, party: carrier/two, name: 乙报障台, to: {sms: '2'}, verified: 2026-10-01}\n",
+    );
+    let program = format!("{{ cat; echo; }} >> {}", site.path("sms.txt").display());
+    let channel = format!("channels: [{{name: sms, command: {{run: [sh, -c, \"{program}\"]}}}}]\n");
+    site.write("linkpatrol.yaml", &(site.read("linkpatrol.yaml") + &channel));
+    let month = month_before(&site).to_string();
+    site.start(&[]);
+
+    // Both carriers have their draft by themselves: one under its agreement, one without.
+    let drafts = wait_for("two drafts", Duration::from_secs(20), || {
+        Some(json(&site, &["breach", "list"])).filter(|drafts| drafts["total"] == 2)
+    });
+    let of = |carrier: &str| {
+        let rows = drafts["breaches"].as_array().expect("rows");
+        rows.iter().find(|row| row["paper"]["carrier"] == carrier).expect("a draft").clone()
+    };
+    let (breach, quality) = (of("one"), of("two"));
+    assert_eq!((&breach["title"], &quality["title"]), (&"违约通知书".into(), &"质量通报".into()));
+    let id = breach["id"].as_str().expect("an id");
+    let said = |id: &str| words(&run(&site, &["--lang", "zh-CN", "breach", "show", id]));
+    assert!(said(id).contains("违约") && said(id).contains("协议-甲-001 第 3 条"), "{}", said(id));
+    let without = said(quality["id"].as_str().expect("an id"));
+    assert!(without.contains("质量通报") && !without.contains("违约"), "{without}");
+
+    // Its figures are those of the ledger.
+    let ledger = json(&site, &["ledger", "show", "LL-0001", "--month", &month]);
+    let (row, line) = (&ledger["links"][0], &breach["paper"]["lines"][0]);
+    assert_eq!((&breach["paper"]["period"], &row["month"]), (&month.as_str().into(), &month.as_str().into()));
+    assert_eq!((&line["down"], &row["states"]["down"]), (&(2 * HOUR).into(), &(2 * HOUR).into()));
+    for same in ["period", "unknown_as_down", "unknown_as_up", "error_budget_remaining", "failures"] {
+        assert_eq!(line[same], row[same], "{same}");
+    }
+
+    // Nobody agrees to what they looked at themselves, and nothing is sent before.
+    let step = |step: &str, actor: &str| run(&site, &["--lang", "en", "breach", step, id, "--actor", actor]);
+    let refused = |output: &Output, code: &str| output.status.code() == Some(1) && words(output).contains(code);
+    assert!(refused(&step("approve", "李四"), "wrong_phase"));
+    assert!(step("review", "张三").status.success());
+    assert!(refused(&step("send", "李四"), "wrong_phase"));
+    assert!(refused(&step("approve", "张三"), "own_breach"));
+    let approved = step("approve", "李四");
+    assert!(approved.status.success() && words(&approved).contains("0001号"), "{}", words(&approved));
+    assert!(step("send", "王五").status.success());
+    let again = run(&site, &["breach", "draft", "one", "--month", &month, "--actor", "张三"]);
+    assert!(refused(&again, "already_drafted"), "{}", words(&again));
+
+    // Its carrier reads it, and nobody else.
+    let letter = wait_for("the letter", Duration::from_secs(10), || {
+        fs::read_to_string(site.path("sms.txt")).ok().filter(|text| text.contains("0001号"))
+    });
+    assert!(letter.contains("/breach/") && letter.contains("desk-one") && letter.contains("C-1"), "{letter}");
+    assert!(!letter.contains("desk-two") && !letter.contains("C-2"), "{letter}");
+
+    // The sealed document holds to the last bit.
+    let document = run(&site, &["breach", "show", id, "--document"]).stdout;
+    let held = |bytes: &[u8]| {
+        fs::write(site.path("notice.json"), bytes).expect("a file");
+        let file = site.path("notice.json");
+        run(&site, &["--lang", "en", "breach", "verify", &file.to_string_lossy()])
+    };
+    assert!(String::from_utf8_lossy(&document).contains("违约〔"));
+    assert!(held(&document).status.success(), "{}", words(&held(&document)));
+    let mut flipped = document.clone();
+    flipped[document.len() / 2] ^= 1;
+    let broken = held(&flipped);
+    assert!(broken.status.code() == Some(1) && words(&broken).contains("NOT what was sealed"), "{}", words(&broken));
+
+    site.daemon().signal(libc::SIGTERM);
+    assert_eq!(site.daemon().wait(Duration::from_secs(10)), 0, "{}", site.printed());
+    for what in ["verify", "replay"] {
+        let proved = run(&site, &["journal", what]);
+        assert!(proved.status.success(), "{}", words(&proved));
+    }
+}
