@@ -38,7 +38,7 @@ impl<const IN_PLACE: usize> Histogram<IN_PLACE> {
     }
 
     /// Appends it: how many buckets, then each as its distance from the one before, and its count.
-    pub fn pack(&self, bytes: &mut Vec<u8>) {
+    pub fn pack(&self, bytes: &mut impl Extend<u8>) {
         put(bytes, self.0.len() as u64);
         let mut last = 0;
         for (bucket, count) in &self.0 {
@@ -81,15 +81,30 @@ impl<const IN_PLACE: usize> Histogram<IN_PLACE> {
 }
 
 impl Histogram {
+    /// A quarter of its room, for one that is kept by the hundred thousand; nothing for an empty one.
+    pub(super) fn packed(&self) -> Box<[u8]> {
+        let mut bytes = SmallVec::<[u8; 256]>::new();
+        if !self.0.is_empty() {
+            self.pack(&mut bytes);
+        }
+        Box::from(&*bytes)
+    }
+
+    /// What [`Self::packed`] made.
+    pub(super) fn unpacked(bytes: &[u8]) -> Self {
+        Self::unpack(&mut &*bytes).unwrap_or_default()
+    }
+
     /// Takes it from the head of `rest`; `None` when that is not one.
     pub fn unpack(rest: &mut &[u8]) -> Option<Self> {
-        let (mut histogram, mut last) = (Self::default(), 0_u64);
-        for _ in 0..number(rest) {
-            if rest.is_empty() {
+        let (mut histogram, mut bucket) = (Self::default(), 0_u64);
+        for place in 0..number(rest) {
+            let distance = number(rest);
+            if rest.is_empty() || (place > 0 && distance == 0) {
                 return None;
             }
-            last = last.checked_add(number(rest)).filter(|bucket| *bucket < buckets::BUCKETS as u64)?;
-            histogram.fill(last as u16, u32::try_from(number(rest)).ok()?);
+            bucket = bucket.checked_add(distance).filter(|bucket| *bucket < buckets::BUCKETS as u64)?;
+            histogram.0.push((bucket as u16, u32::try_from(number(rest)).ok()?));
         }
         Some(histogram)
     }

@@ -126,8 +126,8 @@ pub struct PointWindow {
     paired: bool,
     last_probe: Option<Mono>,
     running: Slice,
-    /// RTTs of finished slices since they were last taken, and those of the running one that were taken already.
-    rtts: Histogram,
+    /// RTTs of finished slices since they were last taken, packed, and those of the running one that were taken already.
+    rtts: Box<[u8]>,
     taken: Histogram,
     tens: Past,
     minutes: Past,
@@ -155,7 +155,7 @@ impl PointWindow {
             paired: false,
             last_probe: None,
             running: Slice::default(),
-            rtts: Histogram::default(),
+            rtts: Box::default(),
             taken: Histogram::default(),
             tens: Past::default(),
             minutes: Past::default(),
@@ -268,7 +268,7 @@ impl PointWindow {
 
     /// RTTs answered since the last call.
     pub fn take_rtts(&mut self) -> Histogram {
-        let mut rtts = std::mem::take(&mut self.rtts);
+        let mut rtts = Histogram::unpacked(&std::mem::take(&mut self.rtts));
         rtts.merge(&self.running.histogram);
         rtts.remove(&self.taken);
         self.taken = Histogram::default();
@@ -279,7 +279,7 @@ impl PointWindow {
     /// Heap and inline bytes of this point, for the memory budget.
     pub fn bytes(&self) -> usize {
         let heap = [&self.tens, &self.minutes, &self.fives].map(Past::heap_bytes).iter().sum::<usize>();
-        let rtts = self.rtts.heap_bytes() + self.taken.heap_bytes();
+        let rtts = self.rtts.len() + self.taken.heap_bytes();
         size_of::<Self>() + heap + rtts + self.running.heap_bytes()
     }
 
@@ -350,8 +350,7 @@ impl PointWindow {
 
     fn end_slice(&mut self) {
         self.tens.push(&self.running, TENS);
-        self.rtts.merge(&self.running.histogram);
-        self.rtts.remove(&std::mem::take(&mut self.taken));
+        self.keep_rtts();
         self.running.clear();
         self.ended += 1;
         if self.ended.is_multiple_of(TENS as u64) {
@@ -364,6 +363,14 @@ impl PointWindow {
             self.minutes.add_newest(MINUTES, &mut five);
             self.fives.push_sum(&five, FIVES);
         }
+    }
+
+    /// Those of the running slice that nobody took yet, to the others.
+    fn keep_rtts(&mut self) {
+        let mut rtts = Histogram::unpacked(&self.rtts);
+        rtts.merge(&self.running.histogram);
+        rtts.remove(&std::mem::take(&mut self.taken));
+        self.rtts = rtts.packed();
     }
 
     fn summarise(&mut self) {

@@ -4,7 +4,7 @@
 //! hour and five minutes every window is made of such slices only.
 
 use super::{
-    FIVES, HOUR, MINUTES, PointWindow, SLICE, TENS,
+    FIVES, HOUR, Histogram, MINUTES, PointWindow, SLICE, TENS,
     slice::{Past, Slice, Sum},
 };
 use std::sync::Arc;
@@ -64,7 +64,9 @@ impl PointWindow {
         let mut ten = Slice::default();
         ten.answers(nanos, each as u32);
         ten.figures.ipdv_pairs = each;
-        self.rtts.add(nanos, u32::try_from(whole * each).unwrap_or(u32::MAX));
+        let mut rtts = Histogram::unpacked(&self.rtts);
+        rtts.add(nanos, u32::try_from(whole * each).unwrap_or(u32::MAX));
+        self.rtts = rtts.packed();
         self.tens = Past::alike(|past| past.push(&ten, 1), TENS);
         let (mut minute, mut five) = (Sum::new(), Sum::new());
         self.tens.add_newest(TENS, &mut minute);

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a story may stop at what should not happen")]
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -47,6 +49,12 @@ fn one_links_month_has_the_same_digits_wherever_it_is_read() {
     site.wait("the link is down", |site| (site.state(3) == "down").then_some(()));
     site.heal(3);
     site.wait("the link is up", |site| (site.state(3) == "up").then_some(()));
+    // While nobody looks nothing is known: it lies between the two bounds.
+    site.daemon().signal(libc::SIGTERM);
+    site.daemon().wait(Duration::from_secs(20));
+    std::thread::sleep(Duration::from_secs(2));
+    site.start(&[]);
+    site.all_up(3);
     // Taken out of service its figures stand still, so that all can be read one after the other.
     let links = site.read("site/links.csv");
     let lines = links.lines().map(|line| match line {
