@@ -40,6 +40,12 @@ fn percent(share: &str) -> String {
     format!("{}.{:04} %", ppm / 10_000, ppm % 10_000)
 }
 
+/// What is known of an objective of the month that runs.
+fn objective_of<'a>(link: &'a Value, objective: &str) -> &'a Value {
+    let listed = link["objectives"].as_array().unwrap();
+    listed.iter().find(|one| one["objective"] == objective && one["month"].is_null()).unwrap()
+}
+
 #[test]
 fn one_links_month_has_the_same_digits_wherever_it_is_read() {
     let Some(mut site) = Site::make(3) else { return };
@@ -55,6 +61,10 @@ fn one_links_month_has_the_same_digits_wherever_it_is_read() {
     std::thread::sleep(Duration::from_secs(2));
     site.start(&[]);
     site.all_up(3);
+    let api_now = |site: &Site| site.get(&format!("/api/v1/links/{}", name(3))).json();
+    site.wait("answers are counted", |site| {
+        (objective_of(&api_now(site), "rtt")["all"].as_u64() > Some(3)).then_some(())
+    });
     // Taken out of service its figures stand still, so that all can be read one after the other.
     let links = site.read("site/links.csv");
     let lines = links.lines().map(|line| match line {
@@ -66,7 +76,6 @@ fn one_links_month_has_the_same_digits_wherever_it_is_read() {
     assert!(site.post("/-/reload", &json!({})).is_ok(), "{}", site.printed());
     site.wait("the link is suspended", |site| (site.state(3) == "suspended").then_some(()));
 
-    let api_now = |site: &Site| site.get(&format!("/api/v1/links/{}", name(3))).json();
     // What the last probe came to is booked a moment later, and the books reach the disk after that.
     let (api, row) = site.wait("the books on the disk have all of it", |site| {
         let (api, row) = (api_now(site), s34_ledger::row(site, LINK));
@@ -123,13 +132,15 @@ fn one_links_month_has_the_same_digits_wherever_it_is_read() {
     // Loss and RTT: what was counted, and the verdict.
     let counted = &row["probes"]["up"];
     let [answered, lost] = ["answered", "lost"].map(|key| counted[key].as_u64().unwrap());
-    for (objective, label, all) in [
+    for (objective, label, most) in [
         ("loss", "loss objective (lost / probes)", answered + lost),
         ("rtt", "RTT objective (too slow / answered)", answered),
     ] {
-        let listed = api["objectives"].as_array().unwrap();
-        let judged = listed.iter().find(|one| one["objective"] == objective && one["month"].is_null()).unwrap();
-        assert_eq!((&judged["verdict"], judged["all"].as_u64()), (&json!("pending"), Some(all)), "{judged} {row}");
+        let judged = objective_of(&api, objective);
+        let all = judged["all"].as_u64().unwrap();
+        // Answers near an outage are no evidence of how slow the line is while it is up.
+        assert!(if objective == "loss" { all == most } else { 0 < all && all <= most }, "{judged} {row}");
+        assert_eq!(judged["verdict"], "pending", "{judged}");
         let bad = if objective == "loss" { lost } else { judged["bad"].as_u64().unwrap() };
         assert_eq!(judged["bad"], bad, "{judged} {row}");
         let told = format!("{bad} / {all} pending");
