@@ -69,6 +69,7 @@ fn snapshot(loaded: &Loaded) -> Snapshot {
         labels: export::labels(&inventory),
         links: views.chunks(CHUNK).map(Arc::from).collect(),
         period: Standard::of(&loaded.contract).stretch_at(Timestamp::default()),
+        together: None,
         inventory,
         contract: loaded.contract.clone(),
         windows: Arc::default(),

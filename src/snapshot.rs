@@ -11,7 +11,11 @@ use arc_swap::ArcSwap;
 use serde::Serialize;
 
 use crate::{
-    contract::{Contract, sites::SiteRules, words::Period},
+    contract::{
+        Contract,
+        sites::SiteRules,
+        words::{Period, Reach},
+    },
     duty::{Devices, Handover, Register, Roster, Rounds},
     incident::{Desk, Incident, IncidentPhase, Windows},
     inventory::{Expiries, Inventory, Registered, Role},
@@ -59,6 +63,8 @@ pub struct Snapshot {
     pub links: Vec<Arc<[LinkView]>>,
     /// The period of the availability objective that runs.
     pub period: Stretch,
+    /// What all links together come to in it, where the objective is about that. `None` while it is being read too.
+    pub together: Option<Accounted>,
     /// Open ones first, then restored, then closed ones that have not left yet; newest first.
     pub incidents: Arc<[Arc<Incident>]>,
     /// Planned work.
@@ -101,6 +107,14 @@ impl Snapshot {
         match self.contract.objectives.period {
             Period::Quarter | Period::Year => view.whole.as_deref().copied(),
             _ => Some(Whole { accounted: view.month, failures: view.failures }),
+        }
+    }
+
+    /// What a link's verdict on availability is about: its own period, or that of all links together.
+    pub fn weighed(&self, view: &LinkView) -> Option<Accounted> {
+        match self.contract.objectives.reach {
+            Reach::Link => self.judged(view).map(|whole| whole.accounted),
+            Reach::Fleet => self.together,
         }
     }
 

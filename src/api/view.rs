@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 
 use crate::{
+    contract::words::Period as PeriodKind,
     export,
     inventory::{Inventory, Kind, Link, Priority, Responder, Status, Target},
     ledger::{self, Accounted, Course, InterfaceEvidence, Quality, Share, Terms, Whole},
@@ -90,6 +91,7 @@ impl<'a> LinkDetail<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, link: &'a Link, view: &LinkView) -> Self {
         let (zone, promised) = (snapshot.contract.time_zone, snapshot.contract.objectives.availability);
         let about = snapshot.incidents.iter().filter(|incident| incident.links.iter().any(|(id, _)| *id == link.id));
+        let month = Whole { accounted: view.month, failures: view.failures };
         Self {
             row: LinkRow::new(&snapshot.inventory, link, view, zone),
             points: link
@@ -98,13 +100,16 @@ impl<'a> LinkDetail<'a> {
                 .zip(&view.points)
                 .map(|(point, view)| PointDetail::new(&point.target, point.responder, view, zone))
                 .collect(),
-            month: Month::new(Whole { accounted: view.month, failures: view.failures }, promised),
-            period: snapshot.judged(view).map(|whole| Period {
+            month: match snapshot.contract.objectives.period {
+                PeriodKind::Quarter | PeriodKind::Year => Month::new(month, month.accounted, promised),
+                _ => Month::new(month, snapshot.weighed(view).unwrap_or(view.month), promised),
+            },
+            period: snapshot.judged(view).zip(snapshot.weighed(view)).map(|(whole, weighed)| Period {
                 name: &snapshot.period.name,
                 kind: snapshot.contract.objectives.period.as_str(),
                 begins: At(snapshot.period.begins, zone),
                 ends: At(snapshot.period.ends, zone),
-                figures: Month::new(whole, promised),
+                figures: Month::new(whole, weighed, promised),
             }),
             objectives: objectives(snapshot, view),
             incidents: about.map(|incident| incident.id.as_str()).collect(),
@@ -312,7 +317,8 @@ struct Month {
 }
 
 impl Month {
-    fn new(whole: Whole, promised: Ppm) -> Self {
+    /// `weighed`: what the verdict is about, the link's own time or that of all links together.
+    fn new(whole: Whole, weighed: Accounted, promised: Ppm) -> Self {
         let (month, reliability) = (whole.accounted, whole.reliability());
         Self {
             failures: whole.failures,
@@ -323,8 +329,8 @@ impl Month {
             availability_lower_ratio: export::ratio(month.unknown_as_down()),
             availability_upper_ratio: export::ratio(month.unknown_as_up()),
             error_budget_remaining_milliseconds: month.budget_left(promised),
-            missing_milliseconds: month.missing(promised),
-            verdict: month.verdict(promised).as_str(),
+            missing_milliseconds: weighed.missing(promised),
+            verdict: weighed.verdict(promised).as_str(),
         }
     }
 }

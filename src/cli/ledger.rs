@@ -13,13 +13,13 @@ use super::{
     print_findings,
 };
 use crate::{
+    contract::words::Reach,
     incident::Incident,
     inventory::LinkId,
-    ledger::{Booked, Month, SixStates, Standard, Statement, Verdict, tier_verdict},
+    ledger::{Accounted, Booked, Month, SixStates, Standard, Statement, Verdict, tier_verdict},
     patrol::load::{Loaded, from_file},
     store::{self, Reader, StoreError},
     text::{Language, LedgerMessage, LedgerRow, Message},
-    units::billionths,
 };
 
 /// Shows the months of links, and takes time out of the objective.
@@ -114,16 +114,19 @@ fn show(link: Option<&str>, month: Option<String>, data_dir: Option<PathBuf>, gl
         return ExitCode::from(2);
     };
     let folder = data_dir.unwrap_or_else(|| loaded.config.data_dir.clone());
-    let rows = match read(&folder, link, month.as_deref(), &loaded) {
-        Ok(rows) => rows,
+    let (rows, together) = match read(&folder, link, month.as_deref(), &loaded) {
+        Ok(read) => read,
         Err(error) => {
             anstream::eprintln!("{error}");
             return ExitCode::from(2);
         }
     };
     match global.output {
-        Output::Json => anstream::println!("{:#}", json!({ "links": rows })),
-        Output::Text => rows.iter().for_each(|row| print(row, language)),
+        Output::Json => anstream::println!("{:#}", json!({ "links": rows, "together": together })),
+        Output::Text => {
+            let standard = Standard::of(&loaded.contract);
+            rows.iter().for_each(|row| print(row, &standard, language));
+        }
     }
     if rows.is_empty() {
         anstream::eprintln!("{}", Message::Ledger(LedgerMessage::NoAccounts).say(language));
@@ -138,7 +141,7 @@ fn read(
     link: Option<&str>,
     month: Option<&str>,
     loaded: &Loaded,
-) -> Result<Vec<Row>, StoreError> {
+) -> Result<(Vec<Row>, Option<Accounted>), StoreError> {
     let (standard, gap) = (Standard::of(&loaded.contract), loaded.contract.terms.flaps.gap.value);
     let incidents = incidents(folder)?;
     let mut months: BTreeMap<LinkId, Vec<Booked>> = BTreeMap::new();
@@ -146,19 +149,27 @@ fn read(
     for row in store::accounts(folder)? {
         let booked = Booked::read(&row.account, &standard);
         newest = newest.into_iter().chain(booked.iter().map(|booked| booked.month)).max_by_key(|month| month.begins);
-        if link.is_none_or(|link| link == row.link.as_str()) {
+        let shown = link.is_none_or(|link| link == row.link.as_str());
+        if shown || standard.reach == Reach::Fleet {
             months.entry(row.link).or_default().extend(booked);
         }
     }
     let month = month.map(str::to_owned).or(newest.map(|month| month.to_string()));
+    let month = month.and_then(|month| Month::parse(&month, loaded.contract.time_zone));
+    let Some(stretch) = month.map(|month| standard.stretch(month)) else { return Ok((vec![], None)) };
     let row = |(link, mut months): (LinkId, Vec<Booked>)| {
-        let asked = |booked: &&Booked| month.as_deref() == Some(booked.month.to_string().as_str());
-        let stretch = standard.stretch(months.iter().find(asked)?.month);
+        months.iter().find(|booked| stretch.holds(booked.month))?;
         months.sort_by_key(|booked| booked.month.begins);
         let tiers = tier_verdict(&incidents, &link, stretch.begins..stretch.ends).as_str();
         Some(Row { statement: Statement::of(&standard, &stretch, &months, gap), link, tiers })
     };
-    Ok(months.into_iter().filter_map(row).collect())
+    let mut rows: Vec<Row> = months.into_iter().filter_map(row).collect();
+    let together = standard.together(rows.iter().map(|row| &row.statement.sums));
+    rows.retain(|row| link.is_none_or(|link| link == row.link.as_str()));
+    if let Some(together) = &together {
+        rows.iter_mut().for_each(|row| row.statement.judge_by(&standard, together));
+    }
+    Ok((rows, together))
 }
 
 /// Incidents that this version can read.
@@ -168,12 +179,8 @@ fn incidents(folder: &std::path::Path) -> Result<Vec<Incident>, StoreError> {
     Ok(incidents)
 }
 
-fn print(row: &Row, language: Language) {
+fn print(row: &Row, standard: &Standard, language: Language) {
     let seconds = |millis: u64| format!("{}.{:03}s", millis / 1_000, millis % 1_000);
-    let share = |(part, whole)| {
-        let ppm = billionths(part, whole) / 1_000;
-        format!("{}.{:04} %", ppm / 10_000, ppm % 10_000)
-    };
     let statement = &row.statement;
     let SixStates { up, degraded, down, unknown, maintenance, suspended } = statement.states;
     let states = [up, degraded, down, unknown, maintenance, suspended].map(seconds);
@@ -182,7 +189,7 @@ fn print(row: &Row, language: Language) {
         link: row.link.to_string(),
         month: statement.period_name.clone(),
         states,
-        bounds: [share(statement.unknown_as_down), share(statement.unknown_as_up)],
+        bounds: [statement.unknown_as_down, statement.unknown_as_up].map(|share| standard.percent(share)),
         availability: statement.availability.as_str().to_owned(),
         missing: (statement.missing > 0).then(|| format!("{}", statement.missing.div_ceil(60_000))),
         budget: format!("{}{}", if budget < 0 { "-" } else { "" }, seconds(budget.unsigned_abs())),

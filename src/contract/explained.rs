@@ -348,6 +348,7 @@ fn objective_rows(objective: &Objective) -> Vec<Row> {
     );
     rows.extend(objective.point.iter().map(|one| row(".point", one.value.as_str().into(), one.switch.as_ref())));
     rows.extend(objective.rounding.iter().map(|one| row(".rounding", one.value.as_str().into(), one.switch.as_ref())));
+    rows.extend(objective.reach.iter().map(|one| row(".reach", one.value.as_str().into(), one.switch.as_ref())));
     rows.extend(objective.exclusions.iter().map(|(reason, out)| {
         row(&format!(".exclude.{}", reason.as_str()), out.value.to_string(), out.switch.as_ref())
     }));

@@ -58,7 +58,7 @@ impl Terms {
         let what = what.split('.').next().unwrap_or(key);
         match what {
             "limit" => is("availability") || is("rtt") || is("loss"),
-            "period" | "exclude" => is("availability"),
+            "period" | "exclude" | "rounding" | "reach" => is("availability"),
             "statistic" => is("rtt"),
             _ => false,
         }
@@ -229,13 +229,15 @@ mod tests {
             turned += 1;
         }
         assert!(turned > 20 && idle.len() < terms.switches.len(), "{turned} {idle:?}");
-        for steers in ["availability-period", "planned-work-excluded", "force-majeure-excluded", "latency-statistic"] {
+        for steers in
+            ["availability-period", "availability-scope", "rounding", "force-majeure-excluded", "latency-statistic"]
+        {
             assert!(!idle.contains(steers), "{steers}");
         }
         for steers in ["analysis-start", "workaround-counts", "req36-on-site", "req72-start", "upgrade-rebase"] {
             assert!(!idle.contains(steers), "{steers}");
         }
-        for idles in ["rounding", "loss-window", "availability-scope", "log-retention"] {
+        for idles in ["loss-window", "log-retention"] {
             assert!(idle.contains(idles), "{idles}");
         }
     }

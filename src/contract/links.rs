@@ -7,7 +7,7 @@ use super::{
     NOT_FROM_CONTRACT, Objective, Objectives, Proof, Quantity, Terms, Tier,
     limit::WrittenBound,
     resolve::Resolver,
-    words::{ClockKind, Measure, Party, Period},
+    words::{ClockKind, Measure, Party, Period, Reach},
     written::{Written, WrittenDegraded, WrittenLinks},
 };
 use crate::{
@@ -121,7 +121,16 @@ impl<'a> Links<'a> {
             _ => self.wrong(rtt?),
         };
         let loss = share_limit(loss?.bound).or_else(|| self.wrong(loss?));
-        Some(Objectives { availability: availability?, period: period?, counting, rtt: rtt?, loss: loss?, clause })
+        Some(Objectives {
+            availability: availability?,
+            period: period?,
+            counting,
+            rounding: up?.rounding(),
+            reach: up?.reach.as_ref().map_or(Reach::Link, |chosen| chosen.value),
+            rtt: rtt?,
+            loss: loss?,
+            clause,
+        })
     }
 
     /// Accounts are kept by civil month, so a period is made of whole ones.

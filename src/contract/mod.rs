@@ -182,6 +182,10 @@ pub struct Objectives {
     pub period: words::Period,
     /// Reasons that the contract names and whose time counts all the same.
     pub counting: Vec<words::Exclusion>,
+    /// How printed shares of availability end. Verdicts are exact.
+    pub rounding: words::Rounding,
+    /// Whether it is promised of each link, or of all of them together.
+    pub reach: words::Reach,
     /// RTT at most this.
     pub rtt: Rtt,
     pub loss: Limit,

@@ -2,7 +2,7 @@
 
 use super::{
     Applies, Bound, Chosen, Words,
-    words::{Exclusion, Measure, Period, Rounding, Source, Statistic},
+    words::{Exclusion, Measure, Period, Reach, Rounding, Source, Statistic},
 };
 use crate::{diagnostic::Place, inventory::Role};
 
@@ -22,6 +22,8 @@ pub struct Objective {
     pub exclusions: Vec<(Exclusion, Chosen<bool>)>,
     /// Of printed figures.
     pub rounding: Option<Chosen<Rounding>>,
+    /// `None`: each link by itself.
+    pub reach: Option<Chosen<Reach>>,
     pub source: Source,
     pub clause: String,
     pub path: String,
@@ -38,6 +40,9 @@ impl Objective {
         };
         Exclusion::ALL.iter().copied().filter(|reason| counts(*reason) == Some(true)).collect()
     }
-}
 
-impl Objective {}
+    /// Of printed shares; truncated where nothing is said.
+    pub fn rounding(&self) -> Rounding {
+        self.rounding.as_ref().map_or(Rounding::Truncate, |chosen| chosen.value)
+    }
+}

@@ -451,6 +451,7 @@ impl<T> Resolver<'_, T> {
             statistic: self.optional(&at("statistic"), written.statistic.as_ref()),
             point: self.optional(&at("point"), written.point.as_ref()),
             rounding: self.optional(&at("rounding"), written.rounding.as_ref()),
+            reach: self.optional(&at("reach"), written.reach.as_ref()),
             id: written.id.clone(),
             name: written.name.clone(),
             applies: written.applies.clone(),

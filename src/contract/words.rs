@@ -162,6 +162,14 @@ words! {
         HalfUp = "half_up",
     }
 
+    /// What an objective of links is judged for.
+    Reach {
+        /// Each link by itself.
+        Link = "link",
+        /// All of them together.
+        Fleet = "fleet",
+    }
+
     /// Reasons for which time does not count.
     Exclusion {
         NotInService = "not_in_service",

@@ -140,6 +140,8 @@ pub(super) struct WrittenObjective {
     pub exclude: BTreeMap<Exclusion, Setting>,
     #[serde(default)]
     pub rounding: Option<Setting>,
+    #[serde(default)]
+    pub reach: Option<Setting>,
     pub source: Source,
     #[serde(default)]
     pub clause: Option<String>,

@@ -38,6 +38,7 @@ pub(crate) fn snapshot(links: usize) -> Snapshot {
         labels: super::labels(&inventory),
         links: views.chunks(CHUNK).map(Arc::from).collect(),
         period: crate::ledger::Standard::of(&contract()).stretch_at(AT.utc),
+        together: None,
         contract: Arc::new(contract()),
         inventory,
         incidents: incidents.into(),

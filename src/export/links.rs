@@ -186,7 +186,7 @@ fn budget(row: &mut Row<'_>) {
 
 fn objective(row: &mut Row<'_>) {
     let promised = row.snapshot.contract.objectives.availability;
-    let verdict = row.snapshot.judged(row.view).map(|whole| whole.accounted.verdict(promised).as_str());
+    let verdict = row.snapshot.weighed(row.view).map(|weighed| weighed.verdict(promised).as_str());
     let view = row.view;
     let quality = |course: &Course| course.running(view.is_control_plane).as_str();
     let verdicts = [

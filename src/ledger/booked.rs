@@ -153,6 +153,12 @@ pub struct Statement {
 }
 
 impl Statement {
+    /// Judged by what all links together come to in the period, where nothing is promised of this one alone.
+    pub fn judge_by(&mut self, standard: &Standard, together: &Accounted) {
+        self.availability = standard.verdict(together);
+        self.missing = together.missing(standard.promised);
+    }
+
     /// Of these months those of the period; they are in order.
     pub fn of(standard: &Standard, stretch: &Stretch, months: &[Booked], gap: Duration) -> Self {
         let mut earlier = Earlier::none(stretch);

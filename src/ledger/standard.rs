@@ -9,7 +9,7 @@ use super::{Accounted, Accounting, Cell, Exclusion, Month, Verdict, account::add
 use crate::{
     contract::{
         Bound, Contract, Objective, Quantity,
-        words::{self, Measure, Period},
+        words::{self, Measure, Period, Reach, Rounding},
     },
     units::{Ppm, Timestamp},
 };
@@ -19,6 +19,9 @@ use crate::{
 pub struct Standard {
     pub promised: Ppm,
     pub period: Period,
+    /// Whether each link is judged by itself, or all of them together ([`Standard::together`]).
+    pub reach: Reach,
+    rounding: Rounding,
     /// Reasons whose time counts all the same, in the order of [`REASONS`].
     counts: [bool; REASONS.len()],
     pub(super) zone: Tz,
@@ -43,12 +46,15 @@ impl Standard {
         Self {
             promised: objectives.availability,
             period: objectives.period,
+            reach: objectives.reach,
+            rounding: objectives.rounding,
             counts: REASONS.map(|reason| objectives.counting.contains(&word(reason))),
             zone: contract.time_zone,
         }
     }
 
-    /// An objective of a carrier's own agreement; `None`: it is not about availability, or over no civil period.
+    /// An objective of a carrier's own agreement, of each circuit by itself; `None`: it is not about availability, or over
+    /// no civil period.
     pub fn agreed(objective: &Objective, zone: Tz) -> Option<Self> {
         let (Measure::Availability, Bound::AtLeast(Quantity::Share(promised))) = (objective.measure, objective.bound)
         else {
@@ -60,9 +66,37 @@ impl Standard {
         matches!(period, Period::Month | Period::Quarter | Period::Year).then_some(Self {
             promised,
             period,
+            reach: Reach::Link,
+            rounding: objective.rounding(),
             counts,
             zone,
         })
+    }
+
+    /// What all links together come to, where the contract promises that and nothing of a single one. Links without a whole
+    /// period add what they were in service.
+    pub fn together<'a>(&self, links: impl Iterator<Item = &'a Accounted>) -> Option<Accounted> {
+        (self.reach == Reach::Fleet).then(|| {
+            links.fold(Accounted::default(), |mut sums, link| {
+                sums += *link;
+                sums
+            })
+        })
+    }
+
+    /// A share of availability in percent, to four places as the contract rounds; a dash without evidence. What is below the
+    /// objective is never printed as if it met it.
+    pub fn percent(&self, (part, whole): (u64, u64)) -> String {
+        if whole == 0 {
+            return "–".to_owned();
+        }
+        let (part, whole, promised) = (u128::from(part) * 1_000_000, u128::from(whole), u128::from(self.promised.0));
+        let ppm = match self.rounding {
+            Rounding::Truncate => part / whole,
+            Rounding::HalfUp if part < promised * whole => ((2 * part + whole) / (2 * whole)).min(promised - 1),
+            Rounding::HalfUp => (2 * part + whole) / (2 * whole),
+        };
+        format!("{}.{:04} %", ppm / 10_000, ppm % 10_000)
     }
 
     /// How time on this axis counts under the contract.
@@ -220,6 +254,40 @@ mod tests {
         let year = whole(&standard, &standard.stretch(month(2026, 11)), &months());
         assert_eq!((year.excluded, year.elapsed()), (273 * DAY, year.period));
         assert_eq!(standard.verdict(&year), Verdict::Met);
+    }
+
+    /// 43 min 12 s of 30 days are the limit; a tenth of a second more is 99.89999614... %.
+    #[test]
+    fn shares_end_as_the_contract_rounds_and_never_look_like_a_promise_that_was_not_kept() {
+        let printed = |rounding, part, whole| Standard { rounding, ..standard(Period::Month) }.percent((part, whole));
+        let both = |part, whole| [Rounding::Truncate, Rounding::HalfUp].map(|rounding| printed(rounding, part, whole));
+        // 2/3 = 66.66666... %; 1/3 = 33.33333... %; 5 of 8 000 000 lost: 99.9999375 %.
+        assert_eq!(both(2, 3), ["66.6666 %", "66.6667 %"]);
+        assert_eq!(both(1, 3), ["33.3333 %", "33.3333 %"]);
+        assert_eq!(both(7_999_995, 8_000_000), ["99.9999 %", "99.9999 %"]);
+        assert_eq!(both(1_999_999, 2_000_000), ["99.9999 %", "100.0000 %"], "half a place goes up");
+        let (month, limit) = (30 * DAY, 43 * 60_000 + 12_000);
+        assert_eq!(both(month - limit, month), ["99.9000 %", "99.9000 %"]);
+        assert_eq!(both(month - limit - 100, month), ["99.8999 %", "99.8999 %"], "and 99.89999614 % is no 99.9 %");
+        assert_eq!(both(0, 0), ["–", "–"]);
+    }
+
+    /// Two links of 30 days: one was down for an hour, the other never. 99.9 % allow 43 min 12 s of one, 86 min 24 s of both.
+    #[test]
+    fn an_hour_on_one_of_two_links_breaks_its_own_promise_and_not_that_of_both_together() {
+        let standard = |reach| Standard { reach, ..standard(Period::Month) };
+        let sums = |millis| {
+            let month = month(2026, 11);
+            standard(Reach::Link).sums(&down(month, millis), month.length())
+        };
+        let links = [sums(3_600_000), sums(0)];
+        assert_eq!(standard(Reach::Link).together(links.iter()), None);
+        assert_eq!(links.map(|link| standard(Reach::Link).verdict(&link)), [Verdict::Breached, Verdict::Met]);
+        let fleet = standard(Reach::Fleet).together(links.iter()).unwrap();
+        assert_eq!((fleet.period, fleet.budget_left(Ppm(999_000))), (60 * DAY, 26 * 60_000 + 24_000));
+        assert_eq!(standard(Reach::Fleet).verdict(&fleet), Verdict::Met);
+        let twice = standard(Reach::Fleet).together([links[0], links[0]].iter()).unwrap();
+        assert_eq!(standard(Reach::Fleet).verdict(&twice), Verdict::Breached);
     }
 
     #[test]

@@ -30,14 +30,16 @@ impl Loop {
     pub fn picture(&mut self, before: &[Arc<[LinkView]>], now: Now) -> Snapshot {
         let stretch = self.periods.running(now.utc);
         let links = self.views(before, stretch.as_ref(), now);
-        Snapshot {
+        let standard = Standard::of(&self.field.loaded.contract);
+        let mut picture = Snapshot {
             at: now,
             inventory: Arc::clone(&self.field.loaded.inventory),
             contract: Arc::clone(&self.field.loaded.contract),
             labels: Arc::clone(&self.labels),
             coverage: coverage(&links),
             links,
-            period: stretch.unwrap_or_else(|| Standard::of(&self.field.loaded.contract).stretch_at(now.utc)),
+            period: stretch.unwrap_or_else(|| standard.stretch_at(now.utc)),
+            together: None,
             incidents: self.incidents(),
             windows: self.keeping.as_ref().map(|keeping| Arc::clone(keeping.incidents.windows())).unwrap_or_default(),
             desk: self.keeping.as_ref().map(|keeping| Arc::clone(keeping.incidents.desk())).unwrap_or_default(),
@@ -57,7 +59,11 @@ impl Loop {
             keeps_incidents: self.keeping.is_some(),
             simulated: self.simulated,
             ready: self.readiness(),
-        }
+        };
+        let judged: Option<Vec<_>> =
+            picture.links().map(|view| picture.judged(view).map(|whole| whole.accounted)).collect();
+        picture.together = judged.and_then(|links| standard.together(links.iter()));
+        picture
     }
 
     /// What the channels know of the world.

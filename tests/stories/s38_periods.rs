@@ -152,6 +152,54 @@ fn an_hour_breaks_a_month_and_not_a_quarter_and_a_flood_excuses_only_where_it_is
     assert!(words(&refused).contains("availability of links cannot be judged over `week`"), "{}", words(&refused));
 }
 
+/// October has 744 hours, of which LL-0001 was out for one: 99.86559... % of its own, 99.93279... % of both links together.
+/// In November LL-0002 was out for two of 720: 99.72222... %, and 99.86111... % together.
+#[test]
+fn one_bad_link_breaks_its_own_month_and_not_that_of_all_links_together() {
+    let set = tempfile::tempdir().unwrap();
+    let folder = set.path();
+    make(folder);
+    let together = |month: &str| {
+        let (code, rows) = shown(folder, month);
+        let row = |row: &Value| format!("{} {}", row["availability"].as_str().unwrap(), row["missing"]);
+        (code, row(&rows[0]), row(&rows[1]), rows[0]["error_budget_remaining"].as_i64().unwrap())
+    };
+    answer(folder, "exclude: {force_majeure: false}, ");
+    let own = -(HOUR - 744 * HOUR / 1_000);
+    assert_eq!(together("2026-10"), (Some(1), "breached 0".into(), "met 0".into(), own));
+    answer(folder, "reach: fleet, exclude: {force_majeure: false}, ");
+    assert_eq!(together("2026-10"), (Some(0), "met 0".into(), "met 0".into(), own), "its own budget stays its own");
+    let (code, one, two, _) = together("2026-11");
+    assert_eq!((code, one, two), (Some(1), "breached 0".into(), "breached 0".into()));
+    // 2208 hours of the quarter, twice, allow 4.416 hours: the three that both were out are within it.
+    answer(folder, "reach: fleet, period: quarter, exclude: {force_majeure: false}, ");
+    let (code, one, two, _) = together("2026-12");
+    assert_eq!((code, one, two), (Some(0), "met 0".into(), "met 0".into()));
+}
+
+/// Printed shares end as the contract says; what is below the objective never reads as if it met it.
+#[test]
+fn printed_shares_are_truncated_or_rounded_as_the_contract_says() {
+    let set = tempfile::tempdir().unwrap();
+    let folder = set.path();
+    make(folder);
+    for (rounding, said) in
+        [("", "99.8655 %"), ("rounding: truncate, ", "99.8655 %"), ("rounding: half_up, ", "99.8656 %")]
+    {
+        answer(folder, rounding);
+        let mut command = linkpatrol();
+        command.args(["--lang", "en", "ledger", "show", "LL-0001", "--month", "2026-10", "--data-dir"]);
+        let output = command
+            .arg(folder.join("state"))
+            .arg("--config.file")
+            .arg(folder.join("linkpatrol.yaml"))
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout.clone()).unwrap();
+        assert!(text.contains(said) && text.contains("breached"), "{rounding}: {}", words(&output));
+    }
+}
+
 /// A switch that is answered and steers nothing says so.
 #[test]
 fn what_decides_nothing_yet_is_said() {
@@ -162,13 +210,13 @@ fn what_decides_nothing_yet_is_said() {
     };
     let text = explain(&[]);
     let line = |switch: &str| text.lines().find(|line| line.starts_with(&format!("  {switch}  "))).unwrap().to_owned();
-    assert!(line("rounding").ends_with("(recorded, decides nothing yet)"), "{}", line("rounding"));
+    assert!(line("extra-links").ends_with("(recorded, decides nothing yet)"), "{}", line("extra-links"));
     assert!(!line("availability-period").contains("decides nothing"), "{}", line("availability-period"));
     let json: Value = serde_json::from_str(&explain(&["--output", "json"])).unwrap();
     let sections = json["parts"].as_array().unwrap();
     let switches = sections.iter().find(|section| section["part"] == "switches").unwrap()["rows"].as_array().unwrap();
     let decides = |id: &str| switches.iter().find(|row| row["key"] == id).unwrap()["decides"].clone();
-    assert_eq!((decides("rounding"), decides("force-majeure-excluded")), (false.into(), true.into()));
+    assert_eq!((decides("extra-links"), decides("force-majeure-excluded")), (false.into(), true.into()));
 }
 
 /// A draft is judged by what was really booked, before anybody signs it.

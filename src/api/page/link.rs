@@ -23,7 +23,7 @@ use super::{
 use crate::{
     api::{Api, history, problem::Problem},
     inventory::{Link, Target},
-    ledger::{HistoryRow, Span, Step},
+    ledger::{HistoryRow, Span, Standard, Step},
     snapshot::{LinkView, PointView, Snapshot},
     text::{DoorText, Message, PageText, SheetText, milliseconds},
     units::{At, Limit, Rtt, Timestamp},
@@ -178,11 +178,11 @@ fn facts(frame: &Frame, snapshot: &Snapshot, link: &Link) -> Vec<(String, String
 fn month(frame: &Frame, snapshot: &Snapshot, view: &LinkView) -> Vec<(String, String)> {
     // While it is being read nothing is known of it.
     let whole = snapshot.judged(view).unwrap_or_default();
-    let month = &whole.accounted;
+    let (month, standard) = (&whole.accounted, Standard::of(&snapshot.contract));
     vec![
-        (frame.say(Message::AvailabilityMonth), percent(month.known())),
-        (frame.sheet(SheetText::Lower), percent(month.unknown_as_down())),
-        (frame.sheet(SheetText::Upper), percent(month.unknown_as_up())),
+        (frame.say(Message::AvailabilityMonth), standard.percent(month.known())),
+        (frame.sheet(SheetText::Lower), standard.percent(month.unknown_as_down())),
+        (frame.sheet(SheetText::Upper), standard.percent(month.unknown_as_up())),
         (frame.sheet(SheetText::LossJudged), judged(frame, view, &view.quality.loss)),
         (frame.sheet(SheetText::RttJudged), judged(frame, view, &view.quality.rtt)),
         (frame.sheet(SheetText::DownTime), spell(month.down / 1_000)),

@@ -7,7 +7,7 @@ use axum::{extract::State, http::HeaderMap, response::Response};
 use serde::Deserialize;
 
 use super::{
-    Frame, Lenient, percent,
+    Frame, Lenient,
     sheet::{Cell, Choices, Sheet},
     show, spell,
     start::{kind, measured_loss, measured_rtt, states, trouble},
@@ -19,7 +19,7 @@ use crate::{
     },
     inventory::{Inventory, Kind, Link},
     judge::LinkState,
-    ledger::{Accounted, Course, Verdict},
+    ledger::{Accounted, Course, Standard, Verdict},
     snapshot::{LinkView, Snapshot},
     text::{DoorText, Message, PageText, SheetText},
     units::Ppm,
@@ -166,6 +166,7 @@ const NARROW: [&str; 6] = ["cid", "lower", "upper", "month_loss", "month_rtt", "
 fn cells(frame: &Frame, snapshot: &Snapshot, (link, view): Row<'_>) -> [Cell; COLUMNS.len()] {
     let (inventory, promised) = (&snapshot.inventory, snapshot.contract.objectives.availability);
     let whole = snapshot.judged(view).unwrap_or_default();
+    let standard = Standard::of(&snapshot.contract);
     [
         Cell::state(frame.state(view.state), view.state.name()),
         Cell::to(link.id.as_str(), format!("/links/{}?lang={}", link.id, frame.lang())),
@@ -177,9 +178,9 @@ fn cells(frame: &Frame, snapshot: &Snapshot, (link, view): Row<'_>) -> [Cell; CO
         frame.since(view.state_since).into(),
         measured_rtt(view).into(),
         measured_loss(view).into(),
-        percent(whole.accounted.known()).into(),
-        percent(whole.accounted.unknown_as_down()).into(),
-        percent(whole.accounted.unknown_as_up()).into(),
+        standard.percent(whole.accounted.known()).into(),
+        standard.percent(whole.accounted.unknown_as_down()).into(),
+        standard.percent(whole.accounted.unknown_as_up()).into(),
         judged(frame, view, &view.quality.loss).into(),
         judged(frame, view, &view.quality.rtt).into(),
         spell(whole.accounted.down / 1_000).into(),

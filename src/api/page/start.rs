@@ -15,6 +15,7 @@ use crate::{
     incident::IncidentPhase,
     inventory::{Kind, Link, Priority},
     judge::LinkState,
+    ledger::Standard,
     snapshot::{LinkView, Snapshot},
     text::{DoorText, Message, PageText, SheetText, milliseconds},
 };
@@ -145,7 +146,8 @@ impl LinkRow {
             lifeline: link.priority == Priority::Lifeline,
             rtt: measured_rtt(view),
             loss: measured_loss(view),
-            availability: percent(snapshot.judged(view).unwrap_or_default().accounted.known()),
+            availability: Standard::of(&snapshot.contract)
+                .percent(snapshot.judged(view).unwrap_or_default().accounted.known()),
         }
     }
 }

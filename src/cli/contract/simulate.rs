@@ -20,7 +20,7 @@ use crate::{
     diagnostic::Findings,
     inventory::{Inventory, LinkId, Responder},
     judge,
-    ledger::{self, Booked, ClosedMonth, Course, Standard, Statement, Terms, Verdict, closed},
+    ledger::{self, Accounted, Booked, ClosedMonth, Course, Standard, Statement, Stretch, Terms, Verdict, closed},
     store::{self, StoreError},
     text::{Beside, ContractText, Message},
 };
@@ -184,11 +184,21 @@ impl Simulate {
             }
             links.entry(row.link.clone()).or_default().extend(Booked::read(&row.account, &standard));
         }
+        links.values_mut().for_each(|months| months.sort_by_key(|booked| booked.month.begins));
+        let gap = contract.terms.flaps.gap.value;
+        let together = |stretch: &Stretch| {
+            let sums: Vec<_> = links
+                .values()
+                .map(|months| Statement::of(&standard, stretch, months, gap))
+                .map(|one| one.sums)
+                .collect();
+            standard.together(sums.iter())
+        };
+        let mut fleet: BTreeMap<String, Option<Accounted>> = BTreeMap::new();
         let mut rows = vec![];
-        for (link, mut months) in links {
-            months.sort_by_key(|booked| booked.month.begins);
+        for (link, months) in &links {
             let mut periods: Vec<_> = vec![];
-            for booked in &months {
+            for booked in months {
                 let name = booked.month.to_string();
                 let asked = name >= self.from && self.to.as_ref().is_none_or(|to| name <= *to);
                 let stretch = standard.stretch(booked.month);
@@ -197,13 +207,15 @@ impl Simulate {
                 }
             }
             for stretch in periods {
-                let statement = Statement::of(&standard, &stretch, &months, contract.terms.flaps.gap.value);
+                let mut statement = Statement::of(&standard, &stretch, months, gap);
+                if let Some(together) = fleet.entry(stretch.name.clone()).or_insert_with(|| together(&stretch)) {
+                    statement.judge_by(&standard, together);
+                }
                 let (sums, verdict) = (statement.sums, statement.availability);
                 let down = Duration::from_millis(sums.down);
-                let months = counted.get(&link).into_iter().flatten();
+                let months = counted.get(link).into_iter().flatten();
                 let within = months.filter(|month| stretch.holds(month.month) && month.quality.loss.counts().1 > 0);
-                let is_control_plane =
-                    known.is_none_or(|(inventory, _)| by_a_control_plane(inventory, contract, &link));
+                let is_control_plane = known.is_none_or(|(inventory, _)| by_a_control_plane(inventory, contract, link));
                 rows.push(Row {
                     quality: within.map(|month| Counted::of(month, &terms, is_control_plane, same_limit)).collect(),
                     link: link.clone(),
