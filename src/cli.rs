@@ -12,9 +12,11 @@ mod desk;
 mod device;
 mod doctor;
 mod explain;
+mod export;
 mod grafana;
 mod handover;
 mod history;
+mod import;
 mod incident;
 mod journal;
 mod ledger;
@@ -88,6 +90,8 @@ pub enum Command {
     Check(check::Check),
     Contract(contract::ContractCommand),
     Explain(explain::Explain),
+    Import(import::Import),
+    Export(export::Export),
     Grafana(grafana::GrafanaCommand),
     Once(once::Once),
     Incident(incident::Incident),
@@ -125,6 +129,8 @@ pub fn run() -> ExitCode {
         Command::Check(check) => check.run(&global),
         Command::Contract(contract) => contract.run(&global),
         Command::Explain(explain) => explain.run(&global),
+        Command::Import(import) => import.run(&global),
+        Command::Export(export) => export.run(&global),
         Command::Grafana(grafana) => grafana.run(&global),
         Command::Once(once) => once.run(&global),
         Command::Incident(incident) => incident.run(&global),

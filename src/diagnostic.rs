@@ -188,8 +188,11 @@ impl Findings {
 
 /// The candidate that `word` is most likely a slip of: at most a third of its letters differ.
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let most = (word.chars().count() / 3).clamp(1, 3);
-    let distances = candidates.into_iter().map(|candidate| (edits(word, candidate), candidate));
+    let letters = word.chars().count();
+    let most = (letters / 3).clamp(1, 3);
+    // A cell of megabytes is a slip of no word, and is compared with none.
+    let candidates = candidates.into_iter().filter(|candidate| candidate.chars().count().abs_diff(letters) <= most);
+    let distances = candidates.map(|candidate| (edits(word, candidate), candidate));
     distances.filter(|(distance, _)| *distance <= most).min().map(|(_, candidate)| candidate)
 }
 

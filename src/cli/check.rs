@@ -199,23 +199,25 @@ fn print_counts(findings: &[Diagnostic], language: Language) {
 }
 
 fn as_json(findings: &[Diagnostic], facts: Option<&Facts>, language: Language) -> serde_json::Value {
-    let finding = |finding: &Diagnostic| {
-        json!({
-            "file": finding.place.file.display().to_string(),
-            "line": finding.place.line,
-            "column": finding.place.column,
-            "severity": finding.severity.as_str(),
-            "code": finding.code.to_string(),
-            "message": finding.message.say(language).to_string(),
-            "help": finding.help.say(language).to_string(),
-        })
-    };
     let (errors, warnings) = counts(findings);
     json!({
-        "findings": findings.iter().map(finding).collect::<Vec<_>>(),
+        "findings": findings.iter().map(|finding| finding_json(finding, language)).collect::<Vec<_>>(),
         "errors": errors,
         "warnings": warnings,
         "facts": facts,
+    })
+}
+
+/// A finding as all commands print it.
+pub(super) fn finding_json(finding: &Diagnostic, language: Language) -> serde_json::Value {
+    json!({
+        "file": finding.place.file.display().to_string(),
+        "line": finding.place.line,
+        "column": finding.place.column,
+        "severity": finding.severity.as_str(),
+        "code": finding.code.to_string(),
+        "message": finding.message.say(language).to_string(),
+        "help": finding.help.say(language).to_string(),
     })
 }
 

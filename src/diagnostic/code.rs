@@ -118,4 +118,10 @@ codes! {
     MODULE_NOT_HONOURED = 2401;
     MODULE_VALUE = 2402;
     MODULE_TOGETHER = 2403;
+    // ---- 25: files that are imported
+    REUSED_ID = 2501;
+    CELL_TEXT = 2502;
+    SEVERAL_LEDGERS = 2503;
+    LEDGER_IS_A_LINK = 2504;
+    LEDGER_CHANGED = 2505;
 }

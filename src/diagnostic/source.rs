@@ -1,6 +1,11 @@
 //! A file that a person wrote, as bytes and as text.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+    sync::Arc,
+};
 
 use super::{Code, Findings, Place};
 use crate::text::Message;
@@ -18,13 +23,14 @@ impl Source {
 
     /// `None`, with a finding, when the file cannot be read or is too large.
     pub fn read(file: &Path, findings: &mut Findings) -> Option<Self> {
-        let size = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
-        if size > Self::MOST_BYTES {
-            let (message, help) = (Message::TooLarge { bytes: size }, Message::TooLargeHelp { most: Self::MOST_BYTES });
-            findings.error(Place::whole(file), Code::TOO_LARGE, message, help);
-            return None;
-        }
-        match std::fs::read(file) {
+        match bounded(file) {
+            Ok(bytes) if bytes.len() as u64 > Self::MOST_BYTES => {
+                let size = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
+                let message = Message::TooLarge { bytes: size.max(bytes.len() as u64) };
+                let help = Message::TooLargeHelp { most: Self::MOST_BYTES };
+                findings.error(Place::whole(file), Code::TOO_LARGE, message, help);
+                None
+            }
             Ok(bytes) => {
                 let source = Self { file: file.into(), bytes };
                 findings.keep_source(&source);
@@ -53,6 +59,13 @@ impl Source {
         let column = text.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         Place { file: Arc::clone(&self.file), line: count(line), column: count(column) }
     }
+}
+
+/// One byte more than a file may have at most: a device has no size, and no end.
+fn bounded(file: &Path) -> io::Result<Vec<u8>> {
+    let (file, mut bytes) = (File::open(file)?, vec![]);
+    file.take(Source::MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Lines and columns beyond four thousand million are not counted further.

@@ -101,14 +101,15 @@ pub(super) trait Headed: Copy + PartialEq + 'static {
         Self::HEADINGS.iter().find(|(column, _)| *column == self).map_or("", |(_, names)| names[0])
     }
 
+    /// The first Chinese heading of it, else our own.
+    fn heading_zh(self) -> &'static str {
+        let names = Self::HEADINGS.iter().find(|(column, _)| *column == self).map_or(&[][..], |(_, names)| names);
+        names.iter().find(|name| !name.is_ascii()).copied().unwrap_or(self.heading())
+    }
+
     /// Our own headings, for people to choose from.
     fn headings() -> impl Iterator<Item = &'static str> {
         Self::HEADINGS.iter().filter(|(column, _)| column.is_used()).map(|(_, names)| names[0])
-    }
-
-    /// Those of [`Self::REQUIRED`].
-    fn needed() -> Vec<&'static str> {
-        Self::REQUIRED.iter().map(|any| any[0].heading()).collect()
     }
 }
 

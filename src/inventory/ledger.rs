@@ -3,7 +3,7 @@
 //! UTF-8 with or without byte order mark, or GB18030, as office programs write it. A wrong cell is reported at its own
 //! line and column, and the rest of the row is still checked; a row with an error gives no link.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc};
+use std::{collections::HashMap, net::IpAddr, path::Path, sync::Arc};
 
 use super::{
     CarrierIndex, Inventory, Link, LinkId, Overrides, Point, PointIndex, Priority, Responder, Role, SegmentIndex, Set,
@@ -36,6 +36,38 @@ pub(super) fn read(ledgers: &[Source], inventory: &mut Inventory, names_whole: b
         }
         ledger.report_lone_groups();
     }
+    keep(links, inventory);
+}
+
+/// Reads rows that are cells already into `inventory.links`: first those of `kept`, which are known to be good and of
+/// which nothing is reported, then those of `touched`, which come from `file`. Returns which of these gave a link.
+pub(super) fn read_rows<'r>(
+    kept: impl Iterator<Item = Row<'r, Column>>,
+    touched: impl Iterator<Item = Row<'r, Column>>,
+    file: &Path,
+    inventory: &mut Inventory,
+    findings: &mut Findings,
+) -> Vec<bool> {
+    let (mut links, mut good) = (vec![], vec![]);
+    {
+        let so_far = std::mem::take(findings);
+        let mut ledger = Ledger::new(inventory, true, findings);
+        links.extend(kept.filter_map(|row| ledger.link(&row)));
+        *ledger.findings = so_far;
+        for row in touched {
+            let link = ledger.link(&row);
+            good.push(link.is_some());
+            links.extend(link);
+        }
+        ledger.groups.retain(|_, (place, _)| *place.file == *file);
+        ledger.report_lone_groups();
+    }
+    keep(links, inventory);
+    good
+}
+
+/// Numbers the points of all links.
+fn keep(mut links: Vec<Link>, inventory: &mut Inventory) {
     let mut next = 0;
     for link in &mut links {
         link.first_point = PointIndex(next);

@@ -12,7 +12,9 @@ mod depends;
 mod expiries;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod handed_on;
 mod ledger;
+pub mod merge;
 mod read;
 mod reconcile;
 mod sheet;

@@ -118,6 +118,11 @@ struct Measuring {
 impl Inventory {
     /// Reads a folder. `None`, with findings, when it is no inventory at all.
     pub fn load(folder: &Path, findings: &mut Findings) -> Option<Self> {
+        Self::load_with_ledgers(folder, findings).map(|(inventory, _)| inventory)
+    }
+
+    /// The same with the ledgers of its links as they were read.
+    pub(super) fn load_with_ledgers(folder: &Path, findings: &mut Findings) -> Option<(Self, Vec<Source>)> {
         let head_file = folder.join("inventory.yaml");
         if !head_file.is_file() {
             findings.error(Place::whole(folder), Code::NO_INVENTORY, Message::NoInventory, Message::NoInventoryHelp);
@@ -160,7 +165,7 @@ impl Inventory {
         if inventory.links.is_empty() && !findings.has_errors() {
             findings.error(head.place("files.links"), Code::NO_LINKS, Message::NoLinks, Message::NoLinksHelp);
         }
-        Some(inventory)
+        Some((inventory, ledgers))
     }
 }
 

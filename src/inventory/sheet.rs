@@ -1,6 +1,6 @@
 //! A CSV file as rows of cells that know their line and column.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use super::columns::{Headed, Word};
 use crate::{
@@ -31,6 +31,7 @@ pub(super) struct Sheet<'a, C> {
     record: csv::StringRecord,
     cursor: Cursor<'a>,
     columns: Vec<Option<C>>,
+    headings: Vec<String>,
 }
 
 /// One row. Cells are trimmed; an empty one is no cell.
@@ -39,6 +40,26 @@ pub(super) struct Row<'s, C> {
     columns: &'s [Option<C>],
     record: &'s csv::StringRecord,
     starts: &'s [(u32, u32)],
+}
+
+/// A whole ledger: what a merge compares and writes.
+pub(super) struct Table<C> {
+    pub file: Arc<std::path::Path>,
+    /// What each heading means; `None`: our own by `#`, or of no use here.
+    pub columns: Vec<Option<C>>,
+    pub headings: Vec<String>,
+    pub rows: Vec<Cells>,
+    /// Rows that had another number of cells, and are not among `rows`.
+    pub wrong: u32,
+}
+
+/// The cells of a row, as they stood, and where.
+pub(super) struct Cells {
+    pub texts: csv::StringRecord,
+    /// Line and column of each cell.
+    pub starts: Vec<(u32, u32)>,
+    /// Where the row stands in the decoded text, without the ends of lines around it.
+    pub span: Range<usize>,
 }
 
 pub(super) struct Cell<'s> {
@@ -68,20 +89,31 @@ impl Cell<'_> {
 impl<'a, C: Headed> Sheet<'a, C> {
     /// Reads the headings. `None`, with findings, when the rows could not be understood by them.
     pub fn open(source: &Source, text: &'a str, findings: &mut Findings) -> Option<Self> {
+        Self::open_with(C::REQUIRED, source, text, findings)
+    }
+
+    /// The same of a ledger that needs these columns only: one of each group.
+    pub fn open_with(required: &[&[C]], source: &Source, text: &'a str, findings: &mut Findings) -> Option<Self> {
         let records = csv::ReaderBuilder::new().flexible(true).has_headers(false).from_reader(text.as_bytes());
         let cursor = Cursor { text, byte: 0, line: 1, starts: vec![] };
-        let mut sheet =
-            Self { file: Arc::clone(&source.file), records, record: csv::StringRecord::new(), cursor, columns: vec![] };
+        let mut sheet = Self {
+            file: Arc::clone(&source.file),
+            records,
+            record: csv::StringRecord::new(),
+            cursor,
+            columns: vec![],
+            headings: vec![],
+        };
         if !sheet.advance(findings) {
             findings.error(
                 Place::whole(sheet.file),
                 Code::MISSING_COLUMN,
                 Message::NoHeadings,
-                Message::HeadingsHelp(C::needed()),
+                Message::HeadingsHelp(needed(required)),
             );
             return None;
         }
-        sheet.headings(findings).then_some(sheet)
+        sheet.read_headings(required, findings).then_some(sheet)
     }
 
     /// The next row with as many cells as there are headings; others are reported and passed over.
@@ -110,7 +142,7 @@ impl<'a, C: Headed> Sheet<'a, C> {
                     Place::whole(Arc::clone(&self.file)),
                     Code::SYNTAX,
                     message,
-                    Message::HeadingsHelp(C::needed()),
+                    Message::HeadingsHelp(needed(C::REQUIRED)),
                 );
                 return false;
             }
@@ -123,9 +155,31 @@ impl<'a, C: Headed> Sheet<'a, C> {
         place(&self.file, &self.cursor.starts, cell)
     }
 
+    /// All rows that are left.
+    pub fn into_table(mut self, findings: &mut Findings) -> Table<C> {
+        let (mut rows, before) = (vec![], findings.errors());
+        while let Some(row) = self.next_row(findings) {
+            let (texts, starts) = (row.record.clone(), row.starts.to_vec());
+            let span = self.span();
+            rows.push(Cells { texts, starts, span });
+        }
+        let wrong = findings.errors() - before;
+        let Self { file, columns, headings, .. } = self;
+        Table { file, columns, headings, rows, wrong }
+    }
+
+    /// The record that was read last.
+    fn span(&self) -> Range<usize> {
+        let end = usize::try_from(self.records.position().byte()).unwrap_or(usize::MAX).min(self.cursor.text.len());
+        let record = &self.cursor.text[self.cursor.byte..end];
+        let begin = end - record.trim_start_matches(['\r', '\n']).len();
+        begin..begin.max(self.cursor.byte + record.trim_end_matches(['\r', '\n']).len())
+    }
+
     /// Matches the headings to columns. `false` when a row could make no link.
-    fn headings(&mut self, findings: &mut Findings) -> bool {
+    fn read_headings(&mut self, required: &[&[C]], findings: &mut Findings) -> bool {
         let mut unused = vec![];
+        self.headings = self.record.iter().map(|heading| heading.trim().to_owned()).collect();
         for (at, heading) in self.record.iter().enumerate() {
             // A heading that begins with `#` is the operator's own column.
             let heading = heading.trim();
@@ -149,12 +203,16 @@ impl<'a, C: Headed> Sheet<'a, C> {
                 Some(_) => {}
             }
             self.columns.push(column.filter(|column| column.is_used()));
+            // A first line of a million commas is no ledger.
+            if findings.is_full() {
+                return false;
+            }
         }
         if let Some((_, place)) = unused.first() {
             let message = Message::UnusedColumns(unused.iter().map(|(heading, _)| heading.clone()).collect());
             findings.warning(place.clone(), Code::UNUSED_COLUMN, message, Message::UnusedColumnsHelp);
         }
-        let missing = C::REQUIRED.iter().filter(|any| !any.iter().any(|column| self.columns.contains(&Some(*column))));
+        let missing = required.iter().filter(|any| !any.iter().any(|column| self.columns.contains(&Some(*column))));
         let missing: Vec<&str> = missing.map(|any| any[0].heading()).collect();
         for column in &missing {
             let place = self.place(0);
@@ -162,7 +220,7 @@ impl<'a, C: Headed> Sheet<'a, C> {
                 place,
                 Code::MISSING_COLUMN,
                 Message::MissingColumn { column },
-                Message::HeadingsHelp(C::needed()),
+                Message::HeadingsHelp(needed(required)),
             );
         }
         missing.is_empty()
@@ -170,6 +228,11 @@ impl<'a, C: Headed> Sheet<'a, C> {
 }
 
 impl<'s, C: Headed> Row<'s, C> {
+    /// A row that was put together elsewhere; `starts` are places in `file`.
+    pub fn of(file: &'s Arc<std::path::Path>, columns: &'s [Option<C>], cells: &'s Cells) -> Self {
+        Self { file, columns, record: &cells.texts, starts: &cells.starts }
+    }
+
     pub fn cell(&self, column: C) -> Option<Cell<'s>> {
         let at = self.columns.iter().position(|own| *own == Some(column))?;
         let text = self.record.get(at)?.trim();
@@ -210,6 +273,11 @@ impl<'s, C: Headed> Row<'s, C> {
         }
         value
     }
+}
+
+/// Our own names of the columns that are needed.
+fn needed<C: Headed>(required: &[&[C]]) -> Vec<&'static str> {
+    required.iter().map(|any| any[0].heading()).collect()
 }
 
 fn place(file: &Arc<std::path::Path>, starts: &[(u32, u32)], cell: usize) -> Place {

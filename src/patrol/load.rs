@@ -90,8 +90,17 @@ pub fn contract_only(file: Option<&Path>) -> Option<(Arc<Config>, Option<Terms>,
 
 /// Reads all that `config` refers to. `findings` are those of the configuration itself.
 pub fn load(config: Config, mut findings: Findings) -> (Option<Loaded>, Vec<Diagnostic>) {
-    let machine = Measure { source: config.icmp.source, ..Measure::default() };
     let inventory = Inventory::load(&config.inventory, &mut findings);
+    with_inventory(config, inventory, findings)
+}
+
+/// The same with an inventory that is not, or not yet, the one in the folder.
+pub fn with_inventory(
+    config: Config,
+    inventory: Option<Inventory>,
+    mut findings: Findings,
+) -> (Option<Loaded>, Vec<Diagnostic>) {
+    let machine = Measure { source: config.icmp.source, ..Measure::default() };
     let profiles = Profiles::load(&config.probes, &mut findings);
     let contract = inventory.as_ref().and_then(|inventory| Contract::load(&inventory.folder, &mut findings));
     let (mut measures, mut rules) = (vec![], Rules::default());

@@ -12,6 +12,7 @@ mod desk;
 mod duty;
 mod en;
 mod grafana;
+mod import;
 mod journal;
 mod language;
 mod ledger;
@@ -40,6 +41,7 @@ pub use self::{
     desk::{DeskLine, DeskMessage},
     duty::DutyText,
     grafana::GrafanaText,
+    import::{ImportText, Touch},
     journal::JournalMessage,
     language::Language,
     ledger::{HistoryLine, LedgerMessage, LedgerRow},
@@ -662,6 +664,7 @@ pub enum Message {
     Channel(ChannelText),
     Window(WindowMessage),
     Desk(DeskMessage),
+    Import(ImportText),
 }
 
 impl Message {

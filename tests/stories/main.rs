@@ -53,4 +53,5 @@ mod s70_correction;
 mod s71_city;
 mod s72_hand_over;
 mod s73_register;
+mod s74_import;
 mod site;
