@@ -171,6 +171,8 @@ pub struct Clock {
     pub during: Option<Arc<Calendar>>,
     /// Whether a workaround meets it as a restoration does.
     pub workaround: Chosen<bool>,
+    /// Whether it runs for a requirement too that has a looser one of the same kind and party by itself.
+    pub beside_looser: Chosen<bool>,
     pub clause: String,
     pub path: String,
     pub place: Place,
@@ -180,6 +182,16 @@ impl Clock {
     /// Whether it runs for something that starts at this moment.
     pub fn runs_from(&self, start: Timestamp) -> bool {
         self.during.as_ref().is_none_or(|hours| hours.is_open(start))
+    }
+
+    /// Whether it does not run from `start` on, because one of the requirement's `own` clocks is looser.
+    pub fn gives_way(&self, own: &[&Clock], start: Timestamp) -> bool {
+        let is_looser = |own: &&Clock| {
+            (own.kind, own.party) == (self.kind, self.party)
+                && own.runs_from(start)
+                && own.deadline(start) > self.deadline(start)
+        };
+        !self.beside_looser.value && own.iter().any(is_looser)
     }
 
     pub fn deadline(&self, start: Timestamp) -> Timestamp {
@@ -195,5 +207,36 @@ impl Clock {
     /// Its length, where that does not depend on a calendar's days.
     pub fn length(&self) -> Option<Duration> {
         self.limit.time()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::fixture;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
+    }
+
+    /// All systems: 10 minutes. Requirement 89 at level 2: 10 minutes in key hours, 20 in others. Requirement 62: 5 minutes.
+    #[test]
+    fn ten_minutes_give_way_to_a_looser_clock_only_while_that_runs_and_only_where_the_contract_says_so() {
+        let terms = fixture::terms("xuchang");
+        let tier = |classes: &[Class], class: &str, tier: &str| -> Tier {
+            let class = classes.iter().find(|one| one.id == class).unwrap();
+            class.tiers.iter().find(|one| one.id == tier).unwrap().clone()
+        };
+        let general = tier(&terms.classes, "system", "level-2").clocks_of(ClockKind::Response).next().unwrap().clone();
+        let yields = Clock { beside_looser: Chosen::written(false), ..general.clone() };
+        let own = tier(&terms.overrides, "req-89", "level-2").clocks;
+        let own: Vec<&Clock> = own.iter().collect();
+        let hours = own.iter().find(|clock| clock.length() == Some(Duration::from_mins(20))).unwrap();
+        let (morning, night) = (at("2026-11-24T10:00:00+08:00"), at("2026-11-24T03:00:00+08:00"));
+        assert_eq!([morning, night].map(|at| hours.runs_from(at)), [false, true]);
+        assert_eq!([morning, night].map(|at| yields.gives_way(&own, at)), [false, true]);
+        assert_eq!([morning, night].map(|at| general.gives_way(&own, at)), [false, false]);
+        let tighter = Clock { limit: Span::Time(Duration::from_mins(5)), during: None, ..general };
+        assert!(!yields.gives_way(&[&tighter], night) && !yields.gives_way(&[], night));
     }
 }

@@ -360,16 +360,21 @@ fn clock_rows(prefix: &str, clock: &Clock) -> [Row; 2] {
     let mut value = format!("{} {}", if clock.strict { "<" } else { "<=" }, clock.written);
     let during = clock.during.as_ref().map(|hours| format!(" during={}", hours.id)).unwrap_or_default();
     let workaround = if clock.workaround.value { " workaround=true" } else { "" };
+    let beside = if clock.beside_looser.value { "" } else { " beside_looser=false" };
     let (party, calendar) = (clock.party.as_str(), &clock.calendar.id);
     // Writing into a string cannot fail.
-    let _ = write!(value, "  party={party} calendar={calendar}{during}{workaround}");
+    let _ = write!(value, "  party={party} calendar={calendar}{during}{workaround}{beside}");
     let key = format!("{prefix}.{}", clock.kind.as_str());
     let limit = Row {
         key: key.clone(),
         name: None,
         value,
         clause: Some(clock.clause.clone()),
-        switch: clock.limit_switch.clone().or_else(|| clock.workaround.switch.clone()),
+        switch: [&clock.limit_switch, &clock.workaround.switch, &clock.beside_looser.switch]
+            .into_iter()
+            .flatten()
+            .next()
+            .cloned(),
         source: None,
         place: Some(clock.place.clone()),
     };

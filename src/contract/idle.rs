@@ -15,7 +15,7 @@ const OF_SERVICES: [(Impact, FaultKind); 2] =
     [(Impact::Stopped, FaultKind::Outage), (Impact::Degraded, FaultKind::Quality)];
 
 /// Keys of a tier's clock that the clocks of incidents and swaps ask for.
-const OF_CLOCKS: [&str; 5] = ["limit", "starts", "calendar", "during", "workaround"];
+const OF_CLOCKS: [&str; 6] = ["limit", "starts", "calendar", "during", "workaround", "beside_looser"];
 
 impl Terms {
     /// Switches that steer nothing, in file order.
@@ -28,7 +28,9 @@ impl Terms {
         let named = |figure: &&Figure| figure.switch.as_deref() == Some(switch);
         let agreed = self.agreements.iter().flat_map(|agreement| &agreement.clocks);
         let mut agreed = agreed.flat_map(|clock| {
-            [&clock.limit_switch, &clock.starts.switch, &clock.workaround.switch].map(Option::as_deref)
+            let switches =
+                [&clock.limit_switch, &clock.starts.switch, &clock.workaround.switch, &clock.beside_looser.switch];
+            switches.map(Option::as_deref)
         });
         self.figures.iter().filter(named).any(|figure| self.steers(&figure.key))
             || self.links_figure("requirement").is_some()
@@ -121,10 +123,10 @@ mod tests {
     fn worked_with(contract: &Contract) -> String {
         let clock = |clock: &Clock| {
             let during = clock.during.as_ref().map(|during| &during.id);
-            let Clock { kind, party, limit, strict, starts, calendar, workaround, .. } = clock;
+            let Clock { kind, party, limit, strict, starts, calendar, workaround, beside_looser, .. } = clock;
             format!(
-                "{kind:?} {party:?} {limit:?} {strict} {:?} {} {during:?} {}\n",
-                starts.value, calendar.id, workaround.value
+                "{kind:?} {party:?} {limit:?} {strict} {:?} {} {during:?} {} {}\n",
+                starts.value, calendar.id, workaround.value, beside_looser.value
             )
         };
         let clocks = |tiers: Vec<&ClassTier>| tiers.iter().flat_map(|tier| &tier.clocks).map(clock).collect::<String>();
@@ -234,7 +236,7 @@ mod tests {
         {
             assert!(!idle.contains(steers), "{steers}");
         }
-        for steers in ["analysis-start", "workaround-counts", "req36-on-site", "req72-start", "upgrade-rebase"] {
+        for steers in ["analysis-start", "workaround-counts", "looser-own-clock", "req36-on-site", "req72-start", "upgrade-rebase"] {
             assert!(!idle.contains(steers), "{steers}");
         }
         for idles in ["loss-window", "log-retention"] {

@@ -407,6 +407,7 @@ impl<T> Resolver<'_, T> {
         };
         let during = written.during.as_deref().map(|name| self.calendar(&format!("{path}.during"), Some(name)));
         let workaround = self.chosen_or(&format!("{path}.workaround"), written.workaround.as_ref(), false);
+        let beside = self.chosen_or(&format!("{path}.beside_looser"), written.beside_looser.as_ref(), true);
         let limit = self.chosen_as::<Span>(&format!("{path}.limit"), &written.limit, &Expected::Span);
         if limit.as_ref().and_then(|limit| limit.value.time()).is_some_and(|limit| limit.is_zero()) {
             let place = self.file.place(&format!("{path}.limit"));
@@ -427,6 +428,7 @@ impl<T> Resolver<'_, T> {
                 None => None,
             },
             workaround: workaround?,
+            beside_looser: beside?,
             clause: written.clause.clone().unwrap_or_else(|| around.to_owned()),
             place: self.file.place(&path),
             path,

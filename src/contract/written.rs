@@ -203,6 +203,8 @@ pub(super) struct WrittenClock {
     #[serde(default)]
     pub workaround: Option<Setting>,
     #[serde(default)]
+    pub beside_looser: Option<Setting>,
+    #[serde(default)]
     pub clause: Option<String>,
 }
 

@@ -67,7 +67,7 @@ impl Case {
 
     /// The clock of a promise; `None`: it has been started, or nothing has started it.
     fn begins(&self, promised: &Promised<'_>, since: Timestamp) -> Option<Clock> {
-        let Promised { clock, party, tier, clause } = promised;
+        let Promised { clock, party, tier, clause, own } = promised;
         let is_it = |one: &Clock| {
             (one.clock.as_str(), one.tier, &one.party, &one.clause, &one.calendar)
                 == (clock.kind.as_str(), *tier, party, clause, &clock.calendar.id)
@@ -78,7 +78,7 @@ impl Case {
         let (starts, at) = self.started(clock.starts.value, party, *tier, since)?;
         // What ended before it could start needs no clock.
         let over = self.restored.is_some() && !FOLLOW_UPS.contains(&clock.kind.as_str());
-        if over || !clock.runs_from(at) || self.incident.annulled.is_some() {
+        if over || !clock.runs_from(at) || clock.gives_way(own, at) || self.incident.annulled.is_some() {
             return None;
         }
         let by = self.incident.acknowledged_by(party).filter(|by| by.at >= since);

@@ -3,12 +3,12 @@
 //! In: an incident and the world. Out: every clock that may run for it, each for one party. Pure. A carrier is held only
 //! to its own agreement of that day, and to nothing while the unit's own power is the first suspect.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, rc::Rc};
 
 use super::{Incident, ScopeKind, ServicePart, World, record::OPERATOR, services};
 use crate::{
     contract::{
-        Clock, Facts,
+        Clock, Contract, Facts, Target,
         words::{FaultKind, Party, Scope},
     },
     inventory::{CarrierIndex, Inventory, Kind, Link, UnitIndex},
@@ -21,6 +21,8 @@ pub(super) struct Promised<'a> {
     pub party: String,
     pub tier: u8,
     pub clause: String,
+    /// Clocks that the same requirement has by itself: a general one may give way to them.
+    pub own: Rc<[&'a Clock]>,
 }
 
 /// Who has a part in an incident besides us and the customer.
@@ -101,11 +103,12 @@ pub(super) fn promised<'a>(incident: &Incident, level: u8, world: &World<'a>) ->
     let kinds = parties.kinds.iter().copied().map(Some).chain(parties.kinds.is_empty().then_some(None));
     for kind in kinds {
         let target = contract.target(kind.unwrap_or(Kind::Private));
-        for class in contract.terms.classes.iter().chain(&contract.terms.overrides) {
-            let Some(tier) = class.applies.covers(&target).then(|| class.tier(&facts)).flatten() else { continue };
+        let own = own_clocks(contract, &target, &facts);
+        for class in contract.terms.classes_of(&target) {
+            let Some(tier) = class.tier(&facts) else { continue };
             for clock in &tier.clocks {
                 let tier = tier.level.unwrap_or(level);
-                let add = |party| Promised { clock, party, tier, clause: clock.clause.clone() };
+                let add = |party| Promised { clock, party, tier, clause: clock.clause.clone(), own: Rc::clone(&own) };
                 let known = |one: &Promised<'_>| std::ptr::eq(one.clock, clock);
                 if !found.iter().any(known) {
                     found.extend(parties.names(clock.party, world).into_iter().map(add));
@@ -124,14 +127,20 @@ fn promised_of<'a>(service: &ServicePart, level: u8, parties: &Parties, world: &
     let contract = world.contract;
     let impact = services::impact(service, level, contract);
     let (target, facts) = (services::target(service, contract), services::facts(service, impact));
-    let classes = contract.terms.classes.iter().chain(&contract.terms.overrides);
-    let tiers = classes.filter(|class| class.applies.covers(&target)).filter_map(|class| class.tier(&facts));
+    let own = own_clocks(contract, &target, &facts);
+    let tiers = contract.terms.classes_of(&target).into_iter().filter_map(|class| class.tier(&facts));
     let clocks = tiers.flat_map(|tier| tier.clocks.iter().map(move |clock| (clock, tier.level.unwrap_or(level))));
     let of_parties = |(clock, tier): (&'a Clock, u8)| {
-        let promise = move |party| Promised { clock, party, tier, clause: clock.clause.clone() };
-        parties.names(clock.party, world).into_iter().map(promise)
+        let promise = |party| Promised { clock, party, tier, clause: clock.clause.clone(), own: Rc::clone(&own) };
+        parties.names(clock.party, world).into_iter().map(promise).collect::<Vec<_>>()
     };
     clocks.flat_map(of_parties).collect()
+}
+
+/// Clocks of the classes of single requirements.
+fn own_clocks<'a>(contract: &'a Contract, target: &Target<'_>, facts: &Facts<'_>) -> Rc<[&'a Clock]> {
+    let overrides = contract.terms.overrides.iter().filter(|class| class.applies.covers(target));
+    overrides.filter_map(|class| class.tier(facts)).flat_map(|tier| &tier.clocks).collect()
 }
 
 /// What the carriers of its links agreed to.
@@ -148,7 +157,7 @@ fn agreed<'a>(began: Timestamp, level: u8, parties: &Parties, world: &World<'a>)
         let clocks = agreement.clocks.iter().filter(|clock| clock.party == Party::Carrier);
         Some(clocks.map(move |clock| {
             let clause = format!("{} {}", agreement.number, clock.clause);
-            Promised { clock, party: party.clone(), tier: level, clause }
+            Promised { clock, party: party.clone(), tier: level, clause, own: Rc::from([]) }
         }))
     };
     parties.carriers.iter().filter_map(of_carrier).flatten().collect()
