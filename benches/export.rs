@@ -58,6 +58,7 @@ fn snapshot(loaded: &Loaded) -> Snapshot {
             points: link.points.iter().map(|point| seen(point.role, u64::from(link.first_point.0))).collect(),
             quality: Arc::default(),
             last_month: None,
+            ended: None,
             is_control_plane: false,
             failures: Some(1),
             whole: None,

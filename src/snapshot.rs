@@ -20,7 +20,7 @@ use crate::{
     incident::{Desk, Incident, IncidentPhase, Windows},
     inventory::{Expiries, Inventory, Registered, Role},
     judge::{LinkState, rule::Alarm, service::ServiceState, site::days},
-    ledger::{Accounted, ClosedMonth, Month, Quality, Stretch, Whole},
+    ledger::{Accounted, ClosedMonth, Ended, Month, Quality, Stretch, Whole},
     notify::doors::DoorView,
     profile::services::Service,
     sample::service::{Ending, Report},
@@ -164,6 +164,8 @@ pub struct LinkView {
     /// Loss and RTT of the current civil month, and of the one before.
     pub quality: Arc<Quality>,
     pub last_month: Option<Arc<(Month, Quality)>>,
+    /// Where loss and RTT are not judged by month: the period of each that the last month ended, if it did.
+    pub ended: Option<Arc<Ended>>,
     /// A router's control plane is the point that decides: what it shows of loss and RTT is a suspicion.
     pub is_control_plane: bool,
 }

@@ -7,7 +7,7 @@ use crate::{
     contract::words::Period as PeriodKind,
     export,
     inventory::{Inventory, Kind, Link, Priority, Responder, Status, Target},
-    ledger::{self, Accounted, Course, InterfaceEvidence, Quality, Share, Terms, Whole},
+    ledger::{Accounted, Course, InterfaceEvidence, Quality, Share, Terms, Whole},
     snapshot::{LinkView, PointView, Snapshot},
     units::{At, Ppm, Rtt},
     window::{Summary, WINDOWS},
@@ -218,7 +218,7 @@ impl Window {
 #[derive(Serialize)]
 struct ObjectiveDetail {
     objective: &'static str,
-    /// Such as `2026-11`; `null`: the month that runs.
+    /// Such as `2026-11`, or `2026-Q4` where the contract judges by quarter; `null`: the month that runs.
     month: Option<String>,
     verdict: &'static str,
     /// Scheduled probes of counted up-time that were lost, or answered more slowly than the limit; and all of them.
@@ -257,31 +257,42 @@ fn objectives(snapshot: &Snapshot, view: &LinkView) -> Vec<ObjectiveDetail> {
             fleet_false: fleet(terms.alarm.0),
         }
     };
-    let over = |objective, month: &ledger::Month, course: &Course, limit, agrees| {
-        let proof = course.proof(limit, terms.confidence);
+    let over = |period: String, quality: &Quality, share: Share| {
+        let (objective, course) = match share {
+            Share::Loss => ("loss", &quality.loss),
+            Share::Rtt => ("rtt", &quality.rtt),
+        };
+        let (verdict, proof) = quality.judge(share, &terms, view.is_control_plane)?;
         let share = |Ppm(ppm): Ppm| Some(f64::from(ppm) / 1e6);
-        ObjectiveDetail {
+        Some(ObjectiveDetail {
             objective,
-            month: Some(month.to_string()),
-            verdict: ledger::closed(&proof, agrees).as_str(),
+            month: Some(period),
+            verdict: verdict.as_str(),
             bad: proof.bad,
             all: proof.all,
             low_ratio: share(proof.low),
             high_ratio: share(proof.high),
             effective: Some(proof.effective),
             alarmed: course.alarmed.map(|at| At(at, zone)),
-            interfaces: vec![],
+            interfaces: if objective == "loss" { quality.evidence(&terms) } else { vec![] },
             fleet_false: fleet(1_000_000 - terms.confidence.0),
-        }
+        })
     };
-    let evidence = |quality: &Quality, detail| ObjectiveDetail { interfaces: quality.evidence(&terms), ..detail };
-    let loss = evidence(&view.quality, running("loss", &view.quality.loss));
+    let loss = ObjectiveDetail { interfaces: view.quality.evidence(&terms), ..running("loss", &view.quality.loss) };
     let mut objectives = vec![loss, running("rtt", &view.quality.rtt)];
-    if let Some((month, quality)) = view.last_month.as_deref() {
-        let agrees = |share| quality.agrees(share, &terms, view.is_control_plane);
-        let loss = over("loss", month, &quality.loss, terms.loss, agrees(Share::Loss));
-        objectives.push(evidence(quality, loss));
-        objectives.extend(terms.slow.map(|slow| over("rtt", month, &quality.rtt, slow, agrees(Share::Rtt))));
+    match (&view.ended, view.last_month.as_deref()) {
+        (Some(ended), _) => {
+            let ended = [Share::Loss, Share::Rtt].into_iter().zip(ended.iter());
+            objectives.extend(ended.filter_map(|(share, ended)| {
+                let (stretch, quality) = ended.as_ref()?;
+                over(stretch.name.clone(), quality, share)
+            }));
+        }
+        (None, Some((month, quality))) => {
+            let shares = [Share::Loss, Share::Rtt].into_iter();
+            objectives.extend(shares.filter_map(|share| over(month.to_string(), quality, share)));
+        }
+        (None, None) => {}
     }
     objectives
 }

@@ -111,6 +111,7 @@ impl<'a> Links<'a> {
         let loss = self.objective("loss", loss, Measure::Loss);
         let clause = up?.clause.clone();
         let period = self.period(up?);
+        let (rtt_period, loss_period) = (self.period(rtt?), self.period(loss?));
         let counting = up?.counting();
         let availability = match up?.bound {
             Bound::AtLeast(Quantity::Share(share)) => Some(share),
@@ -129,6 +130,8 @@ impl<'a> Links<'a> {
             reach: up?.reach.as_ref().map_or(Reach::Link, |chosen| chosen.value),
             rtt: rtt?,
             loss: loss?,
+            rtt_period: rtt_period?,
+            loss_period: loss_period?,
             clause,
         })
     }
@@ -140,7 +143,8 @@ impl<'a> Links<'a> {
             return Some(period);
         }
         let place = self.file.place(&format!("{}.period", objective.path));
-        let message = ContractText::PeriodNotJudged { period: period.as_str() }.into();
+        let message =
+            ContractText::PeriodNotJudged { measure: objective.measure.as_str(), period: period.as_str() }.into();
         self.findings.error(place, Code::LINK_TERMS, message, ContractText::PeriodNotJudgedHelp.into());
         None
     }

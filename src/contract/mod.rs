@@ -189,6 +189,9 @@ pub struct Objectives {
     /// RTT at most this.
     pub rtt: Rtt,
     pub loss: Limit,
+    /// Over which these two are judged: `month`, `quarter` or `year`.
+    pub rtt_period: words::Period,
+    pub loss_period: words::Period,
     pub clause: String,
 }
 

@@ -119,6 +119,7 @@ fn view(state: LinkState) -> LinkView {
         deciding: Some(1),
         quality: Arc::default(),
         last_month: None,
+        ended: None,
         is_control_plane: false,
         failures: Some(1),
         whole: None,

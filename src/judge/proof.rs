@@ -128,6 +128,17 @@ impl Blocks {
     }
 }
 
+impl std::ops::AddAssign for Blocks {
+    fn add_assign(&mut self, other: Self) {
+        self.bad += other.bad;
+        self.all += other.all;
+        self.hours += other.hours;
+        self.bad_bad = self.bad_bad.saturating_add(other.bad_bad);
+        self.bad_all = self.bad_all.saturating_add(other.bad_all);
+        self.all_all = self.all_all.saturating_add(other.all_all);
+    }
+}
+
 /// The bet against one line, hour by hour.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Watch {

@@ -115,6 +115,22 @@ pub(super) fn count(known: &mut Vec<Interface>, source: &str, counts: &Interface
     Ok(())
 }
 
+/// Adds those of a later month.
+pub(super) fn add(known: &mut Vec<Interface>, month: &[Interface]) {
+    for later in month {
+        let is_it =
+            |one: &&mut Interface| (&one.source, &one.name, one.owner) == (&later.source, &later.name, later.owner);
+        match known.iter_mut().find(is_it) {
+            Some(interface) => {
+                interface.until = later.until;
+                interface.inward.add(&later.inward);
+                interface.outward.add(&later.outward);
+            }
+            None => known.push(later.clone()),
+        }
+    }
+}
+
 /// Whether counters prove loss that probes prove over so many hours: those of one interface at least, and none that says
 /// that the loss is our own.
 pub(super) fn agree(known: &[Interface], terms: &Terms, hours: u32) -> bool {
@@ -158,6 +174,12 @@ impl Direction {
         };
         self.line.count(line, offered, None, Ppm::default(), at);
         self.queue.count(queue, offered, None, Ppm::default(), at);
+    }
+
+    fn add(&mut self, month: &Self) {
+        self.counted += month.counted;
+        self.line.add(&month.line);
+        self.queue.add(&month.queue);
     }
 
     /// Whatever the statistics: as soon as our own share alone is too large, the fault may be ours.

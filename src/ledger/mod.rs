@@ -10,6 +10,7 @@
 mod account;
 mod availability;
 mod booked;
+mod elapsed;
 mod exclusion;
 mod history;
 mod interface;
@@ -25,6 +26,7 @@ pub use self::{
     account::{Account, Cell, ClosedMonth},
     availability::Verdict,
     booked::{Booked, Earlier, Statement, Whole},
+    elapsed::{Elapsed, Ended, Spans},
     exclusion::{Fact, NotBooked},
     history::{HistoryRow, Millis, PointDay, SMOKE, Span, Step},
     interface::InterfaceEvidence,

@@ -160,6 +160,33 @@ impl Quality {
         self
     }
 
+    /// Adds a later month of the same link; both are over.
+    pub fn add(&mut self, month: &Self) {
+        self.loss.add(&month.loss);
+        self.rtt.add(&month.rtt);
+        for later in &month.beside {
+            match self.beside.iter_mut().find(|beside| beside.witness.role == later.witness.role) {
+                Some(beside) => {
+                    beside.witness = later.witness;
+                    beside.loss.add(&later.loss);
+                    beside.rtt.add(&later.rtt);
+                }
+                None => self.beside.push(later.clone()),
+            }
+        }
+        interface::add(&mut self.interfaces, &month.interfaces);
+    }
+
+    /// What the counts of a period that is over prove, and what that comes to; `None`: its limit is no share.
+    pub fn judge(&self, share: Share, terms: &Terms, is_control_plane: bool) -> Option<(Verdict, Proof)> {
+        let (course, limit) = match share {
+            Share::Loss => (&self.loss, Some(terms.loss)),
+            Share::Rtt => (&self.rtt, terms.slow),
+        };
+        let proof = course.proof(limit?, terms.confidence);
+        Some((closed(&proof, self.agrees(share, terms, is_control_plane)), proof))
+    }
+
     /// Whether what the deciding point proves of a month that is over is proved by another point past our own end too, one of
     /// both not being a control plane, or by counters of interfaces. When our own end is as bad, the fault may be ours:
     /// nobody agrees then.
@@ -192,6 +219,13 @@ impl Course {
         self.hour = hour;
         self.bad += bad;
         self.all += all;
+    }
+
+    /// Adds a later month of the same share.
+    pub(super) fn add(&mut self, month: &Self) {
+        let mut blocks = self.so_far();
+        blocks += month.so_far();
+        *self = Self { blocks, alarmed: self.alarmed.or(month.alarmed), ..Self::default() };
     }
 
     /// Bad ones and all, so far.

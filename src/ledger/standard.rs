@@ -129,17 +129,7 @@ impl Standard {
 
     /// The period that a month belongs to.
     pub fn stretch(&self, month: Month) -> Stretch {
-        let (first, months, name) = match self.period {
-            Period::Quarter => {
-                let quarter = (month.month - 1) / 3;
-                (quarter * 3 + 1, 3, format!("{:04}-Q{}", month.year, quarter + 1))
-            }
-            Period::Year => (1, 12, format!("{:04}", month.year)),
-            _ => (month.month, 1, month.to_string()),
-        };
-        let begins = Month::of(month.year, first, self.zone);
-        let last = (1..months).fold(begins, |month, _| month.next(self.zone));
-        Stretch { name, begins: begins.begins, ends: last.ends }
+        Stretch::of(self.period, month, self.zone)
     }
 
     pub fn verdict(&self, sums: &Accounted) -> Verdict {
@@ -148,6 +138,21 @@ impl Standard {
 }
 
 impl Stretch {
+    /// The period that a month belongs to, where clocks show `zone`; what is no quarter and no year is a month.
+    pub(super) fn of(period: Period, month: Month, zone: Tz) -> Self {
+        let (first, months, name) = match period {
+            Period::Quarter => {
+                let quarter = (month.month - 1) / 3;
+                (quarter * 3 + 1, 3, format!("{:04}-Q{}", month.year, quarter + 1))
+            }
+            Period::Year => (1, 12, format!("{:04}", month.year)),
+            _ => (month.month, 1, month.to_string()),
+        };
+        let begins = Month::of(month.year, first, zone);
+        let last = (1..months).fold(begins, |month, _| month.next(zone));
+        Self { name, begins: begins.begins, ends: last.ends }
+    }
+
     pub fn holds(&self, month: Month) -> bool {
         self.begins <= month.begins && month.ends <= self.ends
     }

@@ -62,8 +62,9 @@ impl Loop {
     }
 
     fn agrees(&self, link: LinkIndex, month: &ClosedMonth) -> bool {
-        let terms = Terms::of(&self.field.loaded.contract);
-        month.quality.agrees(Share::Loss, &terms, is_control_plane(&self.field, link))
+        let (terms, id) = (Terms::of(&self.field.loaded.contract), &self.field.loaded.inventory.links[link.at()].id);
+        let ended = self.periods.ended(Share::Loss, id, self.closed.get(id), month);
+        ended.is_some_and(|(_, quality)| quality.agrees(Share::Loss, &terms, is_control_plane(&self.field, link)))
     }
 
     /// Stores the books of a link. A verdict that is another one now is said again. `agreed`: whether two witnesses

@@ -1,4 +1,4 @@
-//! The period of the availability objective where the contract's is a quarter or a year.
+//! The periods of the objectives where the contract's are quarters or years.
 //!
 //! The loop keeps the running month of each link and the last one that is over, which may both still change. What came
 //! before them in the period is added up here, once: from the disk at the start, and again when the contract counts
@@ -10,13 +10,38 @@ use super::{Control, load::Loaded, turn::Loop};
 use crate::{
     contract::words::Period,
     inventory::{LinkId, LinkIndex},
-    ledger::{Account, Booked, ClosedMonth, Earlier, Month, Standard, Stretch, Whole},
+    ledger::{
+        Account, Booked, ClosedMonth, Earlier, Elapsed, Ended, Month, Quality, Share, Spans, Standard, Stretch, Whole,
+    },
     store::{self, StoreError, StoredAccount},
     units::{Now, Timestamp},
 };
 
 /// What came before, by link. A link that is missing had nothing before.
-pub(super) type Months = HashMap<LinkId, Earlier>;
+pub(super) type Months = HashMap<LinkId, Before>;
+
+/// Months of a link in the running periods: of availability, and of loss and RTT.
+#[derive(Clone, Debug)]
+pub(super) struct Before {
+    whole: Earlier,
+    quality: Elapsed,
+}
+
+impl Before {
+    fn none(stretch: &Stretch) -> Self {
+        Self { whole: Earlier::none(stretch), quality: Elapsed::default() }
+    }
+
+    fn add(&mut self, month: &ClosedMonth, terms: &Terms) {
+        let Terms { standard, gap, spans } = terms;
+        let stretch = standard.stretch(month.month);
+        if !self.whole.is_of(&stretch) {
+            self.whole = Earlier::none(&stretch);
+        }
+        self.whole.add_booked(&Booked::closed(month, standard), standard, *gap);
+        self.quality.add(month, spans);
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Periods {
@@ -35,11 +60,18 @@ pub(super) struct Periods {
 struct Terms {
     standard: Standard,
     gap: std::time::Duration,
+    spans: Spans,
 }
 
 impl Terms {
     fn of(loaded: &Loaded) -> Self {
-        Self { standard: Standard::of(&loaded.contract), gap: loaded.contract.terms.flaps.gap.value }
+        let contract = &loaded.contract;
+        Self { standard: Standard::of(contract), gap: contract.terms.flaps.gap.value, spans: Spans::of(contract) }
+    }
+
+    /// Every objective is judged by month: nothing is kept.
+    fn are_months(&self) -> bool {
+        self.is_month() && self.spans.are_months()
     }
 
     fn is_month(&self) -> bool {
@@ -60,7 +92,7 @@ impl Periods {
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         let terms = Terms::of(loaded);
-        let earlier = match folder.filter(|_| !terms.is_month()) {
+        let earlier = match folder.filter(|_| !terms.are_months()) {
             Some(folder) => read(folder, terms, bounds, now)?,
             None => Months::new(),
         };
@@ -69,17 +101,37 @@ impl Periods {
 
     /// Takes in a month that is not the last one any more.
     fn fold(&mut self, link: &LinkId, month: &ClosedMonth) {
-        let Terms { standard, gap } = self.terms;
-        if self.terms.is_month() {
+        if self.terms.are_months() {
             return;
         }
         self.missed |= self.unread;
-        let stretch = standard.stretch(month.month);
-        let earlier = self.earlier.entry(link.clone()).or_insert_with(|| Earlier::none(&stretch));
-        if !earlier.is_of(&stretch) {
-            *earlier = Earlier::none(&stretch);
+        let stretch = self.terms.standard.stretch(month.month);
+        self.earlier.entry(link.clone()).or_insert_with(|| Before::none(&stretch)).add(month, &self.terms);
+    }
+
+    /// Loss or RTT of the period that a month which is over ends. `closed`: the last month of the link that is kept, which
+    /// may be this one. `None`: the period goes on, or is being read.
+    pub fn ended(
+        &self,
+        share: Share,
+        link: &LinkId,
+        closed: Option<&ClosedMonth>,
+        month: &ClosedMonth,
+    ) -> Option<(Stretch, Quality)> {
+        let spans = &self.terms.spans;
+        if !spans.are_months() && self.unread {
+            return None;
         }
-        earlier.add_booked(&Booked::closed(month, &standard), &standard, gap);
+        let mut quality = self.earlier.get(link).map(|before| before.quality.clone()).unwrap_or_default();
+        if let Some(closed) = closed.filter(|closed| closed.month.begins < month.month.begins) {
+            quality.add(closed, spans);
+        }
+        quality.ended(share, month, spans)
+    }
+
+    /// Whether loss and RTT are judged by month.
+    pub fn quality_by_month(&self) -> bool {
+        self.terms.spans.are_months()
     }
 
     /// The period of `now`; `None` where it is the month, or is being read.
@@ -101,9 +153,9 @@ impl Periods {
         account: &Account,
         now: Timestamp,
     ) -> Whole {
-        let Terms { standard, gap } = self.terms;
-        let known = self.earlier.get(link).filter(|earlier| earlier.is_of(stretch));
-        let mut whole = known.copied().unwrap_or_else(|| Earlier::none(stretch));
+        let Terms { standard, gap, .. } = self.terms;
+        let known = self.earlier.get(link).map(|before| before.whole).filter(|earlier| earlier.is_of(stretch));
+        let mut whole = known.unwrap_or_else(|| Earlier::none(stretch));
         if let Some(closed) = closed.filter(|closed| stretch.holds(closed.month)) {
             whole.add_booked(&Booked::closed(closed, &standard), &standard, gap);
         }
@@ -122,7 +174,9 @@ fn read(
     now: Timestamp,
 ) -> Result<Months, StoreError> {
     let (standard, stretch) = (terms.standard, terms.stretch(now));
-    let first = standard.month_at(stretch.begins);
+    let this = standard.month_at(now);
+    let begins = [Share::Loss, Share::Rtt].map(|share| terms.spans.stretch(share, this).begins);
+    let first = standard.month_at(begins.into_iter().fold(stretch.begins, Timestamp::min));
     let after = bounds.values().max().map_or(first, |bound| standard.month_at(*bound));
     let mut months = Months::new();
     let wanted = [first, after].map(|month: Month| month.to_string());
@@ -138,11 +192,11 @@ fn take(
     bounds: &HashMap<LinkId, Timestamp>,
     stretch: &Stretch,
 ) {
-    let Terms { standard, gap } = terms;
     let Some(bound) = bounds.get(&row.link) else { return };
-    for month in Booked::read(&row.account, &standard).iter().filter(|month| month.month.begins < *bound) {
-        let earlier = months.entry(row.link.clone()).or_insert_with(|| Earlier::none(stretch));
-        earlier.add_booked(month, &standard, gap);
+    // What runs is at hand.
+    let closed = serde_json::from_str::<ClosedMonth>(&row.account).ok().filter(|month| month.month.begins < *bound);
+    if let Some(month) = closed {
+        months.entry(row.link.clone()).or_insert_with(|| Before::none(stretch)).add(&month, &terms);
     }
 }
 
@@ -162,6 +216,13 @@ impl Loop {
     pub(super) fn whole(&self, number: usize, stretch: Option<&Stretch>, now: Now) -> Option<Whole> {
         let link = &self.field.loaded.inventory.links[number].id;
         Some(self.periods.whole(stretch?, link, self.closed.get(link), &self.accounts[number], now.utc))
+    }
+
+    /// Loss and RTT of the periods that the last month of a link ended; `None`: they are judged by month.
+    pub(super) fn ended(&self, number: usize) -> Option<Arc<Ended>> {
+        let link = &self.field.loaded.inventory.links[number].id;
+        let month = self.closed.get(link).filter(|_| !self.periods.quality_by_month())?;
+        Some(Arc::new([Share::Loss, Share::Rtt].map(|share| self.periods.ended(share, link, Some(month), month))))
     }
 
     /// Keeps the last month that is over; the one before it is added up.
@@ -188,7 +249,7 @@ impl Loop {
     /// On a thread of its own: the loop never waits for a disk. An exporter has none.
     fn read_periods(&mut self, now: Now) {
         let terms = self.periods.terms;
-        let Some(folder) = self.folder.clone().filter(|_| !terms.is_month()) else {
+        let Some(folder) = self.folder.clone().filter(|_| !terms.are_months()) else {
             self.periods.unread = false;
             return;
         };
@@ -271,7 +332,7 @@ mod tests {
         let mut contract = contract();
         contract.objectives.period = period;
         contract.objectives.counting = if counting { vec![words::Exclusion::PlannedWork] } else { vec![] };
-        Terms { standard: Standard::of(&contract), gap: Duration::from_mins(5) }
+        Terms { standard: Standard::of(&contract), gap: Duration::from_mins(5), spans: Spans::of(&contract) }
     }
 
     /// What the loop keeps of one link, and what is on the disk.
@@ -352,7 +413,7 @@ mod tests {
 
         /// What `ledger show` says, from all that is on the disk.
         fn shown(&self, stretch: &Stretch) -> Whole {
-            let Terms { standard, gap } = self.periods.terms;
+            let Terms { standard, gap, .. } = self.periods.terms;
             let months = self.stored.iter().map(|month| Booked::closed(month, &standard));
             let months: Vec<_> =
                 months.chain(Booked::read(&serde_json::to_string(&self.account).unwrap(), &standard)).collect();

@@ -95,7 +95,7 @@ impl Loop {
 
     fn view(&self, number: usize, stretch: Option<&Stretch>, now: Now) -> LinkView {
         let view = view(&self.field, LinkIndex(number as u32), &self.accounts[number], now);
-        LinkView { whole: self.whole(number, stretch, now).map(Box::new), ..view }
+        LinkView { whole: self.whole(number, stretch, now).map(Box::new), ended: self.ended(number), ..view }
     }
 
     fn incidents(&self) -> Arc<[Arc<Incident>]> {
@@ -174,6 +174,7 @@ fn view(field: &Field, index: LinkIndex, account: &Account, now: Now) -> LinkVie
         failures: account.spells(&standard, now.utc).map(|spells| failures(&spells, gap)),
         quality: account.quality(now.utc),
         last_month: account.last_month().map(Arc::clone),
+        ended: None,
         is_control_plane: super::quality::is_control_plane(field, index),
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{field::Field, turn::Loop};
 use crate::{
     inventory::{LinkIndex, Responder},
     judge::{self, LinkState, PointWatch, Tally},
-    ledger::{ClosedMonth, Share, Terms, Witness, closed},
+    ledger::{ClosedMonth, InterfaceEvidence, Share, Terms, Witness},
     units::{Now, Rtt, Timestamp},
     window::RTT_EDGES_NANOS,
 };
@@ -97,22 +97,30 @@ impl Loop {
         }
     }
 
-    /// The verdicts of a month that is over: said once, and again when later evidence changes one.
+    /// The verdicts of the periods that a month ends: said once, and again when later evidence changes one.
     pub(super) fn log_verdicts(&mut self, number: usize, month: &ClosedMonth, now: Now) {
         let loaded = Arc::clone(&self.field.loaded);
-        let terms = Terms::of(&loaded.contract);
+        let (terms, link) = (Terms::of(&loaded.contract), &loaded.inventory.links[number].id);
         let is_control_plane = is_control_plane(&self.field, LinkIndex(number as u32));
-        let loss = month.quality.loss.proof(terms.loss, terms.confidence);
-        let rtt = terms.slow.map(|slow| month.quality.rtt.proof(slow, terms.confidence));
-        let said = |share, proof| {
-            let agrees = month.quality.agrees(share, &terms, is_control_plane);
-            json!({ "verdict": closed(&proof, agrees).as_str(), "proof": proof })
-        };
-        let rtt = rtt.map(|proof| said(Share::Rtt, proof));
-        let (loss, month, evidence) =
-            (said(Share::Loss, loss), month.month.to_string(), month.quality.evidence(&terms));
-        let detail = json!({ "month": month, "loss": loss, "rtt": rtt, "interfaces": evidence });
-        self.log(now, "objectives", loaded.inventory.links[number].id.as_str(), detail);
+        let mut said: Vec<(String, [Value; 2], Vec<InterfaceEvidence>)> = vec![];
+        for (place, share) in [Share::Loss, Share::Rtt].into_iter().enumerate() {
+            let Some((stretch, quality)) = self.periods.ended(share, link, self.closed.get(link), month) else {
+                continue;
+            };
+            let Some((verdict, proof)) = quality.judge(share, &terms, is_control_plane) else { continue };
+            let nth = said.iter().position(|(name, ..)| *name == stretch.name).unwrap_or_else(|| {
+                said.push((stretch.name, [Value::Null, Value::Null], vec![]));
+                said.len() - 1
+            });
+            said[nth].1[place] = json!({ "verdict": verdict.as_str(), "proof": proof });
+            if share == Share::Loss {
+                said[nth].2 = quality.evidence(&terms);
+            }
+        }
+        for (period, [loss, rtt], evidence) in said {
+            let detail = json!({ "month": period, "loss": loss, "rtt": rtt, "interfaces": evidence });
+            self.log(now, "objectives", link.as_str(), detail);
+        }
     }
 }
 

@@ -61,6 +61,7 @@ pub enum ContractText {
     },
     WrongMeasureHelp,
     PeriodNotJudged {
+        measure: &'static str,
         period: &'static str,
     },
     PeriodNotJudgedHelp,
@@ -191,7 +192,9 @@ impl ContractText {
             Self::WrongMeasure { objective, measure } => {
                 write!(out, "objective `{objective}` has no limit for `{measure}` of links")
             }
-            Self::PeriodNotJudged { period } => write!(out, "availability of links cannot be judged over `{period}`"),
+            Self::PeriodNotJudged { measure, period } => {
+                write!(out, "{measure} of links cannot be judged over `{period}`")
+            }
             Self::PeriodNotJudgedHelp => {
                 write!(
                     out,
@@ -296,7 +299,7 @@ impl ContractText {
             Self::NoLinksSection => write!(out, "目录中有链路，而合同没有写如何判定链路"),
             Self::NoLinksSectionHelp => write!(out, "补上 `links:` 一节，见 docs/contracts.md"),
             Self::WrongMeasure { objective, measure } => write!(out, "目标 `{objective}` 没有链路 `{measure}` 的限值"),
-            Self::PeriodNotJudged { period } => write!(out, "链路可用率不能按 `{period}` 判定"),
+            Self::PeriodNotJudged { measure, period } => write!(out, "链路的 {measure} 不能按 `{period}` 判定"),
             Self::PeriodNotJudgedHelp => write!(out, "写 month、quarter 或 year：台账按自然月记，周期由整月组成"),
             Self::Simulated { link, period, verdict, down, unknown, beside } => {
                 let Beside { quality, deductions } = &**beside;

@@ -298,12 +298,11 @@ fn a_draft_contract_is_replayed_over_the_months_that_are_stored() {
 }
 
 /// October 2026 has 744 hours. In each, 2 of 1000 probes of both links were lost and 60 of the 998 answers came later than
-/// 50 ms: 1488 of 744 000 lost, 44 640 of 742 512 slow. On LL-0001 the carrier's gateway saw the same.
-fn make_lossy(folder: &Path) {
+/// 50 ms: 1488 of 744 000 lost, 44 640 of 742 512 slow. On LL-0001 the carrier's gateway saw the same. Hours after that are
+/// good.
+fn make_lossy(folder: &Path, hours: i64) {
     copy(&root().join("tests/bad/good"), folder);
     let (store, _) = Store::open(&folder.join("state"), &Options::default()).unwrap();
-    let up = Counts { answered: 998, lost: 2, unmeasured: 0 };
-    let (probes, timed) = (Tally { up, ..Tally::default() }, Some((998, 60)));
     let slow = Some(Limit::AtMost(Ppm(50_000)));
     let terms = Terms { loss: Limit::AtMost(Ppm(1_000)), slow, confidence: Ppm(999_900), alarm: Ppm(100) };
     let gateway = Witness { role: Role::CarrierGateway, is_control_plane: false };
@@ -312,23 +311,88 @@ fn make_lossy(folder: &Path) {
         let begins = at("10-01");
         let mut account = Account::open(begins, Shanghai);
         account.measure(Measured::Up, begins, begins);
-        for hour in 0..744 {
+        let mut months = vec![];
+        for hour in 0..hours {
             let now = Timestamp(begins.0 + hour * HOUR + HOUR / 2);
-            assert!(account.advance(now, Shanghai).is_empty());
+            months.extend(account.advance(now, Shanghai));
+            let (lost, slow) = if hour < 744 { (2, 60) } else { (0, 0) };
+            let up = Counts { answered: 1000 - lost, lost, unmeasured: 0 };
+            let (probes, timed) = (Tally { up, ..Tally::default() }, Some((1000 - lost, slow)));
             account.count(probes, timed, &terms, now);
             if link == "LL-0001" {
                 account.count_beside(gateway, up, timed, now);
             }
         }
-        let months = account.advance(at("11-05"), Shanghai);
+        months.extend(account.advance(Timestamp(begins.0 + hours * HOUR + 4 * DAY), Shanghai));
         batch.accounts.extend(months.iter().map(|closed| StoredAccount {
             link: LinkId::parse(link).unwrap(),
             month: closed.month.to_string(),
             account: serde_json::to_string(closed).unwrap(),
         }));
     }
-    assert_eq!(batch.accounts.len(), 2);
+    assert_eq!(batch.accounts.len(), if hours == 744 { 2 } else { 6 });
     store.commit(batch);
+}
+
+/// October lost 0.2 %, and November and December (720 and 744 hours) nothing: 1488 of 2 208 000 in the quarter, 0.067 %. So
+/// with slow answers: 6.01 % of October's, 44 640 of 2 206 512 in the quarter, 2.02 %.
+#[test]
+fn a_bad_month_breaks_the_month_and_not_the_quarter_that_loss_or_rtt_is_judged_over() {
+    let (whole, part) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    make_lossy(whole.path(), 2208);
+    make_lossy(part.path(), 744);
+    let judged = |folder: &Path, loss: &str, rtt: &str| {
+        let draft = folder.join("draft");
+        copy(&root().join("tests/bad/good/inventory"), &draft);
+        let text = fs::read_to_string(draft.join("contract.yaml")).unwrap();
+        let text = text.replace("{at_most: 0.1 %}, source", &format!("{{at_most: 0.1 %}}, period: {loss}, source"));
+        let text = text
+            .replace("{at_most: 50ms}, source", &format!("{{at_most: 50ms}}, period: {rtt}, statistic: p95, source"));
+        fs::write(draft.join("contract.yaml"), text).unwrap();
+        let mut command = linkpatrol();
+        command.args(["contract", "simulate"]).arg(&draft).args(["--from", "2026-10", "--output", "json"]);
+        command.arg("--data-dir").arg(folder.join("state"));
+        let output = command.arg("--config.file").arg(folder.join("linkpatrol.yaml")).output().unwrap();
+        let json: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", words(&output)));
+        let share = |share: &Value| match share {
+            Value::Null => "-".to_owned(),
+            share => format!("{} {}/{}", share["verdict"].as_str().unwrap(), share["bad"], share["all"]),
+        };
+        let rows = json["rows"].as_array().unwrap().iter().filter(|row| row["link"] == "LL-0001");
+        let periods = rows.flat_map(|row| row["quality"].as_array().unwrap());
+        let said = periods
+            .map(|one| format!("{}: {}, {}", one["month"].as_str().unwrap(), share(&one["loss"]), share(&one["rtt"])));
+        (output.status.code(), said.collect::<Vec<_>>())
+    };
+    let (october, november) = ("breached 1488/744000", "met 0/720000");
+    let (code, said) = judged(whole.path(), "month", "month");
+    assert_eq!(
+        said,
+        [
+            format!("2026-10: {october}, breached 44640/742512"),
+            format!("2026-11: {november}, met 0/720000"),
+            "2026-12: met 0/744000, met 0/744000".to_owned(),
+        ]
+    );
+    assert_eq!(code, Some(1));
+    let (code, said) = judged(whole.path(), "quarter", "month");
+    assert_eq!(
+        said,
+        [
+            "2026-10: -, breached 44640/742512",
+            "2026-11: -, met 0/720000",
+            "2026-Q4: met 1488/2208000, -",
+            "2026-12: -, met 0/744000",
+        ]
+    );
+    assert_eq!(code, Some(1));
+    let (code, said) = judged(whole.path(), "year", "quarter");
+    assert_eq!(said, ["2026: met 1488/2208000, -", "2026-Q4: -, met 44640/2206512"]);
+    assert_eq!(code, Some(0));
+    // What is not over is not judged.
+    let (code, said) = judged(part.path(), "quarter", "quarter");
+    assert_eq!((code, said), (Some(0), vec!["2026-Q4: pending 1488/744000, pending 44640/742512".to_owned()]));
 }
 
 /// Loss and RTT of a draft: its limits and statistic decide, and only what another point proves too is breached.
@@ -336,7 +400,7 @@ fn make_lossy(folder: &Path) {
 fn a_draft_judges_stored_loss_and_rtt_by_its_own_limits() {
     let set = tempfile::tempdir().unwrap();
     let folder = set.path();
-    make_lossy(folder);
+    make_lossy(folder, 744);
     let draft = folder.join("draft");
     copy(&folder.join("inventory"), &draft);
     let shipped = fs::read_to_string(folder.join("inventory/contract.yaml")).unwrap();

@@ -20,9 +20,10 @@ use crate::{
     diagnostic::Findings,
     inventory::{Inventory, LinkId, Responder},
     judge,
-    ledger::{self, Accounted, Booked, ClosedMonth, Course, Standard, Statement, Stretch, Terms, Verdict, closed},
+    ledger::{self, Accounted, Booked, ClosedMonth, Elapsed, Spans, Standard, Statement, Stretch, Terms, Verdict},
     store::{self, StoreError},
     text::{Beside, ContractText, Message},
+    units::Timestamp,
 };
 
 /// Facts and lengths that stored accounts state about a link and period; a penalty of the draft may ask for them.
@@ -56,18 +57,20 @@ struct Row {
     excluded: u64,
     elapsed: u64,
     error_budget_remaining: i64,
-    /// Of each month of the period whose counts are stored.
+    /// Of each period of loss and RTT whose last stored month is in this one.
     quality: Vec<Counted>,
     /// Alternatives, for the customer to decide: never a sum.
     deductions: Vec<Deduction>,
 }
 
-/// Loss and RTT of a month under the draft.
+/// Loss and RTT of a period under the draft.
 #[derive(Debug, Serialize)]
 struct Counted {
+    /// `2026-10`, `2026-Q4`, `2026`.
     month: String,
-    loss: Share,
-    /// `null`: the draft has another limit than the one that answers were counted against, or a mean.
+    /// `null`: the draft judges it over another period.
+    loss: Option<Share>,
+    /// `null`: so too, or the draft has another limit than the one that answers were counted against, or a mean.
     rtt: Option<Share>,
 }
 
@@ -79,31 +82,63 @@ struct Share {
     all: u64,
 }
 
-impl Counted {
-    fn of(month: &ClosedMonth, terms: &Terms, is_control_plane: bool, same_limit: bool) -> Self {
-        let quality = &month.quality;
-        let share = |course: &Course, limit, about| {
-            let proof = course.proof(limit, terms.confidence);
-            let agrees = quality.agrees(about, terms, is_control_plane);
-            Share { verdict: closed(&proof, agrees).as_str(), bad: proof.bad, all: proof.all }
-        };
-        let slow = terms.slow.filter(|_| same_limit);
-        Self {
-            month: month.month.to_string(),
-            loss: share(&quality.loss, terms.loss, ledger::Share::Loss),
-            rtt: slow.map(|slow| share(&quality.rtt, slow, ledger::Share::Rtt)),
-        }
-    }
+/// By what loss and RTT are judged.
+struct Judge {
+    terms: Terms,
+    spans: Spans,
+    /// Answers were counted against the draft's limit.
+    same_limit: bool,
+}
 
+impl Judge {
+    /// The periods of a link whose last month is in `stretch`, in order. `months`: those that are over, in order.
+    fn counted(&self, months: &[ClosedMonth], stretch: &Stretch, is_control_plane: bool) -> Vec<Counted> {
+        let mut found: BTreeMap<(Timestamp, String), Counted> = BTreeMap::new();
+        for share in [ledger::Share::Loss, ledger::Share::Rtt] {
+            if share == ledger::Share::Rtt && !self.same_limit {
+                continue;
+            }
+            let mut elapsed = Elapsed::default();
+            for (nth, month) in months.iter().enumerate() {
+                elapsed.add(month, &self.spans);
+                let own = self.spans.stretch(share, month.month);
+                let goes_on = months.get(nth + 1).is_some_and(|next| own.holds(next.month));
+                if goes_on || !stretch.holds(month.month) {
+                    continue;
+                }
+                let quality = elapsed.clone().so_far(share);
+                let Some((verdict, proof)) = quality.judge(share, &self.terms, is_control_plane) else { continue };
+                if proof.all == 0 {
+                    continue;
+                }
+                let verdict = if month.month.ends < own.ends { Verdict::Pending } else { verdict };
+                let judged = Some(Share { verdict: verdict.as_str(), bad: proof.bad, all: proof.all });
+                let name = own.name;
+                let entry = found.entry((own.begins, name.clone())).or_insert_with(|| Counted {
+                    month: name,
+                    loss: None,
+                    rtt: None,
+                });
+                match share {
+                    ledger::Share::Loss => entry.loss = judged,
+                    ledger::Share::Rtt => entry.rtt = judged,
+                }
+            }
+        }
+        found.into_values().collect()
+    }
+}
+
+impl Counted {
     fn is_breached(&self) -> bool {
         let breached = |share: &Share| share.verdict == Verdict::Breached.as_str();
-        breached(&self.loss) || self.rtt.as_ref().is_some_and(breached)
+        [&self.loss, &self.rtt].into_iter().flatten().any(breached)
     }
 
     fn text(&self) -> String {
-        let share = |name: &str, share: &Share| format!("{name} {} {}/{}", share.verdict, share.bad, share.all);
-        let rtt = self.rtt.as_ref().map(|rtt| share("  rtt", rtt)).unwrap_or_default();
-        format!("{}  {}{rtt}", self.month, share("loss", &self.loss))
+        let share = |name: &str, share: &Share| format!("  {name} {} {}/{}", share.verdict, share.bad, share.all);
+        let told = |name, judged: &Option<Share>| judged.as_ref().map(|judged| share(name, judged)).unwrap_or_default();
+        format!("{}{}{}", self.month, told("loss", &self.loss), told("rtt", &self.rtt))
     }
 }
 
@@ -174,8 +209,12 @@ impl Simulate {
         contract: &Contract,
         known: Option<&(Inventory, Contract)>,
     ) -> Result<Vec<Row>, StoreError> {
-        let (standard, terms) = (Standard::of(contract), Terms::of(contract));
-        let same_limit = known.is_some_and(|(_, in_force)| in_force.objectives.rtt == contract.objectives.rtt);
+        let standard = Standard::of(contract);
+        let judge = Judge {
+            terms: Terms::of(contract),
+            spans: Spans::of(contract),
+            same_limit: known.is_some_and(|(_, in_force)| in_force.objectives.rtt == contract.objectives.rtt),
+        };
         let mut counted: BTreeMap<LinkId, Vec<ClosedMonth>> = BTreeMap::new();
         let mut links: BTreeMap<LinkId, Vec<Booked>> = BTreeMap::new();
         for row in store::accounts(folder)? {
@@ -185,6 +224,7 @@ impl Simulate {
             links.entry(row.link.clone()).or_default().extend(Booked::read(&row.account, &standard));
         }
         links.values_mut().for_each(|months| months.sort_by_key(|booked| booked.month.begins));
+        counted.values_mut().for_each(|months| months.sort_by_key(|closed| closed.month.begins));
         let gap = contract.terms.flaps.gap.value;
         let together = |stretch: &Stretch| {
             let sums: Vec<_> = links
@@ -213,11 +253,10 @@ impl Simulate {
                 }
                 let (sums, verdict) = (statement.sums, statement.availability);
                 let down = Duration::from_millis(sums.down);
-                let months = counted.get(link).into_iter().flatten();
-                let within = months.filter(|month| stretch.holds(month.month) && month.quality.loss.counts().1 > 0);
+                let months = counted.get(link).map_or(&[][..], Vec::as_slice);
                 let is_control_plane = known.is_none_or(|(inventory, _)| by_a_control_plane(inventory, contract, link));
                 rows.push(Row {
-                    quality: within.map(|month| Counted::of(month, &terms, is_control_plane, same_limit)).collect(),
+                    quality: judge.counted(months, &stretch, is_control_plane),
                     link: link.clone(),
                     period: stretch.name,
                     availability: verdict.as_str(),
