@@ -1,8 +1,12 @@
 //! What letters are written from, as the loop knows it.
 
+use std::collections::BTreeSet;
+
 use super::{field::Field, turn::Loop};
 use crate::{
-    inventory::{LinkIndex, Role},
+    contract::Target,
+    incident::Incident,
+    inventory::{Kind, Link, LinkIndex, Role},
     judge::{self, LinkState, PointVerdict},
     notify::{
         letter::{Facts, Probes, Seen, Sight},
@@ -45,6 +49,17 @@ impl Sight for Field {
         });
         let is_up = matches!(self.states[index.at()], LinkState::Up | LinkState::Degraded);
         Seen { is_up, probes, near: answers(Role::Near), gateway: answers(Role::CarrierGateway) }
+    }
+
+    fn classes(&self, incident: &Incident) -> Vec<&str> {
+        let (contract, links) = (&self.loaded.contract, &self.loaded.inventory.links);
+        let ids = |target: Target<'_>| contract.terms.classes_of(&target).into_iter().map(|class| class.id.as_str());
+        if let Some(service) = &incident.service {
+            return ids(contract.service_target(&service.id, &service.requirement)).collect();
+        }
+        let is_in = |link: &&Link| incident.links.binary_search_by(|(id, _)| id.cmp(&link.id)).is_ok();
+        let kinds: BTreeSet<Kind> = links.iter().filter(is_in).map(|link| link.kind).collect();
+        kinds.into_iter().flat_map(|kind| ids(contract.target(kind))).collect()
     }
 }
 

@@ -31,7 +31,7 @@ use crate::{
     units::{Counts, Mono, Rtt},
 };
 pub use histogram::Histogram;
-use slice::{Past, Slice, Sum};
+use slice::{Length, Past, Slice, Sum};
 
 /// The windows that every point keeps: label value and length.
 pub const WINDOWS: [(&str, Duration); 4] = [
@@ -129,9 +129,7 @@ pub struct PointWindow {
     /// RTTs of finished slices since they were last taken, packed, and those of the running one that were taken already.
     rtts: Box<[u8]>,
     taken: Histogram,
-    tens: Past,
-    minutes: Past,
-    fives: Past,
+    past: Past,
     /// Slices of ten seconds ended so far.
     ended: u64,
     next_roll: Mono,
@@ -157,9 +155,7 @@ impl PointWindow {
             running: Slice::default(),
             rtts: Box::default(),
             taken: Histogram::default(),
-            tens: Past::default(),
-            minutes: Past::default(),
-            fives: Past::default(),
+            past: Past::default(),
             ended: 0,
             next_roll,
             summaries: Arc::default(),
@@ -278,9 +274,8 @@ impl PointWindow {
 
     /// Heap and inline bytes of this point, for the memory budget.
     pub fn bytes(&self) -> usize {
-        let heap = [&self.tens, &self.minutes, &self.fives].map(Past::heap_bytes).iter().sum::<usize>();
         let rtts = self.rtts.len() + self.taken.heap_bytes();
-        size_of::<Self>() + heap + rtts + self.running.heap_bytes()
+        size_of::<Self>() + self.past.heap_bytes() + rtts + self.running.heap_bytes()
     }
 
     fn end(&mut self, sent: Mono, outcome: Outcome) {
@@ -349,19 +344,19 @@ impl PointWindow {
     }
 
     fn end_slice(&mut self) {
-        self.tens.push(&self.running, TENS);
+        self.past.push(Length::Ten, &self.running);
         self.keep_rtts();
         self.running.clear();
         self.ended += 1;
         if self.ended.is_multiple_of(TENS as u64) {
             let mut minute = Sum::new();
-            self.tens.add_newest(TENS, &mut minute);
-            self.minutes.push_sum(&minute, MINUTES);
+            self.past.add_newest(Length::Ten, TENS, &mut minute);
+            self.past.push_sum(Length::Minute, &minute);
         }
         if self.ended.is_multiple_of((TENS * MINUTES) as u64) {
             let mut five = Sum::new();
-            self.minutes.add_newest(MINUTES, &mut five);
-            self.fives.push_sum(&five, FIVES);
+            self.past.add_newest(Length::Minute, MINUTES, &mut five);
+            self.past.push_sum(Length::Five, &five);
         }
     }
 
@@ -376,7 +371,8 @@ impl PointWindow {
     fn summarise(&mut self) {
         let (tens, minutes) = (self.tens_since(), self.minutes_since());
         let [ten, minute, five] = [self.over(1, 0, 0), self.over(TENS, 0, 0), self.over(tens, MINUTES, 0)];
-        let hour = if self.fives.slices() == 0 { self.over(tens, minutes, FIVES) } else { self.summaries[3] };
+        let hour =
+            if self.past.slices(Length::Five) == 0 { self.over(tens, minutes, FIVES) } else { self.summaries[3] };
         self.set_summaries([ten, minute, five, hour]);
     }
 
@@ -401,9 +397,9 @@ impl PointWindow {
     /// The newest slices of each length in one summary.
     fn over(&self, tens: usize, minutes: usize, fives: usize) -> Summary {
         let mut sum = Sum::new();
-        self.tens.add_newest(tens, &mut sum);
-        self.minutes.add_newest(minutes, &mut sum);
-        self.fives.add_newest(fives, &mut sum);
+        self.past.add_newest(Length::Ten, tens, &mut sum);
+        self.past.add_newest(Length::Minute, minutes, &mut sum);
+        self.past.add_newest(Length::Five, fives, &mut sum);
         sum.summary()
     }
 

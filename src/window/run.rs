@@ -5,7 +5,7 @@
 
 use super::{
     FIVES, HOUR, Histogram, MINUTES, PointWindow, SLICE, TENS,
-    slice::{Past, Slice, Sum},
+    slice::{Length, Slice, Sum},
 };
 use std::sync::Arc;
 
@@ -67,12 +67,12 @@ impl PointWindow {
         let mut rtts = Histogram::unpacked(&self.rtts);
         rtts.add(nanos, u32::try_from(whole * each).unwrap_or(u32::MAX));
         self.rtts = rtts.packed();
-        self.tens = Past::alike(|past| past.push(&ten, 1), TENS);
+        (0..TENS).for_each(|_| self.past.push(Length::Ten, &ten));
         let (mut minute, mut five) = (Sum::new(), Sum::new());
-        self.tens.add_newest(TENS, &mut minute);
-        self.minutes = Past::alike(|past| past.push_sum(&minute, 1), MINUTES);
-        self.minutes.add_newest(MINUTES, &mut five);
-        self.fives = Past::alike(|past| past.push_sum(&five, 1), FIVES);
+        self.past.add_newest(Length::Ten, TENS, &mut minute);
+        (0..MINUTES).for_each(|_| self.past.push_sum(Length::Minute, &minute));
+        self.past.add_newest(Length::Minute, MINUTES, &mut five);
+        (0..FIVES).for_each(|_| self.past.push_sum(Length::Five, &five));
         self.ended += whole;
         self.next_roll = Mono(self.next_roll.0 + (whole * SLICE_MILLIS) as i64);
         // As it was at the last full minute, which lies in the run.

@@ -8,7 +8,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::{
-    Histogram, Summary, buckets,
+    FIVES, Histogram, MINUTES, Summary, TENS, buckets,
     packed::{number, put},
 };
 use crate::units::Counts;
@@ -146,52 +146,72 @@ impl Sum {
     }
 }
 
-/// Finished slices of one length, oldest first, packed one after the other.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Past {
-    bytes: Box<[u8]>,
-    slices: u8,
+/// Lengths of slices, as places in [`Past`].
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Length {
+    Ten,
+    Minute,
+    Five,
 }
 
+impl Length {
+    /// So many slices of this length are kept.
+    pub fn most(self) -> usize {
+        [TENS, MINUTES, FIVES][self as usize]
+    }
+}
+
+/// Finished slices of each length, oldest first, packed one after the other in one room. The room is kept: a slice comes
+/// every ten seconds, and blocks that grow and shrink by a few bytes would leave the allocator full of holes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Past {
+    bytes: Vec<u8>,
+    /// Where the slices of each length end.
+    ends: [u32; 3],
+    slices: [u8; 3],
+}
+
+/// Room grows by so many bytes.
+const ROOM: usize = 32;
+
 impl Past {
-    /// Adds a finished slice and forgets the oldest beyond `most`.
-    pub fn push(&mut self, slice: &Slice, most: usize) {
-        self.pack(&slice.figures, slice.histogram.iter(), most);
+    /// Adds a finished slice and forgets the oldest beyond [`Length::most`].
+    pub fn push(&mut self, length: Length, slice: &Slice) {
+        self.pack(length, &slice.figures, slice.histogram.iter());
     }
 
     /// As [`Past::push`], for what was added up from shorter slices.
-    pub fn push_sum(&mut self, sum: &Sum, most: usize) {
-        self.pack(&sum.figures, sum.filled(), most);
+    pub fn push_sum(&mut self, length: Length, sum: &Sum) {
+        self.pack(length, &sum.figures, sum.filled());
     }
 
     /// Adds the newest `slices` to `sum`.
-    pub fn add_newest(&self, slices: usize, sum: &mut Sum) {
-        let mut rest = &*self.bytes;
-        for _ in slices..self.slices() {
-            let length = usize::try_from(number(&mut rest)).unwrap_or(usize::MAX);
-            rest = rest.get(length..).unwrap_or_default();
+    pub fn add_newest(&self, length: Length, slices: usize, sum: &mut Sum) {
+        let mut rest = self.bytes.get(self.place(length)).unwrap_or_default();
+        for _ in slices..self.slices(length) {
+            step_over(&mut rest);
         }
         while !rest.is_empty() {
             unpack(&mut rest, sum);
         }
     }
 
-    pub fn slices(&self) -> usize {
-        self.slices.into()
-    }
-
-    /// The slice that `push` adds, so many times.
-    pub fn alike(push: impl FnOnce(&mut Self), most: usize) -> Self {
-        let mut one = Self::default();
-        push(&mut one);
-        Self { bytes: one.bytes.repeat(most).into(), slices: most as u8 }
+    pub fn slices(&self, length: Length) -> usize {
+        self.slices[length as usize].into()
     }
 
     pub fn heap_bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.capacity()
     }
 
-    fn pack(&mut self, figures: &Figures, histogram: impl Iterator<Item = (u16, u32)>, most: usize) {
+    /// Where the slices of this length lie.
+    fn place(&self, length: Length) -> Range<usize> {
+        let end = |at: usize| self.ends[at] as usize;
+        let at = length as usize;
+        at.checked_sub(1).map_or(0, end)..end(at)
+    }
+
+    fn pack(&mut self, length: Length, figures: &Figures, histogram: impl Iterator<Item = (u16, u32)>) {
         let mut packed = SmallVec::<[u8; 256]>::new();
         // Nothing answered, lost or unmeasured: an empty slice is its length, zero.
         let array = figures.as_array();
@@ -205,17 +225,37 @@ impl Past {
                 last = bucket;
             }
         }
-        let mut kept = &*self.bytes;
-        if self.slices() == most {
-            let length = usize::try_from(number(&mut kept)).unwrap_or(usize::MAX);
-            kept = kept.get(length..).unwrap_or_default();
-        } else {
-            self.slices += 1;
-        }
         let mut prefix = SmallVec::<[u8; 4]>::new();
         put(&mut prefix, packed.len() as u64);
-        self.bytes = [kept, &prefix, &packed].concat().into();
+        if self.slices(length) == length.most() {
+            self.forget_oldest(length);
+        }
+        let (added, end) = (prefix.len() + packed.len(), self.place(length).end);
+        let needed = self.bytes.len() + added;
+        if needed > self.bytes.capacity() {
+            self.bytes.reserve_exact(needed.next_multiple_of(ROOM) - self.bytes.len());
+        }
+        self.bytes.splice(end..end, prefix.into_iter().chain(packed));
+        self.slices[length as usize] += 1;
+        self.ends[length as usize..].iter_mut().for_each(|end| *end += added as u32);
     }
+
+    fn forget_oldest(&mut self, length: Length) {
+        let place = self.place(length);
+        let mut rest = self.bytes.get(place.clone()).unwrap_or_default();
+        let before = rest.len();
+        step_over(&mut rest);
+        let taken = before - rest.len();
+        self.bytes.drain(place.start..place.start + taken);
+        self.slices[length as usize] -= 1;
+        self.ends[length as usize..].iter_mut().for_each(|end| *end -= taken as u32);
+    }
+}
+
+/// Steps over the packed slice at the head of `rest`.
+fn step_over(rest: &mut &[u8]) {
+    let length = usize::try_from(number(rest)).unwrap_or(usize::MAX);
+    *rest = rest.get(length..).unwrap_or_default();
 }
 
 /// Adds the packed slice at the head of `rest` to `sum`, and steps over it.
@@ -252,14 +292,19 @@ mod tests {
             (proptest::collection::vec(1_u64..5_000_000_000, 0..40), 0_u64..9, 0_u64..9), 1..9,
         )) {
             let (mut past, mut direct) = (Past::default(), Sum::new());
+            // Neighbours in the same room.
+            let mut other = Slice::default();
+            other.answers(7_000, 3);
+            (0..8).for_each(|_| past.push(Length::Ten, &other));
+            past.push(Length::Five, &other);
             for (rtts, lost, unmeasured) in &slices {
                 let mut slice = Slice::default();
                 rtts.iter().for_each(|nanos| slice.answers(*nanos, 1));
                 slice.figures.lost = *lost;
                 slice.figures.unmeasured = *unmeasured;
-                past.push(&slice, 4);
+                past.push(Length::Minute, &slice);
             }
-            for (rtts, lost, unmeasured) in slices.iter().rev().take(4) {
+            for (rtts, lost, unmeasured) in slices.iter().rev().take(5) {
                 let mut slice = Slice::default();
                 rtts.iter().for_each(|nanos| slice.answers(*nanos, 1));
                 slice.figures.lost = *lost;
@@ -268,7 +313,7 @@ mod tests {
                 slice.histogram.iter().for_each(|(bucket, count)| direct.fill(usize::from(bucket), count));
             }
             let mut unpacked = Sum::new();
-            past.add_newest(4, &mut unpacked);
+            past.add_newest(Length::Minute, 5, &mut unpacked);
             prop_assert_eq!(unpacked.figures, direct.figures);
             prop_assert_eq!(unpacked.histogram.to_vec(), direct.histogram.to_vec());
         }

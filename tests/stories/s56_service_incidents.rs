@@ -19,6 +19,10 @@ services:
   - {id: far, name: 示例远端系统, url: "tcp://127.10.0.1:7003", depends_on: [LL-0001]}
 "#;
 
+const SUPERIOR: &str = "contacts:
+  - {id: above, party: operator, name: 上级主管, steps: [superior-department], to: {sms: '1'}, verified: 2026-10-01}
+";
+
 fn open(site: &Site, port: u16) -> TcpListener {
     site.within(|| TcpListener::bind(("0.0.0.0", port)).unwrap())
 }
@@ -55,7 +59,12 @@ fn a_service_that_fails_opens_an_incident_of_its_contract_and_a_restart_keeps_it
     site.write("site/services.yaml", SERVICES);
     let desk = Gateway::open(&site, ([127, 0, 0, 1], 9999).into());
     let webhook = "webhooks: [{name: desk, url: \"http://127.0.0.1:9999/\"}]\n";
-    site.write("linkpatrol.yaml", &(site.read("linkpatrol.yaml") + webhook));
+    // Whom the contract's ladder for faults of systems calls (重大故障), and nobody else.
+    site.write("site/contacts.yaml", SUPERIOR);
+    let calls = site.path("calls");
+    let program = format!("{{ cat; echo; }} >> {}", calls.display());
+    let command = format!("channels: [{{name: sms, command: {{run: [sh, -c, \"{program}\"]}}}}]\n");
+    site.write("linkpatrol.yaml", &(site.read("linkpatrol.yaml") + webhook + &command));
     let (proxy, app, _far) = (open(&site, 7001), open(&site, 7002), open(&site, 7003));
     site.start(&[]);
     all_are_up(&site);
@@ -105,6 +114,16 @@ fn a_service_that_fails_opens_an_incident_of_its_contract_and_a_restart_keeps_it
     let link = site.incidents().into_iter().find(|one| one["scope"] == "link").unwrap();
     assert_eq!((&far["parent"], &far["tier"]), (&link["id"], &1.into()));
     assert_eq!(told_of(&far), [""; 0]);
+
+    // One call in all: of what stands behind another, and of links, that ladder says nothing.
+    let listed = site.get("/api/v1/notices?recipient=above").json();
+    let kinds: Vec<_> = listed["notices"].as_array().unwrap().iter().map(|one| one["key"].as_str().unwrap()).collect();
+    let id = down["id"].as_str().unwrap();
+    let expected = ["climbed/operator-major", "restored/"].map(|kind| format!("{id}/sms/{kind}"));
+    assert_eq!(kinds.len(), 2, "{kinds:?}");
+    assert!(expected.iter().all(|start| kinds.iter().any(|key| key.starts_with(start.as_str()))), "{kinds:?}");
+    let heard = site.wait("it was handed over", |_| fs::read_to_string(&calls).ok().filter(|text| !text.is_empty()));
+    assert!(heard.contains("示例反向代理"), "{heard}");
 
     site.daemon().signal(libc::SIGTERM);
     site.daemon().wait(Duration::from_secs(5));

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     contract::Ladder,
     duty::{Contacts, Roster},
+    incident::Incident,
     inventory::{Inventory, LinkIndex},
     text::Language,
 };
@@ -48,6 +49,9 @@ pub struct Facts<'a> {
 /// What was measured of a link, for the evidence in a letter.
 pub trait Sight {
     fn of(&self, link: LinkIndex) -> Seen;
+
+    /// Classes of the contract that hold for what the incident is about.
+    fn classes(&self, incident: &Incident) -> Vec<&str>;
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -158,6 +162,10 @@ pub(crate) mod fixture {
         fn of(&self, _: LinkIndex) -> Seen {
             let probes = Some(Probes { sent: 1_000, lost: 7, in_a_row: 7 });
             Seen { is_up: true, probes, near: true, gateway: false }
+        }
+
+        fn classes(&self, _: &Incident) -> Vec<&str> {
+            vec!["link"]
         }
     }
 

@@ -1,5 +1,7 @@
 //! Who is told what of an incident: contacts of its parties, by what happened, by duty, and by the steps of ladders.
 
+use std::cell::LazyCell;
+
 use super::{
     Facts, Letter,
     context::{Own, Passed, context, own},
@@ -125,26 +127,42 @@ pub fn climbed(incident: &Incident, clock: &Clock, ways: Ways) -> Vec<Notice> {
         return vec![];
     }
     let (facts, kind) = (ways.facts, NoticeKind::Climbed);
-    let holds = |ladder: &&Ladder| of_party(ladder.party, &clock.party) && ladder.classes.is_empty();
-    let steps = facts.ladders.iter().filter(holds).flat_map(|ladder| &ladder.steps);
-    // At its start the opening is told, and at its end that it ran out.
-    let reached = steps.filter(|step| step.at > Ppm(0) && step.at <= share);
+    let classes = LazyCell::new(|| facts.sight.classes(incident));
+    let holds = |ladder: &&Ladder| {
+        let of_class = |class: &String| classes.contains(&class.as_str());
+        of_party(ladder.party, &clock.party) && (ladder.classes.is_empty() || ladder.classes.iter().any(of_class))
+    };
+    let steps =
+        facts.ladders.iter().filter(holds).flat_map(|ladder| ladder.steps.iter().map(move |step| (ladder, step)));
+    // At its start the opening is told, and at its end that it ran out; who is called for one class only has heard neither.
+    let reached = steps.filter(|(ladder, step)| {
+        step.at <= share
+            && (step.at > Ppm(0) || !ladder.classes.is_empty())
+            && step.level.is_none_or(|level| incident.tier <= level)
+    });
     reached
-        .filter(|step| step.level.is_none_or(|level| incident.tier <= level))
-        .flat_map(|step| step.to.iter().map(move |name| (step.at, name)))
-        .flat_map(|(at, name)| {
-            let number = format!("{}-{}-{}-{}", clock.party.replace('/', "."), clock.clock, clock.tier, at.0 / 10_000);
+        .flat_map(|(ladder, step)| step.to.iter().map(move |name| (ladder, step.at, name)))
+        .flat_map(|(ladder, at, name)| {
+            let party = clock.party.replace('/', ".");
+            let is_start = at == Ppm(0);
+            // However many clocks start.
+            let number = if is_start {
+                format!("{party}-{}", ladder.id)
+            } else {
+                format!("{party}-{}-{}-{}", clock.clock, clock.tier, at.0 / 10_000)
+            };
             let called = facts.contacts.called(name, facts.roster, ways.now);
             called.into_iter().flat_map(move |contact| {
                 let links = own(incident, &contact.party, facts);
                 let letter = match contact.party.split_once('/') {
-                    None => Letter::Escalation,
+                    None if is_start => None,
+                    None => Some(Letter::Escalation),
                     Some(_) if links.is_empty() => return vec![],
-                    Some(("carrier", _)) => Letter::Urge,
-                    Some(_) => Letter::Information,
+                    Some(("carrier", _)) => Some(Letter::Urge),
+                    Some(_) => Some(Letter::Information),
                 };
-                let passed = Some(Passed { clock, share: at });
-                to_contact(incident, contact, (Some(letter), &(kind, number.clone())), &links, passed, ways)
+                let passed = (!is_start).then_some(Passed { clock, share: at });
+                to_contact(incident, contact, (letter, &(kind, number.clone())), &links, passed, ways)
             })
         })
         .collect()

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::{
@@ -192,6 +194,30 @@ fn ladders_call_by_the_share_of_a_clock_that_is_over() {
     assert!(bytes(&half[0]).contains("50 % of response are over"), "{}", bytes(&half[0]));
     assert_eq!((half[0].kind, at(25, &incident).len()), (NoticeKind::Climbed, 4));
     assert_eq!(at(25, &Incident { tier: 3, ..incident }).len(), 0, "only from this level on");
+}
+
+#[test]
+fn a_ladder_of_one_class_calls_at_once_and_for_that_class_alone() {
+    let (inventory, contacts, roster, shipped) = (inventory(12), contacts(), Roster::default(), Letters::default());
+    let of_class = |class: &str| {
+        let step = Step { at: Ppm(0), to: vec!["project-lead".into()], level: Some(1) };
+        let classes = vec![class.to_owned()];
+        [Ladder { id: "major".into(), party: Party::Operator, classes, steps: vec![step], clause: None }]
+    };
+    let called = |class: &str, tier: u8| {
+        let ladders = of_class(class);
+        let facts = Facts { ladders: &ladders, ..fixture::facts(&inventory, &contacts, &roster, &shipped) };
+        let incident = Incident { tier, ..incident(&[(0, true)]) };
+        let channels = channels();
+        let ways = Ways { channels: &channels, is_down: &|_| false, facts, now: incident.clocks[0].started };
+        let of_clock = |clock| climbed(&incident, clock, ways);
+        // However many clocks start then, it is one call on each channel: the same key.
+        let keys: BTreeSet<_> = incident.clocks.iter().flat_map(of_clock).map(|notice| notice.key).collect();
+        keys.into_iter().map(|key| key.replace(&incident.id.to_string(), "ID")).collect::<Vec<_>>()
+    };
+    assert_eq!(called("link", 1), ["ID/mail/climbed/operator-major/lead", "ID/sms/climbed/operator-major/lead"]);
+    assert_eq!(called("link", 2), [""; 0], "not so severe");
+    assert_eq!(called("security-event", 1), [""; 0], "another class");
 }
 
 #[test]

@@ -176,7 +176,7 @@ impl Roster {
         wire::HEADER + self.shapes.iter().map(|shape| shape.payload).max().unwrap_or(wire::MARK)
     }
 
-    /// Records that cover a time-out and two seconds of late answers at the planned rate, and a quarter more for what is
+    /// Records that cover a time-out and a second and a half of late answers at the planned rate, and a quarter more for what is
     /// probed out of turn.
     pub fn flights_needed(&self) -> usize {
         let rate: f64 = self
@@ -185,6 +185,6 @@ impl Roster {
             .map(|point| 1.0 / self.shapes[point.shape as usize].measure.interval.as_secs_f64().max(1e-6))
             .sum();
         let timeout = self.shapes.iter().map(|shape| shape.measure.timeout).max().unwrap_or(Duration::ZERO);
-        (rate.min(f64::from(self.plan.limits.total)) * 1.25 * (timeout.as_secs_f64() + 2.0)) as usize
+        (rate.min(f64::from(self.plan.limits.total)) * 1.25 * (timeout.as_secs_f64() + 1.5)) as usize
     }
 }
