@@ -132,6 +132,47 @@ fn a_service_that_fails_opens_an_incident_of_its_contract_and_a_restart_keeps_it
     assert!(replayed.status.success(), "{}", words(&replayed));
 }
 
+/// Requirement 82 has 30 minutes of its own, and all systems have 10: which of them run is the contract's answer.
+#[test]
+fn a_looser_clock_of_its_own_runs_beside_the_general_one_or_instead_of_it() {
+    let Some(mut site) = Site::make(1) else { return };
+    fs::copy(root().join("inventories/xuchang/requirements.csv"), site.path("site/requirements.csv")).unwrap();
+    let hotline = |id: &str, port: u16| {
+        format!("  - {{id: {id}, name: 示例热线, url: \"tcp://127.0.0.1:{port}\", requirement: \"82\"}}\n")
+    };
+    let head = "defaults: {interval: 1s, timeout: 500ms, confirm: 2, spacing: 100ms}\nservices:\n";
+    site.write("site/services.yaml", &format!("{head}{}{}", hotline("one", 7001), hotline("two", 7002)));
+    let (one, two) = (open(&site, 7001), open(&site, 7002));
+    site.start(&[]);
+    let all_up = |site: &Site| {
+        site.wait("both are up", |site| (site.get("/api/v1/services?state=up").json()["total"] == 2).then_some(()))
+    };
+    let responses = |site: &Site, service: &str| {
+        let incident =
+            site.wait("it is told of", |site| incident_of(site, service).filter(|one| one["announced"].is_string()));
+        let clocks = incident["clocks"].as_array().unwrap().iter().filter(|clock| clock["clock"] == "response");
+        let mut clocks: Vec<(i64, String)> =
+            clocks.map(|clock| (minutes(clock), clock["clause"].as_str().unwrap().to_owned())).collect();
+        clocks.sort();
+        clocks
+    };
+    let general = (10, "001 L119-124".to_owned());
+    let own = (30, "001 L4459".to_owned());
+    all_up(&site);
+    drop(one);
+    assert_eq!(responses(&site, "one"), [general, own.clone()]);
+
+    site.daemon().signal(libc::SIGTERM);
+    site.daemon().wait(Duration::from_secs(5));
+    let text = site.read("site/contract.yaml");
+    let answered = text.replace("{id: looser-own-clock,", "{id: looser-own-clock, chosen: \"false\",");
+    assert_ne!(text, answered);
+    site.write("site/contract.yaml", &answered);
+    site.start(&[]);
+    drop(two);
+    assert_eq!(responses(&site, "two"), [own]);
+}
+
 #[test]
 fn classes_say_what_is_checked_and_check_and_explain_say_where_that_is_written() {
     let config = tempfile::tempdir().unwrap();
