@@ -325,6 +325,9 @@ pub struct Reported {
     /// How another system calls it; the same fault has the same name. Empty: a person reports it.
     #[serde(default)]
     pub source: String,
+    /// An exercise: everything runs and is told as if it were true, marked 【演练】.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drill: bool,
 }
 
 /// Steps of the work on an incident.

@@ -34,6 +34,7 @@ fn incident(id: &str, closed: Option<i64>) -> Incident {
         tier: 2,
         scope: Scope { kind: "link".into(), id: "LL-0001".into() },
         source: None,
+        drill: false,
         inferred: false,
         unit_power_suspected: false,
         kind: IncidentKind::Outage,

@@ -177,6 +177,7 @@ impl Alert {
             // An old alert of another monitor is news to us.
             at: Some(started.min(now)).filter(|at| now.since(*at).as_secs() < 7 * 86_400),
             source,
+            drill: false,
         }
     }
 

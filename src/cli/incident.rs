@@ -51,6 +51,9 @@ enum Action {
         /// By which way it was said.
         #[arg(long, value_name = "WAY", default_value = "cli")]
         way: String,
+        /// An exercise: everything runs and is told as if it were true, marked 【演练】.
+        #[arg(long)]
+        drill: bool,
     },
     /// Says that a reported fault is over which no probe has seen.
     Restore {
@@ -202,8 +205,11 @@ impl Incident {
         match &self.action {
             Action::List => self.call(Method::GET, &format!("?limit={LISTED}"), None).await,
             Action::Show { id } => self.call(Method::GET, &format!("/{id}"), None).await,
-            Action::Open { links, what, actor, party, at, way } => {
+            Action::Open { links, what, actor, party, at, way, drill } => {
                 let mut body = json!({"links": links, "what": what, "actor": actor, "party": party, "way": way});
+                if *drill {
+                    body["drill"] = true.into();
+                }
                 if let Some(at) = at {
                     body["at"] = at.as_str().into();
                 }

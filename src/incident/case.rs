@@ -73,6 +73,7 @@ impl Case {
             unit_power_suspected: false,
             kind,
             source: None,
+            drill: false,
             began,
             opened: now.utc,
             announced: None,

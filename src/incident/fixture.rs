@@ -39,6 +39,7 @@ pub(crate) fn incident() -> Incident {
         unit_power_suspected: false,
         kind: IncidentKind::Outage,
         source: None,
+        drill: false,
         began,
         opened: began.plus(Duration::from_secs(1)),
         announced: Some(began.plus(Duration::from_secs(4))),

@@ -33,6 +33,9 @@ pub struct Incident {
     /// How the system calls it that reported it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// An exercise: it joins nothing that was measured, and nothing measured joins it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drill: bool,
     /// Send time of the first lost probe.
     pub began: Timestamp,
     pub opened: Timestamp,

@@ -46,7 +46,9 @@ impl Incidents {
         if let Some(id) = self.of_source(&reported.source) {
             return told(vec![id], true);
         }
-        let measured: BTreeSet<u64> = links.iter().filter_map(|link| self.measured(&id_of(*link, world))).collect();
+        // An exercise is a matter of its own.
+        let real = links.iter().filter(|_| !reported.drill);
+        let measured: BTreeSet<u64> = real.filter_map(|link| self.measured(&id_of(*link, world))).collect();
         if !measured.is_empty() {
             let mut ids = vec![];
             for number in measured {
@@ -80,6 +82,7 @@ impl Incidents {
         record.links = links.iter().map(|link| (id_of(*link, world), false)).collect();
         record.links.sort_unstable();
         record.source = Some(reported.source.clone()).filter(|source| !source.is_empty());
+        record.drill = reported.drill;
         record.tier = world.contract.tiers.partial.level;
         // We saw nothing of it.
         record.timeline.clear();
@@ -123,7 +126,8 @@ impl Incidents {
     pub(super) fn join_reports(&mut self, now: Now) {
         let part_of = |(number, case): (&u64, &super::case::Case)| {
             let incident = &case.incident;
-            let waits = incident.kind == IncidentKind::Reported && incident.phase == IncidentPhase::Open;
+            let waits =
+                incident.kind == IncidentKind::Reported && incident.phase == IncidentPhase::Open && !incident.drill;
             let mut measured = incident.links.iter().filter_map(|(link, _)| self.measured(link));
             Some((*number, measured.next()?)).filter(|_| waits)
         };

@@ -25,7 +25,7 @@ use crate::{
     incident::{DeskRecord, EffectKind, Incident, IncidentKind, ServicePart},
     inventory::{Inventory, Link, LinkId},
     judge::rule::{self, AlarmRecord},
-    text::{DeskMessage, Message, RuleMessage, ServiceText},
+    text::{DeskMessage, Mark, Message, RuleMessage, ServiceText},
     units::Timestamp,
 };
 
@@ -422,6 +422,12 @@ pub fn desk_summary(record: &DeskRecord, simulated: bool) -> Message {
     })
 }
 
+/// What is not the plain truth of today says so.
+pub fn mark_of(incident: &Incident, simulated: bool) -> Option<Mark> {
+    let drill = incident.drill.then_some(Mark::Drill);
+    if simulated { Some(Mark::Simulated) } else { drill }
+}
+
 /// One sentence for people: what is broken, where, and how much of it.
 pub fn summary(incident: &Incident, inventory: &Inventory, simulated: bool) -> Message {
     match incident.kind {
@@ -432,7 +438,9 @@ pub fn summary(incident: &Incident, inventory: &Inventory, simulated: bool) -> M
             inferred: incident.inferred,
             links: incident.links.len(),
         },
-        IncidentKind::Reported => Message::ReportedSummary { simulated, scope: Box::new(scope(incident, inventory)) },
+        IncidentKind::Reported => {
+            Message::ReportedSummary { mark: mark_of(incident, simulated), scope: Box::new(scope(incident, inventory)) }
+        }
         IncidentKind::Isolation => Message::IsolationSummary { simulated },
         IncidentKind::Service => {
             let service = incident.service.as_deref();

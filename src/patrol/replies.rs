@@ -99,7 +99,8 @@ impl Loop {
             return Ok(Reply::Reported { at: now.utc, incidents: vec![known.id.clone()], joined: true });
         }
         let (what, party) = (heard.text.trim().to_owned(), party.to_owned());
-        let reported = Reported { links: vec![id.to_string()], what, party, at: None, source: String::new() };
+        let reported =
+            Reported { links: vec![id.to_string()], what, party, at: None, source: String::new(), drill: false };
         let taken = Command {
             actor: person.to_owned(),
             key: format!("sms-{}", command.key),

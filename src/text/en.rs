@@ -2,7 +2,7 @@
 
 use std::fmt::{Formatter, Result};
 
-use super::{AddressFault, Clocks, Expected, HostFault, Language, Message, Message::*, mark, milliseconds, some};
+use super::{AddressFault, Clocks, Expected, HostFault, Language, Mark, Message, Message::*, mark, milliseconds, some};
 use crate::units::duration_text;
 
 pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
@@ -266,8 +266,13 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             let plural = if *links == 1 { "" } else { "s" };
             write!(out, "{}{extent}: {}{inferred}, {links} link{plural}", mark(*simulated), scope.say(Language::En))
         }
-        ReportedSummary { simulated, scope } => {
-            write!(out, "{}reported, not seen by probes: {}", mark(*simulated), scope.say(Language::En))
+        ReportedSummary { mark, scope } => {
+            write!(
+                out,
+                "{}reported, not seen by probes: {}",
+                mark.map(Mark::as_str).unwrap_or_default(),
+                scope.say(Language::En)
+            )
         }
         IsolationSummary { simulated } => {
             write!(

@@ -430,7 +430,7 @@ pub enum Message {
         links: usize,
     },
     ReportedSummary {
-        simulated: bool,
+        mark: Option<Mark>,
         scope: Box<Message>,
     },
     IsolationSummary {

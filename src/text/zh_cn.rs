@@ -2,7 +2,7 @@
 
 use std::fmt::{Formatter, Result};
 
-use super::{AddressFault, Clocks, Expected, HostFault, Language, Message, Message::*, mark, milliseconds, some};
+use super::{AddressFault, Clocks, Expected, HostFault, Language, Mark, Message, Message::*, mark, milliseconds, some};
 use crate::units::duration_text;
 
 pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
@@ -278,8 +278,13 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
             let inferred = if *inferred { "（推断）" } else { "" };
             write!(out, "{}{extent}：{}{inferred}，{links} 条线路", mark(*simulated), scope.say(Language::ZhCn))
         }
-        ReportedSummary { simulated, scope } => {
-            write!(out, "{}有人报障，探测未见：{}", mark(*simulated), scope.say(Language::ZhCn))
+        ReportedSummary { mark, scope } => {
+            write!(
+                out,
+                "{}有人报障，探测未见：{}",
+                mark.map(Mark::as_str).unwrap_or_default(),
+                scope.say(Language::ZhCn)
+            )
         }
         IsolationSummary { simulated } => {
             write!(out, "{}疑似全网中断：本机连近处的见证点也收不到，无法判断", mark(*simulated))

@@ -50,20 +50,70 @@ fn receivers(mails: &[Value]) -> BTreeSet<String> {
     mails.iter().map(|mail| mail["to"][0].as_str().unwrap_or_default().to_owned()).collect()
 }
 
-#[test]
-fn a_correction_reaches_exactly_those_who_were_told_in_the_same_thread() {
-    let Some(mut site) = Site::make(4) else { return };
+/// A mail server, a channel to it and contacts of both carriers and units. `None`: said why it is skipped.
+fn with_mail(site: &Site) -> Option<Running> {
     let mut server = site.namespace.command(&["/usr/bin/python3", "-u", "-c", SINK]);
     let mut sink = Running::start("sink", site.folder.path(), &mut server);
     let is_up = |sink: &mut Running| sink.printed().contains("ready") || sink.ended().is_some();
     wait_for("a mail server", Duration::from_secs(30), || is_up(&mut sink).then_some(()));
     if !sink.printed().contains("ready") {
-        return skip("python3-aiosmtpd is not installed");
+        skip("python3-aiosmtpd is not installed");
+        return None;
     }
     site.write("site/contacts.yaml", CONTACTS);
     let channel = "channels: [{name: mail, to: {duty: duty@house.example}, smtp: {host: 127.0.0.1, port: 2525, \
                    security: plain, from: noc@house.example}}]\n";
     site.write("linkpatrol.yaml", &(site.read("linkpatrol.yaml") + channel));
+    Some(sink)
+}
+
+/// An exercise is told to all who would be told of the real thing, marked on every message, and stays apart from it.
+#[test]
+fn a_drill_is_marked_wherever_it_is_told_and_a_real_fault_beside_it_is_not() {
+    let Some(mut site) = Site::make(4) else { return };
+    let Some(sink) = with_mail(&site) else { return };
+    site.start(&[]);
+    site.all_up(4);
+    let report = |site: &Site, drill: bool| {
+        let body = json!({"actor": "示例甲", "links": ["LL-0001"], "what": "光缆中断", "drill": drill});
+        let answer = site.post("/api/v1/incidents", &body);
+        assert!(answer.is_ok(), "{}", answer.body);
+        answer.json()["incidents"][0].as_str().unwrap().to_owned()
+    };
+    let drill = report(&site, true);
+    let told = ["duty@house.example", "it@u1.example", "noc@one.example"].map(str::to_owned);
+    let all_told =
+        |id: &str, kind: &str| (receivers(&mails(&sink, id, kind)) == BTreeSet::from(told.clone())).then_some(());
+    site.wait("all are told of the drill", |_| all_told(&drill, "opened"));
+
+    // The real thing, on the very same link.
+    site.cut(1);
+    let real = site.wait("it has an incident of its own", |site| {
+        let found = site.incidents().into_iter().find(|one| one["kind"] == "outage" && one["announced"].is_string())?;
+        Some(found["id"].as_str()?.to_owned())
+    });
+    site.wait("all are told of it", |_| all_told(&real, "opened"));
+    let of = |id: &str| site.get(&format!("/api/v1/incidents/{id}")).json();
+    assert_eq!((&of(&drill)["phase"], &of(&drill)["drill"]), (&json!("open"), &json!(true)));
+    assert_eq!((&of(&real)["drill"], &of(&real)["merged_into"]), (&json!(false), &Value::Null));
+    assert_eq!(report(&site, false), real, "what is no drill joins what was measured");
+
+    let over = site.post(&format!("/api/v1/incidents/{drill}/restore"), &json!({"actor": "示例甲"}));
+    assert!(over.is_ok(), "{}", over.body);
+    site.wait("all are told that the drill is over", |_| all_told(&drill, "restored"));
+    for mail in mails(&sink, &drill, "") {
+        let (subject, text) = (mail["subject"].as_str().unwrap(), mail["text"].as_str().unwrap());
+        assert!(subject.starts_with("【演练】") && text.starts_with("【演练】"), "{mail}");
+        assert_eq!((subject.matches("【演练】").count(), text.matches("【演练】【演练】").count()), (1, 0), "{mail}");
+    }
+    let unmarked = mails(&sink, &real, "");
+    assert!(unmarked.len() >= 3 && unmarked.iter().all(|mail| !mail.to_string().contains("演练")), "{unmarked:#?}");
+}
+
+#[test]
+fn a_correction_reaches_exactly_those_who_were_told_in_the_same_thread() {
+    let Some(mut site) = Site::make(4) else { return };
+    let Some(sink) = with_mail(&site) else { return };
     site.start(&[]);
     site.all_up(4);
     site.cut(1);

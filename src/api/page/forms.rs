@@ -79,6 +79,13 @@ impl Form {
         self.fields.contains_key(name)
     }
 
+    /// Browsers send a box only when it is ticked, and then as `on`.
+    pub fn tick(&mut self, name: &str) {
+        if self.has(name) {
+            self.set(name, true);
+        }
+    }
+
     /// Carries out this action with what was sent.
     pub async fn carry_out(mut self, api: &Api, headers: &HeaderMap, action: &str) -> Result<Reply, Problem> {
         self.set("action", action);

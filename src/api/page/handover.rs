@@ -203,7 +203,10 @@ pub(in crate::api) async fn submit_report(
     let reported = match Form::read(&body, &headers, frame.zone) {
         // Only another system may name none and say how it calls it.
         Ok(form) if form.has("source") => Err(Problem::NotFound),
-        Ok(form) => form.carry_out(&api, &headers, "report").await,
+        Ok(mut form) => {
+            form.tick("drill");
+            form.carry_out(&api, &headers, "report").await
+        }
         Err(problem) => Err(problem),
     };
     match reported {

@@ -83,10 +83,7 @@ async fn carry_out(api: &Api, frame: &Frame, headers: &HeaderMap, body: &[u8]) -
         "cancel" => "cancel_window",
         _ => return Err(Problem::NotFound),
     };
-    // Browsers send a box only when it is ticked, and then as `on`.
-    if form.has("drill") {
-        form.set("drill", true);
-    }
+    form.tick("drill");
     form.carry_out(api, headers, action).await.map(|_| ())
 }
 

@@ -277,6 +277,7 @@ fn labels(incident: &Incident, world: &World) -> Labels {
     let name = match incident.kind {
         IncidentKind::Outage if incident.scope.kind == "network" => "NetworkOutage",
         IncidentKind::Outage => "LinkOutage",
+        IncidentKind::Reported if incident.drill => "Drill",
         IncidentKind::Reported => "ReportedFault",
         IncidentKind::Isolation => "Isolation",
         IncidentKind::Own => "OwnFault",

@@ -15,8 +15,8 @@ pub use self::templates::Letters;
 use chrono_tz::Tz;
 
 use super::{
-    Channel, ChannelKind, Notice, description,
-    message::{Address, Mark, Message, Short, Thread},
+    Channel, ChannelKind, Notice, description, mark_of,
+    message::{Address, Message, Short, Thread},
     pass::Passes,
     summary,
 };
@@ -143,7 +143,7 @@ pub fn of_everything(notice: &Notice, to: &str, facts: Facts) -> Option<Message>
         key: notice.key.clone(),
         channel: notice.channel.clone(),
         to: Address::parse(to)?,
-        mark: facts.simulated.then_some(Mark::Simulated),
+        mark: mark_of(incident, facts.simulated),
         short: Some(Short { text: subject.clone(), template: None }),
         subject,
         text,

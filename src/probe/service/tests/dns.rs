@@ -11,9 +11,14 @@ use crate::profile::service::{Dns, Endpoint, RecordRules};
 
 /// A name server over UDP, and over TCP on the same port, that answers as `answer` says; `None`: not at all.
 async fn name_server(answer: fn(Message, bool) -> Option<Vec<u8>>) -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let address = socket.local_addr().unwrap();
-    let listener = TcpListener::bind(address).await.unwrap();
+    let (socket, listener, address) = loop {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        // Some other socket may have that number over TCP.
+        if let Ok(listener) = TcpListener::bind(address).await {
+            break (socket, listener, address);
+        }
+    };
     tokio::spawn(async move {
         let mut buffer = [0; 1500];
         while let Ok((count, from)) = socket.recv_from(&mut buffer).await {
