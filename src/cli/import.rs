@@ -3,7 +3,9 @@
 //! What would change is worked out first (`inventory::merge`) and checked with all other files as `check` does; only
 //! then the one file that changes is replaced, and as it was it stays beside under a name with the time.
 
+mod modules;
 mod replace;
+mod services;
 
 use std::{
     fs,
@@ -26,8 +28,9 @@ use crate::{
     text::{ImportText, Language, Message, Touch},
 };
 
-/// Takes a ledger of links into the inventory: new and changed rows, matched by id, else by carrier and circuit id.
+/// Takes a file of links, services or modules into the inventory, whole or not at all.
 ///
+/// Links are matched by id, else by carrier and circuit id; services by address; modules by name.
 /// Exit code: 0 taken or nothing to do, 1 refused with findings, 2 could not run.
 #[derive(Debug, clap::Args)]
 pub struct Import {
@@ -46,6 +49,13 @@ enum Form {
     Ledger,
     /// CSV export of NetBox circuits; its `id` is NetBox's own and is passed over.
     Netbox,
+    /// Target groups of Prometheus, JSON or YAML: each target becomes a service.
+    #[value(name = "file_sd")]
+    FileSd,
+    /// Modules of blackbox_exporter, for `/probe`.
+    Blackbox,
+    /// Configuration of smokeping_prober, or `Targets` of SmokePing: each host becomes a service.
+    Smokeping,
 }
 
 /// What came of it.
@@ -69,8 +79,14 @@ impl Import {
             return ExitCode::from(2);
         };
         let mut plan = Source::read(&self.file, &mut findings).and_then(|incoming| {
-            let origin = if form == Form::Netbox { Origin::NetBox } else { Origin::Ledger };
-            merge(&config.inventory, &incoming, origin, &past(&config.inventory), &mut findings)
+            let mut merged =
+                |origin| merge(&config.inventory, &incoming, origin, &past(&config.inventory), &mut findings);
+            match form {
+                Form::Ledger => merged(Origin::Ledger),
+                Form::Netbox => merged(Origin::NetBox),
+                Form::FileSd | Form::Smokeping => services::plan(&config, form, &incoming, &mut findings),
+                Form::Blackbox => modules::plan(&config, &incoming, &mut findings),
+            }
         });
         if let Some(plan) = &mut plan {
             refuse_a_link(plan, &mut findings);
@@ -85,7 +101,7 @@ impl Import {
         {
             match replace::replace(&written.file, &written.before, &written.after, SystemClock::start().now().utc) {
                 Ok(replace::Outcome::Replaced { backup }) => {
-                    done = Done { written: Some(written.file.to_path_buf()), backup: Some(backup) };
+                    done = Done { written: Some(written.file.to_path_buf()), backup };
                 }
                 Ok(replace::Outcome::ChangedMeanwhile) => findings.push(Diagnostic {
                     place: Place::whole(written.file.clone()),
@@ -133,8 +149,9 @@ impl Import {
         }
         match (&done.written, &done.backup, &plan.written) {
             _ if !is_good => say(ImportText::Refused),
-            (Some(file), Some(backup), _) => {
-                say(ImportText::Written { file: file.display().to_string(), backup: backup.display().to_string() });
+            (Some(file), backup, _) => {
+                let backup = backup.as_ref().map(|backup| backup.display().to_string());
+                say(ImportText::Written { file: file.display().to_string(), backup });
             }
             (_, _, Some(written)) => say(ImportText::WouldWrite { file: written.file.display().to_string() }),
             (_, _, None) => say(ImportText::NothingToWrite),
@@ -165,8 +182,12 @@ impl Import {
 
 impl Form {
     fn by_name(file: &Path) -> Option<Self> {
-        let ending = file.extension()?.to_ascii_lowercase();
-        (ending == "csv").then_some(Self::Ledger)
+        match file.extension().and_then(|ending| ending.to_str()) {
+            Some("csv") => Some(Self::Ledger),
+            Some("json") => Some(Self::FileSd),
+            None if file.file_name()? == "Targets" => Some(Self::Smokeping),
+            _ => None,
+        }
     }
 }
 

@@ -39,7 +39,7 @@ use crate::{
 pub struct Once {
     /// Id of a link in the ledger, such as LL-0412, or its circuit id; or any address or name. Of a service:
     /// https://host/path, http://…, tls://host:port[?starttls=smtp], tlcp://…, host:port, udp://host:port,
-    /// dns://server/name?type=SOA, whois://server/name, rdap://…, smtp://host, sip://host or rtsp://host/stream.
+    /// dns://server/name?type=SOA, whois://server/name, rdap://…, icmp://host, smtp://host, sip://host or rtsp://host/stream.
     target: String,
     /// Probes to each measuring point; a service is checked once.
     #[arg(long, default_value = "5", value_parser = clap::value_parser!(u32).range(1..=1000))]

@@ -3,9 +3,11 @@
 //! In: the profile files, and an inventory whose points they serve. Out: [`Measure`] for every point, each value with
 //! the place it came from. Precedence: link > unit > carrier > profile > default.
 
+pub mod adopt;
 pub mod crawl;
 pub mod discovery;
 mod effective;
+pub mod foreign;
 pub mod module;
 mod read;
 pub mod service;

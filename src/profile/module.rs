@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use serde::Deserialize;
 
 use self::options::{DnsOptions, GrpcOptions, HttpOptions, IcmpOptions, TcpOptions, UnixOptions};
-use crate::diagnostic::{Findings, yaml};
+use crate::diagnostic::{Findings, Source, yaml};
 
 pub use self::made::Environment;
 
@@ -61,10 +61,14 @@ pub enum Prober {
 impl Modules {
     /// `None`, with findings, when the file or one that it names cannot be used as a whole.
     pub fn load(file: &Path, findings: &mut Findings) -> Option<Self> {
+        Self::of(&Source::read(file, findings)?, file.parent().unwrap_or(Path::new("")), findings)
+    }
+
+    /// The same of a file that was read; those that it names are looked for from `folder`.
+    pub fn of(source: &Source, folder: &Path, findings: &mut Findings) -> Option<Self> {
         let before = findings.errors();
-        let document = yaml::read::<Self>(file, findings)?;
+        let document = yaml::decode::<Self>(source, findings)?;
         let mut read = document.value.clone();
-        let folder = file.parent().unwrap_or(Path::new(""));
         for (name, module) in &mut read.modules {
             files::Files { folder, module: name, document: &document, findings }.take(module);
             sound::Sound { module: name, document: &document, findings }.check(module);

@@ -355,6 +355,11 @@ pub struct Icmp {
     pub hop_limit: Option<u8>,
 }
 
+impl Icmp {
+    /// As blackbox_exporter sends.
+    pub const PAYLOAD: usize = 36;
+}
+
 /// The health of a service by `grpc.health.v1`.
 #[derive(Clone, Debug)]
 pub struct Grpc {
@@ -502,7 +507,7 @@ impl Check {
 
     /// Reads `https://host/path`, `http://…`, `tls://host:port[?starttls=smtp]`, `tlcp://host:port`, `tcp://host:port`,
     /// `host:port`, `dns://server[:port]/name[?type=SOA]` (RFC 4501), `whois://server/name`, `rdap://server/…/name`,
-    /// `udp://host:port`, `smtp://host`, `sip://host[;transport=tcp]` and `rtsp://host/stream`. `None`: none of these.
+    /// `udp://host:port`, `icmp://host`, `smtp://host`, `sip://host[;transport=tcp]` and `rtsp://host/stream`. `None`: none of these.
     pub fn parse(text: &str) -> Option<Self> {
         let kind = match text.split_once("://") {
             Some(("http" | "https", _)) => {
@@ -533,6 +538,12 @@ impl Check {
             }
             Some((scheme @ ("whois" | "rdap" | "rdap+http"), rest)) => Kind::Domain(Domain::parse(scheme, rest)?),
             Some(("udp", rest)) => Kind::Udp(Endpoint::parse(rest, None)?),
+            Some(("icmp", rest)) => Kind::Icmp(Icmp {
+                target: Endpoint::parse(rest, Some(1))?,
+                size: Icmp::PAYLOAD,
+                dont_fragment: false,
+                hop_limit: None,
+            }),
             Some(("smtp", rest)) => Kind::Smtp(Endpoint::parse(rest, Some(25))?),
             Some(("sip", rest)) => {
                 let (place, tcp) = rest.strip_suffix(";transport=tcp").map_or((rest, false), |place| (place, true));

@@ -18,7 +18,7 @@ use super::service::{Check, Endpoint, Kind, Validation};
 use crate::{
     contract::{Calendar, Terms},
     diagnostic::{
-        Code, Findings, Place, closest,
+        Code, Findings, Place, Source, closest,
         yaml::{self, Document, Lasting},
     },
     inventory::{Inventory, usable_id},
@@ -281,8 +281,13 @@ impl Services {
     /// Reads the services of a folder; none without the file.
     pub fn load(folder: &Path, terms: &Terms, inventory: Option<&Inventory>, findings: &mut Findings) -> Self {
         let file = folder.join("services.yaml");
-        let document = file.is_file().then(|| yaml::read::<Written>(&file, findings)).flatten();
-        let Some(document) = document else { return Self::default() };
+        let source = file.is_file().then(|| Source::read(&file, findings)).flatten();
+        source.map_or_else(Self::default, |source| Self::of(&source, terms, inventory, findings))
+    }
+
+    /// The same of a file that was read, or is yet to be written.
+    pub fn of(source: &Source, terms: &Terms, inventory: Option<&Inventory>, findings: &mut Findings) -> Self {
+        let Some(document) = yaml::decode::<Written>(source, findings) else { return Self::default() };
         let mut reader = Reader { document: &document, terms, inventory, findings };
         let (mut list, mut ids): (Vec<Arc<Service>>, HashMap<String, Place>) = (vec![], HashMap::new());
         for (nth, written) in document.value.services.iter().enumerate().take(MOST_SERVICES) {

@@ -30,6 +30,32 @@ pub enum ImportText {
     LedgerIsALinkHelp,
     LedgerChanged,
     LedgerChangedHelp,
+    /// A part of a foreign file, quoted.
+    NotCarried {
+        what: String,
+    },
+    NotCarriedHelp,
+    BadTargetsLine {
+        line: String,
+    },
+    BadTargetsLineHelp,
+    TargetTwice {
+        url: String,
+        first: Place,
+    },
+    TargetTwiceHelp,
+    ServiceIdTaken {
+        id: String,
+    },
+    ServiceIdTakenHelp,
+    NoServicesList,
+    NoServicesListHelp,
+    NoModulesFile,
+    NoModulesFileHelp,
+    ModuleLost {
+        module: String,
+    },
+    ModuleLostHelp,
     Touched(Box<Touch>),
     Counts {
         new: usize,
@@ -47,7 +73,8 @@ pub enum ImportText {
     },
     Written {
         file: String,
-        backup: String,
+        /// How the file is called that was there before, if any.
+        backup: Option<String>,
     },
     Refused,
     UnknownForm {
@@ -110,6 +137,31 @@ impl ImportText {
                 write!(out, "somebody has changed the ledger since it was read; nothing was written")
             }
             Self::LedgerChangedHelp => write!(out, "run the import again"),
+            Self::NotCarried { what } => {
+                write!(out, "{what} is not carried over: there is nothing here that says the same")
+            }
+            Self::NotCarriedHelp => write!(out, "see docs/services.md for what a service can say, and add it by hand"),
+            Self::BadTargetsLine { line } => write!(out, "`{line}` is neither a section nor `key = value`"),
+            Self::BadTargetsLineHelp => {
+                write!(out, "sections begin with one `+` more than the section around them at most, and have a name")
+            }
+            Self::TargetTwice { url, first } => write!(out, "{url} stands here a second time, first in {first}"),
+            Self::TargetTwiceHelp => write!(out, "the first one is taken; what is visited once serves both"),
+            Self::ServiceIdTaken { id } => write!(out, "`{id}` is another service already, with another address"),
+            Self::ServiceIdTakenHelp => {
+                write!(out, "give it another name in the file, or change the service in services.yaml")
+            }
+            Self::NoServicesList => write!(out, "nothing can be put behind `services:` as it is written"),
+            Self::NoServicesListHelp => write!(
+                out,
+                "write `services:` on a line of its own and one entry a line below it: `  - {{id: portal, url: \"https://www.city.test/\"}}`"
+            ),
+            Self::NoModulesFile => write!(out, "linkpatrol.yaml names no modules file"),
+            Self::NoModulesFileHelp => {
+                write!(out, "write `probe: {{modules: modules.yaml}}` in linkpatrol.yaml; the file may be missing yet")
+            }
+            Self::ModuleLost { module } => write!(out, "module `{module}` is in use here and not in this file"),
+            Self::ModuleLostHelp => write!(out, "add it to the file, or take it out of ours first"),
             Self::Touched(touch) => touch.say(out, ["new", "changed"], "line", "(empty)"),
             Self::Counts { new, changed, unchanged, refused } => {
                 write!(out, "{new} new, {changed} changed, {unchanged} unchanged, {refused} refused")
@@ -120,7 +172,9 @@ impl ImportText {
             Self::NothingToWrite => write!(out, "the ledger says all this already: nothing is written"),
             Self::WouldWrite { file } => write!(out, "would write {file} (--dry-run: nothing is written)"),
             Self::Written { file, backup } => {
-                write!(out, "written: {file}; as it was: {backup}. A running daemon takes it with `POST /-/reload`")
+                write!(out, "written: {file}; ")?;
+                backup.as_ref().map_or(Ok(()), |backup| write!(out, "as it was: {backup}; "))?;
+                write!(out, "a running daemon takes it with `POST /-/reload`")
             }
             Self::Refused => write!(out, "nothing was written: a file is taken whole or not at all"),
             Self::UnknownForm { file } => write!(out, "cannot tell by its name what {file} is: say it with --as"),
@@ -145,6 +199,25 @@ impl ImportText {
             }
             Self::LedgerChanged => write!(out, "读取之后台账已被他人修改；未写入任何内容"),
             Self::LedgerChangedHelp => write!(out, "请重新执行导入"),
+            Self::NotCarried { what } => write!(out, "{what} 未能带入：这里没有相同含义的写法"),
+            Self::NotCarriedHelp => write!(out, "服务能写什么见 docs/services.md，请手工补充"),
+            Self::BadTargetsLine { line } => write!(out, "`{line}` 既不是小节，也不是 `key = value`"),
+            Self::BadTargetsLineHelp => write!(out, "小节的 `+` 最多比外层多一个，并且要有名称"),
+            Self::TargetTwice { url, first } => write!(out, "{url} 在此重复出现，首次见 {first}"),
+            Self::TargetTwiceHelp => write!(out, "只取第一个；访问一次即可同时说明两者"),
+            Self::ServiceIdTaken { id } => write!(out, "`{id}` 已是另一项服务，地址不同"),
+            Self::ServiceIdTakenHelp => write!(out, "在文件中改名，或在 services.yaml 中修改该服务"),
+            Self::NoServicesList => write!(out, "`services:` 的写法使其后无法追加条目"),
+            Self::NoServicesListHelp => write!(
+                out,
+                "`services:` 单独占一行，其下每行一个条目：`  - {{id: portal, url: \"https://www.city.test/\"}}`"
+            ),
+            Self::NoModulesFile => write!(out, "linkpatrol.yaml 没有指定模块文件"),
+            Self::NoModulesFileHelp => {
+                write!(out, "在 linkpatrol.yaml 中写 `probe: {{modules: modules.yaml}}`，该文件可以尚不存在")
+            }
+            Self::ModuleLost { module } => write!(out, "模块 `{module}` 正在使用，但不在此文件中"),
+            Self::ModuleLostHelp => write!(out, "把它加入该文件，或先从现有文件中去掉"),
             Self::Touched(touch) => touch.say(out, ["新增", "变更"], "行", "（空）"),
             Self::Counts { new, changed, unchanged, refused } => {
                 write!(out, "新增 {new}，变更 {changed}，未变 {unchanged}，拒绝 {refused}")
@@ -153,7 +226,9 @@ impl ImportText {
             Self::NothingToWrite => write!(out, "台账已与该文件一致：无需写入"),
             Self::WouldWrite { file } => write!(out, "将写入 {file}（--dry-run：未写入）"),
             Self::Written { file, backup } => {
-                write!(out, "已写入 {file}；原文件保存为 {backup}。运行中的服务执行 `POST /-/reload` 后生效")
+                write!(out, "已写入 {file}；")?;
+                backup.as_ref().map_or(Ok(()), |backup| write!(out, "原文件保存为 {backup}；"))?;
+                write!(out, "运行中的服务执行 `POST /-/reload` 后生效")
             }
             Self::Refused => write!(out, "未写入任何内容：文件要么整体接受，要么整体拒绝"),
             Self::UnknownForm { file } => write!(out, "无法从文件名判断 {file} 的格式：请用 --as 指明"),

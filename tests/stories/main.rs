@@ -54,4 +54,5 @@ mod s71_city;
 mod s72_hand_over;
 mod s73_register;
 mod s74_import;
+mod s74_other_files;
 mod site;

@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use crate::harness::{linkpatrol, root, words};
 
 /// The shipped city in a folder of its own.
-struct City {
+pub struct City {
     folder: tempfile::TempDir,
 }
 
 impl City {
-    fn copy() -> Self {
+    pub fn copy() -> Self {
         let folder = tempfile::tempdir().expect("a folder for the city");
         for part in ["xuchang", "xuchang/rules", "calendars"] {
             let (from, to) = (root().join("inventories").join(part), folder.path().join(part));
@@ -33,7 +33,7 @@ impl City {
         Self { folder }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -51,20 +51,20 @@ impl City {
         rows.map(|(_, line)| format!("{line}\n")).collect()
     }
 
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, bytes).expect("a file of the story");
         path
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub fn run(&self, arguments: &[&str]) -> Output {
         let mut command = linkpatrol();
         command.args(arguments).arg("--config.file").arg(self.path("linkpatrol.yaml"));
         command.current_dir(self.folder.path()).output().expect("linkpatrol runs")
     }
 
     /// Exit code and what was printed as JSON.
-    fn import(&self, file: &str, more: &[&str]) -> (i32, Value) {
+    pub fn import(&self, file: &str, more: &[&str]) -> (i32, Value) {
         let output = self.run(&[&["import", file, "--output", "json"], more].concat());
         let shown = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", words(&output)));
         (output.status.code().unwrap_or(-1), shown)
@@ -77,13 +77,13 @@ impl City {
 }
 
 /// New, changed, unchanged, refused.
-fn counts(shown: &Value) -> [u64; 4] {
+pub fn counts(shown: &Value) -> [u64; 4] {
     let length = |key: &str| shown[key].as_array().map_or(0, |all| all.len() as u64);
     [length("new"), length("changed"), shown["unchanged"].as_u64().unwrap_or(0), shown["refused"].as_u64().unwrap_or(0)]
 }
 
 /// Line, column and code of each finding in `file`.
-fn found(shown: &Value, file: &str) -> Vec<(u64, u64, String)> {
+pub fn found(shown: &Value, file: &str) -> Vec<(u64, u64, String)> {
     let all = shown["findings"].as_array().into_iter().flatten();
     let ours = all.filter(|finding| finding["file"].as_str().is_some_and(|name| name.ends_with(file)));
     let place = |finding: &Value| {

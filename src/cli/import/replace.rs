@@ -10,7 +10,8 @@ use crate::units::Timestamp;
 
 pub(super) enum Outcome {
     Replaced {
-        backup: PathBuf,
+        /// `None`: there was no file yet.
+        backup: Option<PathBuf>,
     },
     /// The file is no longer what was read; nothing was done.
     ChangedMeanwhile,
@@ -22,16 +23,24 @@ pub(super) enum Outcome {
 /// # Errors
 /// Of the disk; the file is then as it was.
 pub(super) fn replace(file: &Path, before: &[u8], after: &[u8], now: Timestamp) -> io::Result<Outcome> {
-    if fs::read(file)? != before {
-        return Ok(Outcome::ChangedMeanwhile);
-    }
+    let is_new = match fs::read(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && before.is_empty() => true,
+        now => {
+            if now? != before {
+                return Ok(Outcome::ChangedMeanwhile);
+            }
+            false
+        }
+    };
     let part = with_ending(file, "part");
     let put = || {
         let mut out = OpenOptions::new().write(true).create_new(true).open(&part)?;
-        out.set_permissions(fs::metadata(file)?.permissions())?;
+        if !is_new {
+            out.set_permissions(fs::metadata(file)?.permissions())?;
+        }
         out.write_all(after)?;
         out.sync_all()?;
-        let backup = keep(file, now)?;
+        let backup = if is_new { None } else { Some(keep(file, now)?) };
         fs::rename(&part, file)?;
         File::open(file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
             .sync_all()?;

@@ -27,9 +27,6 @@ pub struct Environment {
     pub without: String,
 }
 
-/// As blackbox_exporter sends.
-const PAYLOAD: usize = 36;
-
 impl Module {
     /// What it does to `target`. `hostname` takes the place of the target's name. `None`: the target cannot be read.
     pub fn check(&self, target: &str, hostname: Option<&str>, environment: &Environment) -> Option<Check> {
@@ -299,7 +296,7 @@ impl IcmpOptions {
     fn icmp(&self, target: &str) -> Option<Icmp> {
         Some(Icmp {
             target: endpoint(target, 1)?,
-            size: if self.payload_size == 0 { PAYLOAD } else { usize::from(self.payload_size) },
+            size: if self.payload_size == 0 { Icmp::PAYLOAD } else { usize::from(self.payload_size) },
             dont_fragment: self.dont_fragment,
             hop_limit: Some(self.ttl).filter(|ttl| *ttl > 0),
         })
