@@ -193,7 +193,7 @@ struct Quantiles {
 
 impl Window {
     fn new(window: &'static str, summary: &Summary) -> Self {
-        let counts = summary.counts;
+        let counts = summary.counts();
         let rtt_seconds = (counts.answered > 0).then(|| Quantiles {
             min: nanos(summary.rtt_min),
             mean: nanos(summary.rtt_mean),
@@ -347,7 +347,7 @@ impl Month {
 }
 
 fn loss(summary: &Summary) -> Option<f64> {
-    let counts = summary.counts;
+    let counts = summary.counts();
     export::ratio((counts.lost, counts.answered + counts.lost))
 }
 

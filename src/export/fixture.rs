@@ -108,7 +108,14 @@ fn view(state: LinkState) -> LinkView {
         last_probe: measured.then_some(AT.utc),
         hop_limit: Some(64),
         consecutive_losses: 0,
-        windows: Arc::new([Summary { counts, rtt_p95: 1_500_000, ..Summary::default() }; 4]),
+        windows: Arc::new(
+            [Summary {
+                answered: counts.answered as u32,
+                lost: counts.lost as u32,
+                rtt_p95: 1_500_000,
+                ..Summary::default()
+            }; 4],
+        ),
         histogram: [counts.answered as u32 / (RTT_EDGES_NANOS.len() as u32 + 1); RTT_EDGES_NANOS.len() + 1],
         rtt_sum_nanos: 1_234_567_890,
     };

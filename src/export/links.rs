@@ -166,7 +166,7 @@ fn histogram(row: &mut Row<'_>, point: &PointView) {
 
 fn loss(row: &mut Row<'_>, point: &PointView) {
     for ((window, _), summary) in WINDOWS.iter().zip(point.windows.iter()) {
-        let counts = summary.counts;
+        let counts = summary.counts();
         row.with(&[",window=\"", window, "\""], Value::Ratio(counts.lost, counts.answered + counts.lost));
     }
 }

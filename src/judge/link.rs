@@ -65,7 +65,7 @@ pub fn localise(points: &[Point], readings: &[PointReading<'_>]) -> Option<Local
 /// Loss over a minute or RTT over five. It begins above the limit and ends below a lower one, so that it does not flap.
 fn is_degraded(windows: &[Summary; WINDOWS.len()], already: bool, limits: &Degraded) -> bool {
     let loss_limit = if already { limits.loss_clear } else { limits.loss };
-    let lossy = windows[ONE_MINUTE].counts.loss().is_some_and(|loss| loss.breaks(loss_limit));
+    let lossy = windows[ONE_MINUTE].counts().loss().is_some_and(|loss| loss.breaks(loss_limit));
     let Rtt(slow_above) = if already { limits.rtt_clear } else { limits.rtt };
     lossy || u128::from(windows[FIVE_MINUTES].rtt_p95) > slow_above.as_nanos()
 }
@@ -78,7 +78,7 @@ mod tests {
     use crate::{
         diagnostic::Place,
         inventory::{CarrierIndex, Kind, LinkId, PointIndex, Priority, Responder, Target, UnitIndex},
-        units::{BitRate, Counts, Limit, Ppm},
+        units::{BitRate, Limit, Ppm},
     };
 
     const LIMITS: Degraded = Degraded {
@@ -121,9 +121,8 @@ mod tests {
         }
     }
 
-    fn windows(lost: u64, p95_millis: u64) -> [Summary; 4] {
-        let counts = Counts { answered: 60 - lost, lost, unmeasured: 0 };
-        [Summary { counts, rtt_p95: p95_millis * 1_000_000, ..Summary::default() }; 4]
+    fn windows(lost: u32, p95_millis: u64) -> [Summary; 4] {
+        [Summary { answered: 60 - lost, lost, rtt_p95: p95_millis * 1_000_000, ..Summary::default() }; 4]
     }
 
     fn state(link: &Link, verdicts: &[PointVerdict]) -> LinkState {

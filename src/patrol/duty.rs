@@ -213,8 +213,9 @@ impl Loop {
             let role = loaded.contract.measuring_point(link.kind);
             let Some(place) = judge::deciding_point(&link.points, role) else { continue };
             let hour = &self.field.points_of(index)[place].window.summaries()[HOUR];
-            measured.probes += hour.counts;
-            let share = billionths(hour.counts.lost, hour.counts.lost + hour.counts.answered);
+            let counts = hour.counts();
+            measured.probes += counts;
+            let share = billionths(counts.lost, counts.lost + counts.answered);
             if share > worst {
                 (worst, measured.worst_loss) = (share, Some(link.id.clone()));
             }

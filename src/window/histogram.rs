@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::{
     buckets,
-    packed::{number, put},
+    packed::{Halves, Rest, number, put},
 };
 
 /// How many answers fell into each bucket. Figures told back are within 3 %. So many buckets lie in place: what is touched
@@ -81,18 +81,16 @@ impl<const IN_PLACE: usize> Histogram<IN_PLACE> {
 }
 
 impl Histogram {
-    /// A quarter of its room, for one that is kept by the hundred thousand; nothing for an empty one.
-    pub(super) fn packed(&self) -> Box<[u8]> {
-        let mut bytes = SmallVec::<[u8; 256]>::new();
-        if !self.0.is_empty() {
-            self.pack(&mut bytes);
-        }
-        Box::from(&*bytes)
+    /// An eighth of its room, for one that is kept by the hundred thousand; nothing for an empty one.
+    pub(super) fn packed(&self) -> SmallVec<[u8; 256]> {
+        let mut packed = Halves::default();
+        packed.put_buckets(self.iter());
+        packed.bytes
     }
 
     /// What [`Self::packed`] made.
     pub(super) fn unpacked(bytes: &[u8]) -> Self {
-        Self::unpack(&mut &*bytes).unwrap_or_default()
+        Self(Rest::of(bytes).buckets().collect())
     }
 
     /// Takes it from the head of `rest`; `None` when that is not one.

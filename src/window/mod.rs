@@ -84,11 +84,12 @@ const FIVES: usize = 12;
 /// One window in summary. RTT figures are over answered scheduled probes; quantiles are within 3 %.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
-    /// `lost` holds what was settled as loss; down-time's lost probes are not in it.
-    #[serde(flatten)]
-    pub counts: Counts,
+    pub answered: u32,
+    /// What was settled as loss; down-time's lost probes are not in it.
+    pub lost: u32,
+    pub unmeasured: u32,
     /// Lost probes that belong to down-time.
-    pub lost_in_downtime: u64,
+    pub lost_in_downtime: u32,
     /// Nanoseconds; zero when nothing was answered.
     pub rtt_min: u64,
     pub rtt_mean: u64,
@@ -99,6 +100,12 @@ pub struct Summary {
     /// Mean of consecutive differences of RTT (two-point IPDV, absolute). A probe between that was not answered breaks
     /// the pair.
     pub ipdv_mean: u64,
+}
+
+impl Summary {
+    pub fn counts(&self) -> Counts {
+        Counts { answered: self.answered.into(), lost: self.lost.into(), unmeasured: self.unmeasured.into() }
+    }
 }
 
 /// What the judge made of lost probes.
@@ -127,7 +134,7 @@ pub struct PointWindow {
     last_probe: Option<Mono>,
     running: Slice,
     /// RTTs of finished slices since they were last taken, packed, and those of the running one that were taken already.
-    rtts: Box<[u8]>,
+    rtts: Vec<u8>,
     taken: Histogram,
     past: Past,
     /// Slices of ten seconds ended so far.
@@ -153,7 +160,7 @@ impl PointWindow {
             paired: false,
             last_probe: None,
             running: Slice::default(),
-            rtts: Box::default(),
+            rtts: vec![],
             taken: Histogram::default(),
             past: Past::default(),
             ended: 0,
@@ -274,7 +281,7 @@ impl PointWindow {
 
     /// Heap and inline bytes of this point, for the memory budget.
     pub fn bytes(&self) -> usize {
-        let rtts = self.rtts.len() + self.taken.heap_bytes();
+        let rtts = self.rtts.capacity() + self.taken.heap_bytes();
         size_of::<Self>() + self.past.heap_bytes() + rtts + self.running.heap_bytes()
     }
 
@@ -365,7 +372,14 @@ impl PointWindow {
         let mut rtts = Histogram::unpacked(&self.rtts);
         rtts.merge(&self.running.histogram);
         rtts.remove(&std::mem::take(&mut self.taken));
-        self.rtts = rtts.packed();
+        self.set_rtts(&rtts);
+    }
+
+    fn set_rtts(&mut self, rtts: &Histogram) {
+        let packed = rtts.packed();
+        slice::reserve(&mut self.rtts, packed.len());
+        self.rtts.clear();
+        self.rtts.extend(packed);
     }
 
     fn summarise(&mut self) {

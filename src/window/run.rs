@@ -66,7 +66,7 @@ impl PointWindow {
         ten.figures.ipdv_pairs = each;
         let mut rtts = Histogram::unpacked(&self.rtts);
         rtts.add(nanos, u32::try_from(whole * each).unwrap_or(u32::MAX));
-        self.rtts = rtts.packed();
+        self.set_rtts(&rtts);
         (0..TENS).for_each(|_| self.past.push(Length::Ten, &ten));
         let (mut minute, mut five) = (Sum::new(), Sum::new());
         self.past.add_newest(Length::Ten, TENS, &mut minute);
@@ -173,7 +173,7 @@ mod tests {
         let count = 180 * 86_400;
         window.take_run(&Run { first: Mono(0), interval: Duration::from_secs(1), count, reply: reply(4_000) });
         let hour = window.summaries()[3];
-        assert_eq!((window.counts().answered, hour.counts.answered, hour.rtt_p99), (count, 3_840, 4_000_000));
+        assert_eq!((window.counts().answered, u64::from(hour.answered), hour.rtt_p99), (count, 3_840, 4_000_000));
         assert_eq!(window.jitter(), Some(Rtt(Duration::ZERO)));
     }
 }

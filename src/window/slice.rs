@@ -1,7 +1,7 @@
 //! A stretch of evidence: counts, RTT figures and a sparse histogram; packed when it is over.
 //!
-//! The running slice is filled in place. A finished one becomes a few dozen bytes (LEB128 numbers, buckets as
-//! distances), because a point keeps 23 of them: one short slice with ten answers packs into about 30 bytes.
+//! The running slice is filled in place. A finished one becomes a few dozen bytes (numbers in half bytes, buckets
+//! as distances), because a point keeps 23 of them: one short slice with ten answers packs into about 30 bytes.
 
 use std::ops::Range;
 
@@ -9,9 +9,8 @@ use smallvec::SmallVec;
 
 use super::{
     FIVES, Histogram, MINUTES, Summary, TENS, buckets,
-    packed::{number, put},
+    packed::{Halves, Rest, number, put},
 };
-use crate::units::Counts;
 
 /// Figures of a stretch, without its histogram.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -99,10 +98,14 @@ impl Sum {
 
     pub fn summary(&self) -> Summary {
         let figures = &self.figures;
+        // An hour of probes, at any rate.
+        let few = |probes| u32::try_from(probes).unwrap_or(u32::MAX);
         let [rtt_p50, rtt_p95, rtt_p99] = self.quantiles([50, 95, 99]);
         Summary {
-            counts: Counts { answered: figures.answered, lost: figures.lost, unmeasured: figures.unmeasured },
-            lost_in_downtime: figures.lost_in_downtime,
+            answered: few(figures.answered),
+            lost: few(figures.lost),
+            unmeasured: few(figures.unmeasured),
+            lost_in_downtime: few(figures.lost_in_downtime),
             rtt_min: figures.rtt_min,
             rtt_mean: figures.rtt_sum.checked_div(figures.answered).unwrap_or(0),
             rtt_p50,
@@ -212,30 +215,23 @@ impl Past {
     }
 
     fn pack(&mut self, length: Length, figures: &Figures, histogram: impl Iterator<Item = (u16, u32)>) {
-        let mut packed = SmallVec::<[u8; 256]>::new();
+        let mut packed = Halves::default();
         // Nothing answered, lost or unmeasured: an empty slice is its length, zero.
         let array = figures.as_array();
         if array[..4].iter().any(|figure| *figure > 0) {
             let figures_used = if figures.answered > 0 { array.len() } else { 4 };
-            array[..figures_used].iter().for_each(|figure| put(&mut packed, *figure));
-            let mut last = 0;
-            for (bucket, count) in histogram {
-                put(&mut packed, u64::from(bucket - last));
-                put(&mut packed, u64::from(count));
-                last = bucket;
-            }
+            array[..figures_used].iter().for_each(|figure| packed.put(*figure));
+            packed.put_buckets(histogram);
         }
         let mut prefix = SmallVec::<[u8; 4]>::new();
-        put(&mut prefix, packed.len() as u64);
+        put(&mut prefix, packed.bytes.len() as u64);
         if self.slices(length) == length.most() {
             self.forget_oldest(length);
         }
-        let (added, end) = (prefix.len() + packed.len(), self.place(length).end);
+        let (added, end) = (prefix.len() + packed.bytes.len(), self.place(length).end);
         let needed = self.bytes.len() + added;
-        if needed > self.bytes.capacity() {
-            self.bytes.reserve_exact(needed.next_multiple_of(ROOM) - self.bytes.len());
-        }
-        self.bytes.splice(end..end, prefix.into_iter().chain(packed));
+        reserve(&mut self.bytes, needed);
+        self.bytes.splice(end..end, prefix.into_iter().chain(packed.bytes));
         self.slices[length as usize] += 1;
         self.ends[length as usize..].iter_mut().for_each(|end| *end += added as u32);
     }
@@ -252,6 +248,13 @@ impl Past {
     }
 }
 
+/// Makes room for `needed` bytes in all, a little at a time.
+pub(super) fn reserve(bytes: &mut Vec<u8>, needed: usize) {
+    if needed > bytes.capacity() {
+        bytes.reserve_exact(needed.next_multiple_of(ROOM) - bytes.len());
+    }
+}
+
 /// Steps over the packed slice at the head of `rest`.
 fn step_over(rest: &mut &[u8]) {
     let length = usize::try_from(number(rest)).unwrap_or(usize::MAX);
@@ -261,23 +264,18 @@ fn step_over(rest: &mut &[u8]) {
 /// Adds the packed slice at the head of `rest` to `sum`, and steps over it.
 fn unpack(rest: &mut &[u8], sum: &mut Sum) {
     let length = usize::try_from(number(rest)).unwrap_or(usize::MAX);
-    let (mut packed, after) = rest.split_at(length.min(rest.len()));
+    let (packed, after) = rest.split_at(length.min(rest.len()));
     *rest = after;
     if packed.is_empty() {
         return;
     }
-    let mut array = [0; 9];
-    array[..4].iter_mut().for_each(|figure| *figure = number(&mut packed));
+    let (mut packed, mut array) = (Rest::of(packed), [0; 9]);
+    array[..4].iter_mut().for_each(|figure| *figure = packed.number());
     if array[0] > 0 {
-        array[4..].iter_mut().for_each(|figure| *figure = number(&mut packed));
+        array[4..].iter_mut().for_each(|figure| *figure = packed.number());
     }
     sum.figures.add(&Figures::of_array(array));
-    let mut bucket = 0;
-    while !packed.is_empty() {
-        bucket += usize::try_from(number(&mut packed)).unwrap_or(0);
-        let count = u32::try_from(number(&mut packed)).unwrap_or(u32::MAX);
-        sum.fill(bucket, count);
-    }
+    packed.buckets().for_each(|(bucket, count)| sum.fill(bucket.into(), count));
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ fn loss_is_exact_and_unmeasured_probes_are_no_loss() {
     let mut window = fed([answer(5_000), LOST, BLIND, answer(5_000), LOST, LOST]);
     window.roll(Mono(10_000));
     let counts = Counts { answered: 2, lost: 3, unmeasured: 1 };
-    assert_eq!((window.counts(), window.summaries()[0].counts), (counts, counts));
+    assert_eq!((window.counts(), window.summaries()[0].counts()), (counts, counts));
     assert_eq!(window.consecutive_losses(), 2);
     assert_eq!(window.last_probe(), Some(Mono(5_000)));
 }
@@ -57,9 +57,9 @@ fn windows_forget_what_is_older_than_they_are() {
     let hour = 3_600;
     let mut window = fed(std::iter::repeat_n(LOST, 30).chain(std::iter::repeat_n(answer(1_000), 2 * hour)));
     window.roll(Mono(7_230_000));
-    let lost = window.summaries().map(|summary| summary.counts.lost);
+    let lost = window.summaries().map(|summary| summary.lost);
     assert_eq!(lost, [0; 4]);
-    let answered = window.summaries().map(|summary| summary.counts.answered);
+    let answered = window.summaries().map(|summary| summary.answered);
     assert_eq!(answered[..2], [10, 60]);
     assert!((300..360).contains(&answered[2]) && (3_600..3_900).contains(&answered[3]), "{answered:?}");
     assert_eq!(window.counts().lost, 30);
@@ -69,7 +69,7 @@ fn windows_forget_what_is_older_than_they_are() {
 fn the_long_windows_speak_from_the_tenth_second_on() {
     let mut window = fed(std::iter::repeat_n(answer(1_000), 10));
     assert!(window.roll(Mono(10_000)));
-    assert_eq!(window.summaries().map(|summary| summary.counts.answered), [10; 4]);
+    assert_eq!(window.summaries().map(|summary| summary.answered), [10; 4]);
     assert!(!window.roll(Mono(19_999)));
 }
 
@@ -77,7 +77,7 @@ fn the_long_windows_speak_from_the_tenth_second_on() {
 fn a_long_sleep_empties_every_window() {
     let mut window = fed(std::iter::repeat_n(answer(1_000), 100));
     window.roll(Mono(100_000_000));
-    assert_eq!(window.summaries().map(|summary| summary.counts.answered), [0; 4]);
+    assert_eq!(window.summaries().map(|summary| summary.answered), [0; 4]);
     assert_eq!(window.counts().answered, 100);
 }
 
@@ -102,7 +102,7 @@ fn confirm_probes_those_out_of_turn_late_and_further_answers_are_in_no_statistic
         window.take(&Sample { point: PointIndex(0), purpose: Purpose::Scheduled, sent: Mono(0), event });
     }
     window.roll(Mono(10_000));
-    assert_eq!(window.summaries()[0].counts, Counts { answered: 1, lost: 0, unmeasured: 0 });
+    assert_eq!(window.summaries()[0].counts(), Counts { answered: 1, lost: 0, unmeasured: 0 });
     assert_eq!((window.confirms(), window.late(), window.duplicates()), (4, 1, 1));
     assert_eq!(window.last_rtt(), Some(Rtt(Duration::from_millis(1))));
 }
@@ -112,11 +112,11 @@ fn losses_of_an_outage_are_down_time_in_every_window() {
     let mut window = PointWindow::new(Mono(10_000));
     window.take(&ended(Purpose::Scheduled, 9_000, LOST));
     window.roll(Mono(10_000));
-    assert_eq!(window.summaries()[0].counts.loss(), None, "not settled yet: neither loss nor down-time");
+    assert_eq!(window.summaries()[0].counts().loss(), None, "not settled yet: neither loss nor down-time");
     window.settle(SettledLosses { loss: 0, downtime: 1 });
     window.roll(Mono(20_000));
     let summary = window.summaries()[0];
-    assert_eq!((summary.counts.lost, summary.lost_in_downtime, window.counts().lost), (0, 1, 1));
+    assert_eq!((summary.lost, summary.lost_in_downtime, window.counts().lost), (0, 1, 1));
 }
 
 #[test]
@@ -158,7 +158,7 @@ proptest! {
         prop_assert_eq!(counts.answered + counts.lost + counts.unmeasured, story.len() as u64);
         window.roll(Mono(story.len() as i64 * 1_000 + 10_000));
         for summary in window.summaries().iter() {
-            prop_assert!(summary.counts.lost <= counts.lost && summary.counts.answered <= counts.answered);
+            prop_assert!(summary.counts().lost <= counts.lost && summary.counts().answered <= counts.answered);
             prop_assert!(summary.rtt_min <= summary.rtt_p50 && summary.rtt_p50 <= summary.rtt_p95);
             prop_assert!(summary.rtt_p95 <= summary.rtt_p99 && summary.rtt_p99 <= summary.rtt_max);
         }

@@ -254,7 +254,7 @@ impl Point {
 
 impl Window {
     fn new(name: &'static str, summary: &Summary) -> Self {
-        let counts = summary.counts;
+        let counts = summary.counts();
         let rtt = |nanos| match counts.answered {
             0 => "–".into(),
             _ => milliseconds(Rtt(std::time::Duration::from_nanos(nanos))),

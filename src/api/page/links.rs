@@ -229,7 +229,7 @@ fn sort(rows: &mut [Row<'_>], by: &str, snapshot: &Snapshot) {
         "lasts" => rows.sort_by_key(|(_, view)| Reverse(view.state_since)),
         "rtt" => rows.sort_by_key(|(_, view)| rtt(view)),
         "loss" => rows.sort_by_key(|(_, view)| {
-            let counts = view.deciding_point().map(|point| point.windows[1].counts).unwrap_or_default();
+            let counts = view.deciding_point().map(|point| point.windows[1].counts()).unwrap_or_default();
             share((counts.lost, counts.lost + counts.answered))
         }),
         "availability" => rows.sort_by_key(|(_, view)| share(judged(view).accounted.known())),

@@ -161,7 +161,7 @@ pub(super) fn measured_rtt(view: &LinkView) -> String {
 /// Loss of the last minute. What a link that is down loses is booked as down-time: no share of it stands beside that word.
 pub(super) fn measured_loss(view: &LinkView) -> String {
     let point = view.deciding_point().filter(|_| view.state != LinkState::Down);
-    let minute = point.map(|point| point.windows[1].counts).unwrap_or_default();
+    let minute = point.map(|point| point.windows[1].counts()).unwrap_or_default();
     percent((minute.lost, minute.lost + minute.answered))
 }
 

@@ -100,12 +100,12 @@ impl Facts<'_> {
 
     /// An RTT figure of a window, in milliseconds; `None` when nothing was answered in it.
     fn rtt(&self, window: usize, figure: fn(&Summary) -> u64) -> Option<Value<'static>> {
-        let summary = self.summary(window).filter(|summary| summary.counts.answered > 0)?;
+        let summary = self.summary(window).filter(|summary| summary.answered > 0)?;
         Some(millis(figure(summary)))
     }
 
     fn loss(&self, window: usize) -> Option<Value<'static>> {
-        let counts = self.summary(window)?.counts;
+        let counts = self.summary(window)?.counts();
         ratio((counts.lost, counts.answered + counts.lost))
     }
 
@@ -156,11 +156,11 @@ macro_rules! of_window {
         $table.extend([
             number(concat!("loss_", $window), Unit::Ratio, gauge(loss, false), |facts| facts.loss($at)),
             number(concat!("probes_", $window), Unit::Count, None, |facts| {
-                facts.count($at, |summary| summary.counts.answered + summary.counts.lost)
+                facts.count($at, |summary| (summary.answered + summary.lost).into())
             }),
-            number(concat!("lost_", $window), Unit::Count, None, |facts| facts.count($at, |summary| summary.counts.lost)),
+            number(concat!("lost_", $window), Unit::Count, None, |facts| facts.count($at, |summary| summary.lost.into())),
             number(concat!("unmeasured_", $window), Unit::Count, None, |facts| {
-                facts.count($at, |summary| summary.counts.unmeasured)
+                facts.count($at, |summary| summary.unmeasured.into())
             }),
             number(concat!("rtt_min_", $window, "_ms"), Unit::Millis, None, |facts| {
                 facts.rtt($at, |summary| summary.rtt_min)
