@@ -72,6 +72,25 @@ pub fn process_cpu() -> Duration {
     Duration::from_nanos(read(libc::CLOCK_PROCESS_CPUTIME_ID).unsigned_abs())
 }
 
+/// How far the wall clock can be trusted, by the kernel's word (`adjtimex`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Discipline {
+    /// Something such as chrony or ntpd corrects it.
+    pub is_synchronised: bool,
+    /// It is no further than this from the truth, while that is so.
+    pub most_error: Duration,
+}
+
+pub fn discipline() -> Discipline {
+    // SAFETY: all zeros asks for nothing to be changed, and the kernel fills in the rest.
+    let (state, error) = unsafe {
+        let mut timex: libc::timex = std::mem::zeroed();
+        (libc::adjtimex(&raw mut timex), timex.maxerror)
+    };
+    let is_synchronised = state != -1 && state != libc::TIME_ERROR;
+    Discipline { is_synchronised, most_error: Duration::from_micros(u64::try_from(error).unwrap_or(0)) }
+}
+
 /// Sleeps until CLOCK_MONOTONIC reads `deadline` nanoseconds; returns at once when that is past.
 pub fn sleep_until(deadline: u64) {
     let until = libc::timespec {

@@ -32,7 +32,7 @@ const MAY_NAME: [(&str, &str); 28] = [
     ("ledger", "incident command judge window contract inventory"),
     ("duty", "ledger incident command contract inventory"),
     ("journal", "incident command judge contract inventory"),
-    ("notify", "duty ledger incident command judge contract inventory config"),
+    ("notify", "duty ledger incident command judge window contract inventory config"),
     ("snapshot", "notify ledger incident judge window sample profile contract inventory duty"),
     ("export", "snapshot ledger incident judge window sample contract inventory duty"),
     ("store", "journal notify ledger incident window sample command inventory duty"),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Global, Output, print_findings};
 use crate::{
-    clock::{Clock, SystemClock},
+    clock::{Clock, Discipline, SystemClock, discipline},
     duty::{Contact, Contacts},
     notify::channels,
     patrol::{self, load},
@@ -108,13 +108,8 @@ fn rights() -> Finding {
 
 /// Deadlines and down-time are civil time: a clock that nobody corrects accuses carriers falsely.
 fn time() -> Finding {
-    // SAFETY: all zeros asks for nothing to be changed, and the kernel fills in the rest.
-    let (state, maxerror) = unsafe {
-        let mut timex: libc::timex = std::mem::zeroed();
-        (libc::adjtimex(&raw mut timex), timex.maxerror)
-    };
-    let is_fine = state != -1 && state != libc::TIME_ERROR;
-    Finding { what: "time", is_fine, said: ChannelText::Time { is_fine, error_micros: maxerror } }
+    let Discipline { is_synchronised: is_fine, most_error } = discipline();
+    Finding { what: "time", is_fine, said: ChannelText::Time { is_fine, error_millis: most_error.as_millis() } }
 }
 
 fn disk(folder: &Path) -> Finding {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     field::{Field, kept_links},
-    letters::facts,
+    letters::Eyes,
     load::Loaded,
     turn::Loop,
 };
@@ -99,8 +99,8 @@ impl Loop {
             told.entry(key).or_insert_with(|| AlarmsTold { change, alarms: vec![] }).alarms.push(alarm);
         }
         let firing = self.alarms.firing();
-        let passes = self.links.as_ref().map(|(passes, _)| passes);
-        let facts = facts(&self.field, passes, &self.head, self.simulated);
+        let eyes = Eyes { field: &self.field, accounts: &self.accounts };
+        let facts = self.letterhead.facts(&eyes);
         let Some(keeping) = &mut self.keeping else { return };
         // Cannot fail: records are plain data.
         keeping.batch.whole.extend(serde_json::to_string(&firing).ok().map(|text| (Whole::Alarms, text)));

@@ -51,15 +51,15 @@ pub(super) struct Drafted {
 }
 
 /// By what a carrier is judged in the period that a month belongs to.
-struct Promise {
-    standard: Standard,
-    agreement: Option<String>,
-    clause: String,
+pub(super) struct Promise {
+    pub standard: Standard,
+    pub agreement: Option<String>,
+    pub clause: String,
 }
 
 impl Promise {
     /// The agreement that holds from the first day of its period to the last; the customer's contract where there is none.
-    fn of(contract: &Contract, carrier: &str, month: Month) -> Self {
+    pub fn of(contract: &Contract, carrier: &str, month: Month) -> Self {
         let zone = contract.time_zone;
         let day = |moment: Timestamp| {
             chrono::DateTime::from_timestamp_millis(moment.0).unwrap_or_default().with_timezone(&zone).date_naive()

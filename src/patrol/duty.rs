@@ -13,7 +13,7 @@ use crate::{
     duty::{DeviceFact, Fact, Fault, HandedOver, Handover, LinksOf, MOST_GIVEN_UP, Measured, Signed, Unsent},
     inventory::{LinkIndex, Status},
     journal::Record,
-    judge::{self, LinkState},
+    judge::LinkState,
     ledger::Standard,
     notify::channels::{Delivery, Outcome},
     store::Whole,
@@ -210,9 +210,8 @@ impl Loop {
             }
             let month = self.accounts[number].accounted_by(&standard, now.utc, loaded.contract.time_zone);
             measured.month += month;
-            let role = loaded.contract.measuring_point(link.kind);
-            let Some(place) = judge::deciding_point(&link.points, role) else { continue };
-            let hour = &self.field.points_of(index)[place].window.summaries()[HOUR];
+            let Some(point) = self.field.deciding(index) else { continue };
+            let hour = &point.window.summaries()[HOUR];
             let counts = hour.counts();
             measured.probes += counts;
             let share = billionths(counts.lost, counts.lost + counts.answered);

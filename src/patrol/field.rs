@@ -231,6 +231,13 @@ impl Field {
         &self.points[link.first_point.at()..][..link.points.len()]
     }
 
+    /// The point whose figures are the link's; `None`: it cannot be measured.
+    pub fn deciding(&self, index: LinkIndex) -> Option<&PointWatch> {
+        let link = &self.loaded.inventory.links[index.at()];
+        let place = judge::deciding_point(&link.points, self.loaded.contract.measuring_point(link.kind))?;
+        self.points_of(index).get(place)
+    }
+
     /// Something about the link changed that samples do not tell.
     pub fn mark(&mut self, link: LinkIndex) {
         self.dirty[link.at() / CHUNK] = true;
@@ -324,8 +331,7 @@ impl Field {
             .collect();
         let before = self.states[index.at()];
         let role = contract.measuring_point(link.kind);
-        let deciding = judge::deciding_point(&link.points, role).map(|place| &self.points_of(index)[place].judge);
-        let outage = deciding.and_then(PointJudge::outage);
+        let outage = self.deciding(index).and_then(|point| point.judge.outage());
         let after = match judge::link_state(link, &readings, role, before, &contract.degraded) {
             LinkState::Suspended => LinkState::Suspended,
             _ if self.work.contains_key(&index) => LinkState::Maintenance,

@@ -14,7 +14,7 @@ use crate::{
 impl Loop {
     /// Links that were given out before open nothing once it is done.
     pub(super) fn rotate_links(&mut self, command: &Command, reply: oneshot::Sender<Reply>, now: Now) {
-        let (Some((passes, folder)), Some(keeping)) = (self.links.clone(), &mut self.keeping) else {
+        let (Some((passes, folder)), Some(keeping)) = (self.letterhead.links.clone(), &mut self.keeping) else {
             // Whoever asked may have gone.
             let _ = reply.send(Reply::Refused(Refusal::NotKept));
             return;

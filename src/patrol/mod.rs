@@ -63,8 +63,17 @@ use crate::{
         pass::Passes,
     },
     patrol::{
-        civil::CivilClock, field::Field, keeping::Keeping, load::Loaded, naming::Naming, periods::Periods,
-        quality::Counted, rollups::Rollups, services::Watched, turn::Loop,
+        civil::CivilClock,
+        field::Field,
+        keeping::Keeping,
+        letters::{Eyes, Letterhead},
+        load::Loaded,
+        naming::Naming,
+        periods::Periods,
+        quality::Counted,
+        rollups::Rollups,
+        services::Watched,
+        turn::Loop,
     },
     probe::{Prober, resolve::Resolver, service::Checker},
     push,
@@ -297,7 +306,6 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         itself: itself.clone(),
         facts,
         facts_dropped: 0,
-        simulated,
         next_second: now.mono,
         seconds: 0,
         was_isolated: false,
@@ -305,8 +313,7 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         rollups,
         alarms: Alarms::new(Arc::clone(&loaded.rules), loaded.inventory.links.len()),
         naming: None,
-        links: None,
-        head: String::new(),
+        letterhead: Letterhead { links: None, head: String::new(), simulated },
         services,
         probing: Arc::new(api::Probing::new()?),
     };
@@ -315,7 +322,7 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
     let own_url = own_url(&loaded.config, listening.first());
     let key = keeps_incidents.then(|| store::pass_key(&data_dir)).transpose()?;
     let passes = key.map(|key| Passes::new(key, &own_url));
-    state.links = passes.clone().map(|passes| (passes, data_dir.clone()));
+    state.letterhead.links = passes.clone().map(|passes| (passes, data_dir.clone()));
     let doors = (Guarded::new(loaded.config.users.clone())?, loaded.config.web.allow_anonymous_read);
 
     let registry = prometheus::Registry::new();
@@ -328,7 +335,8 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         let setup = channel_setup(&loaded.config, own_url.clone());
         let _entered = runtime.enter();
         let outbox = channels::start(&setup, state.world(), Arc::clone(&clock), &registry, outcomes)?;
-        let facts = letters::facts(&state.field, state.links.as_ref().map(|(passes, _)| passes), "", simulated);
+        let eyes = Eyes { field: &state.field, accounts: &state.accounts };
+        let facts = state.letterhead.facts(&eyes);
         state.keeping = Some(Keeping::new(store, recovered, outbox, setup.channels(), &loaded, facts, now));
         ended.into_iter().for_each(|(link, month)| state.close_month(link, month));
         state.resume_alarms(alarms, now);

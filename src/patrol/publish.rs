@@ -57,7 +57,7 @@ impl Loop {
             journal: self.keeping.as_ref().map(Keeping::journal_view),
             reload: self.reload,
             keeps_incidents: self.keeping.is_some(),
-            simulated: self.simulated,
+            simulated: self.letterhead.simulated,
             ready: self.readiness(),
         };
         let judged: Option<Vec<_>> =
@@ -73,7 +73,7 @@ impl Loop {
             incidents: self.incidents(),
             inventory: Arc::clone(&self.field.loaded.inventory),
             zone: self.field.loaded.contract.time_zone,
-            simulated: self.simulated,
+            simulated: self.letterhead.simulated,
             doors: self.keeping.as_ref().map(|keeping| Arc::clone(&keeping.doors)).unwrap_or_default(),
         }
     }

@@ -19,7 +19,6 @@ use crate::{
         Commanded, Content, Digest, Outcome, Person, Private, Pseudonyms, Record, Start, Step, Verdict, World,
         WorldFile, anonymous, without_names, without_texts,
     },
-    judge,
     snapshot::JournalView,
     store::{Batch, Recovered},
     units::{Mono, Now, Timestamp},
@@ -225,9 +224,7 @@ fn content(batch: &mut Batch, bytes: Vec<u8>) -> Digest {
 
 fn verdict(change: &Change, field: &Field) -> Verdict {
     let link = &field.loaded.inventory.links[change.link.at()];
-    let role = field.loaded.contract.measuring_point(link.kind);
-    let deciding = judge::deciding_point(&link.points, role).map(|place| &field.points_of(change.link)[place]);
-    let counts = deciding.map(|watch| watch.window.counts()).unwrap_or_default();
+    let counts = field.deciding(change.link).map(|watch| watch.window.counts()).unwrap_or_default();
     Verdict {
         link: link.id.clone(),
         state: change.state,

@@ -27,7 +27,7 @@ use super::{
     civil::{CivilClock, Step},
     field::{Change, Field, kept_links},
     keeping::Keeping,
-    letters::facts,
+    letters::{Eyes, Letterhead},
     load::Loaded,
     memory,
     naming::Naming,
@@ -51,7 +51,6 @@ use crate::{
     notify::{
         self,
         channels::{Delivery, Outcome},
-        pass::Passes,
     },
     probe::Prober,
     sample::Block,
@@ -106,7 +105,6 @@ pub(super) struct Loop {
     pub facts: Option<SyncSender<Fact>>,
     pub labels: Arc<[LinkLabels]>,
     pub reload: ReloadView,
-    pub simulated: bool,
     pub next_second: Mono,
     pub seconds: usize,
     pub facts_dropped: u64,
@@ -119,10 +117,7 @@ pub(super) struct Loop {
     pub services: Watched,
     /// Checks on demand.
     pub probing: Arc<Probing>,
-    /// Signed links, and the folder of their key; `None`: an exporter.
-    pub links: Option<(Passes, PathBuf)>,
-    /// Where the journal stands, for letters.
-    pub head: String,
+    pub letterhead: Letterhead,
 }
 
 impl Loop {
@@ -193,7 +188,8 @@ impl Loop {
             };
             self.tell(Input::Notified { incident, party, channel, at: now.utc }, now);
         }
-        let facts = facts(&self.field, self.links.as_ref().map(|(passes, _)| passes), &self.head, self.simulated);
+        let eyes = Eyes { field: &self.field, accounts: &self.accounts };
+        let facts = self.letterhead.facts(&eyes);
         if let Some(keeping) = &mut self.keeping {
             keeping.remember_failure(&outcome, now);
             keeping.delivered(outcome, facts, now);
@@ -269,11 +265,8 @@ impl Loop {
         let effects = keeping.incidents.step(input, now, &world);
         let changed = keeping.incidents.take_changed();
         keeping.record_step(taken, &effects, &changed.desk, now);
-        keeping.store_changed(
-            changed,
-            facts(&self.field, self.links.as_ref().map(|(passes, _)| passes), &self.head, self.simulated),
-            now,
-        );
+        let eyes = Eyes { field: &self.field, accounts: &self.accounts };
+        keeping.store_changed(changed, self.letterhead.facts(&eyes), now);
         self.carry_out(effects, now);
     }
 
@@ -285,12 +278,8 @@ impl Loop {
             let Some(keeping) = &mut self.keeping else { return };
             let Some(record) = keeping.incidents.get(&incident).map(Arc::clone) else { continue };
             tracing::info!(incident = record.id, ?kind, tier = record.tier, scope = record.scope.kind, "incident");
-            keeping.send(
-                &record,
-                &kind,
-                facts(&self.field, self.links.as_ref().map(|(passes, _)| passes), &self.head, self.simulated),
-                now,
-            );
+            let eyes = Eyes { field: &self.field, accounts: &self.accounts };
+            keeping.send(&record, &kind, self.letterhead.facts(&eyes), now);
             if let EffectKind::Reprobe { links } = &kind {
                 self.probe_now(links);
                 continue;
@@ -391,11 +380,8 @@ impl Loop {
         let (answer, effects) = keeping.incidents.obey(command, now, &world);
         let changed = keeping.incidents.take_changed();
         keeping.record_command((command, &answer), &effects, &changed.desk, now);
-        keeping.store_changed(
-            changed,
-            facts(&self.field, self.links.as_ref().map(|(passes, _)| passes), &self.head, self.simulated),
-            now,
-        );
+        let eyes = Eyes { field: &self.field, accounts: &self.accounts };
+        keeping.store_changed(changed, self.letterhead.facts(&eyes), now);
         self.carry_out(effects, now);
         answer
     }
@@ -609,7 +595,8 @@ impl Loop {
 
     /// Running clocks reach the steps of ladders, and a day its digest.
     fn climb(&mut self, now: Now) {
-        let facts = facts(&self.field, self.links.as_ref().map(|(passes, _)| passes), &self.head, self.simulated);
+        let eyes = Eyes { field: &self.field, accounts: &self.accounts };
+        let facts = self.letterhead.facts(&eyes);
         if let Some(keeping) = &mut self.keeping {
             keeping.climb(facts, now);
             keeping.digest(facts, now);

@@ -107,12 +107,12 @@ impl PaperText {
 }
 
 /// To the millisecond, as the ledger counts.
-fn seconds(millis: u64) -> String {
+pub fn seconds(millis: u64) -> String {
     format!("{}.{:03} s", millis / 1_000, millis % 1_000)
 }
 
 /// The sum itself, and what it comes to: truncated, never rounded.
-fn share([part, whole]: [u64; 2]) -> String {
+pub fn share([part, whole]: [u64; 2]) -> String {
     let ppm = u128::from(part) * 1_000_000 / u128::from(whole.max(1));
     format!("{part}/{whole} ms = {}.{:04} %", ppm / 10_000, ppm % 10_000)
 }

@@ -17,7 +17,7 @@ pub enum ChannelText {
     Time {
         is_fine: bool,
         /// As the kernel estimates it.
-        error_micros: i64,
+        error_millis: u128,
     },
     Disk {
         is_fine: bool,
@@ -92,8 +92,8 @@ impl ChannelText {
             Self::Rights { is_fine: false } => {
                 write!(out, "无权打开原始套接字（请授予 CAP_NET_RAW）：只能用 ping 套接字")
             }
-            Self::Time { is_fine: true, error_micros } => {
-                write!(out, "时钟已同步，误差不超过 {} ms", error_micros / 1_000)
+            Self::Time { is_fine: true, error_millis } => {
+                write!(out, "时钟已同步，误差不超过 {error_millis} ms")
             }
             Self::Time { is_fine: false, .. } => {
                 write!(out, "时钟未同步：时限和中断起止时间不可信，请启用 chrony 或 ntpd")
@@ -142,8 +142,8 @@ impl ChannelText {
             Self::Rights { is_fine: false } => {
                 write!(out, "raw sockets may not be opened (grant CAP_NET_RAW): only ping sockets are left")
             }
-            Self::Time { is_fine: true, error_micros } => {
-                write!(out, "the clock is synchronised, within {} ms", error_micros / 1_000)
+            Self::Time { is_fine: true, error_millis } => {
+                write!(out, "the clock is synchronised, within {error_millis} ms")
             }
             Self::Time { is_fine: false, .. } => {
                 write!(

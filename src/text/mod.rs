@@ -35,7 +35,7 @@ use self::argument::mark;
 pub use self::{
     alert::AlertText,
     argument::{AddressFault, Clocks, Expected, HostFault, Mark},
-    breach::{PaperLine, PaperText},
+    breach::{PaperLine, PaperText, seconds, share},
     channel::{ChannelText, NoticeLine},
     contract::{Beside, ContractText},
     desk::{DeskLine, DeskMessage},

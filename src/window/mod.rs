@@ -108,6 +108,18 @@ impl Summary {
     }
 }
 
+/// Figures of a piece of the last hour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Piece {
+    pub seconds: u32,
+    pub answered: u64,
+    /// Lost probes, whatever the judge made of them.
+    pub lost: u64,
+    pub unmeasured: u64,
+    /// Nanoseconds; zero when nothing was answered.
+    pub rtt_mean: u64,
+}
+
 /// What the judge made of lost probes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SettledLosses {
@@ -267,6 +279,18 @@ impl PointWindow {
     /// 99th percentile over five minutes in microseconds: when an answer is overdue. Zero while unknown.
     pub fn p99_micros(&self) -> u32 {
         u32::try_from(self.summaries[FIVE_MINUTES].rtt_p99.div_ceil(1_000)).unwrap_or(u32::MAX)
+    }
+
+    /// The last hour, oldest first: at most twelve pieces of five minutes, and since the last of them at most four of a
+    /// minute, five of ten seconds and the running one.
+    pub fn last_hour(&self) -> Vec<Piece> {
+        let newest = |length: Length, count: usize| {
+            let left_out = self.past.slices(length).saturating_sub(count);
+            self.past.figures(length).skip(left_out).map(move |figures| figures.piece(length.seconds()))
+        };
+        let fives = newest(Length::Five, FIVES);
+        let since = newest(Length::Minute, self.minutes_since()).chain(newest(Length::Ten, self.tens_since()));
+        fives.chain(since).chain([self.running.figures.piece(Length::Ten.seconds())]).collect()
     }
 
     /// RTTs answered since the last call.

@@ -8,7 +8,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::{
-    FIVES, Histogram, MINUTES, Summary, TENS, buckets,
+    FIVES, Histogram, MINUTES, Piece, SLICE, Summary, TENS, buckets,
     packed::{Halves, Rest, number, put},
 };
 
@@ -36,6 +36,12 @@ impl Figures {
     fn of_array(array: [u64; 9]) -> Self {
         let [answered, lost, lost_in_downtime, unmeasured, rtt_min, rtt_max, rtt_sum, ipdv_sum, ipdv_pairs] = array;
         Self { answered, lost, lost_in_downtime, unmeasured, rtt_min, rtt_max, rtt_sum, ipdv_sum, ipdv_pairs }
+    }
+
+    pub fn piece(&self, seconds: u32) -> Piece {
+        let &Self { answered, unmeasured, rtt_sum, .. } = self;
+        let lost = self.lost + self.lost_in_downtime;
+        Piece { seconds, answered, lost, unmeasured, rtt_mean: rtt_sum.checked_div(answered).unwrap_or(0) }
     }
 
     fn add(&mut self, other: &Self) {
@@ -162,6 +168,10 @@ impl Length {
     pub fn most(self) -> usize {
         [TENS, MINUTES, FIVES][self as usize]
     }
+
+    pub fn seconds(self) -> u32 {
+        SLICE.as_secs() as u32 * [1, TENS as u32, (TENS * MINUTES) as u32][self as usize]
+    }
 }
 
 /// Finished slices of each length, oldest first, packed one after the other in one room. The room is kept: a slice comes
@@ -192,11 +202,17 @@ impl Past {
     pub fn add_newest(&self, length: Length, slices: usize, sum: &mut Sum) {
         let mut rest = self.bytes.get(self.place(length)).unwrap_or_default();
         for _ in slices..self.slices(length) {
-            step_over(&mut rest);
+            head(&mut rest);
         }
         while !rest.is_empty() {
             unpack(&mut rest, sum);
         }
+    }
+
+    /// Figures of each slice of this length, oldest first.
+    pub fn figures(&self, length: Length) -> impl Iterator<Item = Figures> {
+        let mut rest = self.bytes.get(self.place(length)).unwrap_or_default();
+        std::iter::from_fn(move || (!rest.is_empty()).then(|| figures(&mut head(&mut rest))))
     }
 
     pub fn slices(&self, length: Length) -> usize {
@@ -240,7 +256,7 @@ impl Past {
         let place = self.place(length);
         let mut rest = self.bytes.get(place.clone()).unwrap_or_default();
         let before = rest.len();
-        step_over(&mut rest);
+        head(&mut rest);
         let taken = before - rest.len();
         self.bytes.drain(place.start..place.start + taken);
         self.slices[length as usize] -= 1;
@@ -255,26 +271,28 @@ pub(super) fn reserve(bytes: &mut Vec<u8>, needed: usize) {
     }
 }
 
-/// Steps over the packed slice at the head of `rest`.
-fn step_over(rest: &mut &[u8]) {
-    let length = usize::try_from(number(rest)).unwrap_or(usize::MAX);
-    *rest = rest.get(length..).unwrap_or_default();
-}
-
-/// Adds the packed slice at the head of `rest` to `sum`, and steps over it.
-fn unpack(rest: &mut &[u8], sum: &mut Sum) {
+/// Takes the packed slice at the head of `rest`.
+fn head<'a>(rest: &mut &'a [u8]) -> Rest<'a> {
     let length = usize::try_from(number(rest)).unwrap_or(usize::MAX);
     let (packed, after) = rest.split_at(length.min(rest.len()));
     *rest = after;
-    if packed.is_empty() {
-        return;
-    }
-    let (mut packed, mut array) = (Rest::of(packed), [0; 9]);
+    Rest::of(packed)
+}
+
+/// Its figures, which lie before its buckets; zeros in an empty one.
+fn figures(packed: &mut Rest) -> Figures {
+    let mut array = [0; 9];
     array[..4].iter_mut().for_each(|figure| *figure = packed.number());
     if array[0] > 0 {
         array[4..].iter_mut().for_each(|figure| *figure = packed.number());
     }
-    sum.figures.add(&Figures::of_array(array));
+    Figures::of_array(array)
+}
+
+/// Adds the packed slice at the head of `rest` to `sum`, and steps over it.
+fn unpack(rest: &mut &[u8], sum: &mut Sum) {
+    let mut packed = head(rest);
+    sum.figures.add(&figures(&mut packed));
     packed.buckets().for_each(|(bucket, count)| sum.fill(bucket.into(), count));
 }
 

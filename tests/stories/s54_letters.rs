@@ -32,6 +32,30 @@ fn set(site: &Site, verb: &str, links: std::ops::RangeInclusive<u8>) {
     site.namespace.run(&["nft", &format!("{verb} element inet cut down {{ {} }}", addresses.join(", "))]);
 }
 
+/// Circuits that a letter names.
+const NAMED: usize = 20;
+
+/// What a letter lays on the table for a circuit adds up, and its picture ends in silence.
+fn proves_itself(letter: &str, cid: &str) {
+    let (_, rest) = letter.split_once(&format!("- {cid}: availability this month ")).unwrap();
+    let bound = |words: &str| -> [u64; 2] {
+        let (up, whole) = words.split_once(" ms = ").unwrap().0.split_once('/').unwrap();
+        [up, whole].map(|millis| millis.parse().unwrap())
+    };
+    let (lower, rest) = rest.split_once(" (unknown taken as down) to ").unwrap();
+    let (upper, rest) = rest.split_once(" (unknown taken as up); down ").unwrap();
+    let millis = |words: &str| words.replace('.', "").parse::<u64>().unwrap();
+    let (down, rest) = rest.split_once(" s, unknown ").unwrap();
+    let (unknown, rest) = rest.split_once(" s, ").unwrap();
+    let ([least, whole], [most, same]) = (bound(lower), bound(upper));
+    assert_eq!((whole, most - least, whole - most), (same, millis(unknown), millis(down)), "{letter}");
+    assert!(millis(down) > 1_000, "{letter}");
+    let (_, rest) = rest.split_once("last hour: RTT ").unwrap();
+    let (_, rest) = rest.split_once("), loss ").unwrap();
+    let now = rest.lines().next().unwrap().chars().last().unwrap();
+    assert!(('▁'..='█').contains(&now), "{now} in {letter}");
+}
+
 #[test]
 fn each_carrier_reads_one_letter_about_its_own_circuits_and_stale_addresses_alarm_nobody() {
     let Some(mut site) = Site::make(LINKS) else { return };
@@ -64,6 +88,8 @@ fn each_carrier_reads_one_letter_about_its_own_circuits_and_stale_addresses_alar
         let page = text.lines().find_map(|line| line.strip_prefix("Answer here, without a password: ")).unwrap();
         assert!(page.contains("/a/"), "{page}");
         assert!(letter["short"].as_str().unwrap().starts_with("fault: C-"), "{letter}");
+        own.iter().take(NAMED).for_each(|n| proves_itself(text, &format!("C-{n}")));
+        assert!(text.contains("no witness is configured; clock "), "{text}");
     }
     assert!(told("desk-one")["text"].as_str().unwrap().contains("On site: 甲单位 room 101"));
     assert!(told("office")["subject"].as_str().unwrap().contains("19 of 甲单位"), "{}", told("office"));
@@ -85,8 +111,10 @@ fn each_carrier_reads_one_letter_about_its_own_circuits_and_stale_addresses_alar
         ended(contact);
         assert_eq!(sent(&site, contact).len(), 2, "one beginning and one end: {:?}", sent(&site, contact));
     }
-    let listed = site.get("/api/v1/notices?recipient=desk-two&state=delivered").json();
-    assert_eq!(listed["notices"].as_array().map(Vec::len), Some(2), "{listed}");
+    let listed = site.wait("both letters are on record as delivered", |site| {
+        let listed = site.get("/api/v1/notices?recipient=desk-two&state=delivered").json();
+        (listed["notices"].as_array().map(Vec::len) == Some(2)).then_some(listed)
+    });
     assert_eq!(listed["notices"][0]["party"], json!("carrier/two"));
 }
 

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use minijinja::{Value, value::Serde};
 use serde::Serialize;
 
-use super::{Facts, Letter, Probes};
+use super::{
+    Facts, Letter, Probes,
+    evidence::{Seers, Shown},
+};
 use crate::{
     incident::{Clock, Incident},
     inventory::{Link, LinkId, LinkIndex, UnitIndex},
@@ -47,6 +50,7 @@ struct Context {
     link: String,
     code: String,
     head: String,
+    ourselves: Seers,
 }
 
 #[derive(Serialize, Default, Clone)]
@@ -57,6 +61,7 @@ struct Circuit {
     z_end: String,
     down: bool,
     probes: Option<Probes>,
+    evidence: Shown,
 }
 
 #[derive(Serialize, Default, Clone)]
@@ -128,13 +133,14 @@ pub(super) fn context(
     };
     let is_outside = party.contains('/');
     let seen: Vec<_> = links.iter().map(|own| facts.sight.of(own.number)).collect();
-    let circuits = links.iter().zip(&seen).take(NAMED).map(|(Own { link, down, .. }, seen)| Circuit {
+    let circuits = links.iter().zip(&seen).take(NAMED).map(|(Own { number, link, down }, seen)| Circuit {
         id: link.id.to_string(),
         cid: link.cid.clone(),
         a_end: link.a_end.clone(),
         z_end: link.z_end.clone(),
         down: *down,
         probes: seen.probes,
+        evidence: Shown::of(&facts.sight.evidence(*number, now)),
     });
     let (short, since) = (incident.began.rfc3339(facts.zone), incident.began.rfc3339(facts.zone));
     let answers = party.starts_with("carrier/");
@@ -168,6 +174,7 @@ pub(super) fn context(
         link: link.unwrap_or_default(),
         code: reply::code(&incident.id),
         head: facts.head.to_owned(),
+        ourselves: Seers::of(&facts.sight.ourselves(), language),
     };
     Value::from(Serde(context))
 }

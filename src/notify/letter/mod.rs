@@ -5,13 +5,17 @@
 //! give the same words.
 
 mod context;
+mod evidence;
 mod read;
 pub mod route;
 mod templates;
 #[cfg(test)]
 mod tests;
 
-pub use self::templates::Letters;
+pub use self::{
+    evidence::{Evidence, Ourselves},
+    templates::Letters,
+};
 use chrono_tz::Tz;
 
 use super::{
@@ -26,6 +30,7 @@ use crate::{
     incident::Incident,
     inventory::{Inventory, LinkIndex},
     text::Language,
+    units::Timestamp,
 };
 
 /// What letters are written from besides the incident.
@@ -52,6 +57,10 @@ pub trait Sight {
 
     /// Classes of the contract that hold for what the incident is about.
     fn classes(&self, incident: &Incident) -> Vec<&str>;
+
+    fn evidence(&self, link: LinkIndex, now: Timestamp) -> Evidence;
+
+    fn ourselves(&self) -> Ourselves;
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -154,6 +163,7 @@ pub fn of_everything(notice: &Notice, to: &str, facts: Facts) -> Option<Message>
 #[cfg(test)]
 pub(crate) mod fixture {
     use super::*;
+    use crate::{clock::Discipline, ledger::Accounted, units::Ppm, window::Piece};
 
     /// Sees that the near end answers, and every link beside those of an incident.
     pub struct Whole;
@@ -166,6 +176,19 @@ pub(crate) mod fixture {
 
         fn classes(&self, _: &Incident) -> Vec<&str> {
             vec!["link"]
+        }
+
+        fn evidence(&self, _: LinkIndex, _: Timestamp) -> Evidence {
+            let month =
+                Accounted { up: 999_000, down: 600, unknown: 400, period: 2_592_000_000, ..Accounted::default() };
+            let piece = |answered, lost| Piece { seconds: 10, answered, lost, unmeasured: 0, rtt_mean: 1_230_000 };
+            let agreed = Some((Ppm(999_000), "AGR-1 section 3".to_owned()));
+            Evidence { month, agreed, hour: vec![piece(10, 0), piece(3, 7)] }
+        }
+
+        fn ourselves(&self) -> Ourselves {
+            let clock = Discipline { is_synchronised: true, most_error: std::time::Duration::from_millis(12) };
+            Ourselves { witnesses: 2, witnesses_up: 2, clock }
         }
     }
 

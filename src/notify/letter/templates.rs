@@ -158,9 +158,9 @@ macro_rules! texts {
 }
 
 /// Language, name and text.
-const TEXTS: [(&str, &str, &str); 22] = texts! {
-    "zh-CN": "_circuits", "_excluded", "_foot", "correction", "escalation", "fault", "information", "overdue",
+const TEXTS: [(&str, &str, &str); 24] = texts! {
+    "zh-CN": "_circuits", "_evidence", "_excluded", "_foot", "correction", "escalation", "fault", "information", "overdue",
         "recovery", "test", "urge";
-    "en": "_circuits", "_excluded", "_foot", "correction", "escalation", "fault", "information", "overdue",
+    "en": "_circuits", "_evidence", "_excluded", "_foot", "correction", "escalation", "fault", "information", "overdue",
         "recovery", "test", "urge";
 };

@@ -284,7 +284,9 @@ fn a_storm_of_all_1631_links_is_one_notice_for_each_recipient_and_channel() {
     let of_carrier = |id: &str| of(&notices, id).len();
     assert_eq!((of_carrier("carrier-a-desk"), of_carrier("duty-desk"), of_carrier("U04-desk")), (2, 2, 1));
     let text = bytes(of(&notices, "carrier-a-desk")[0]);
-    assert!(text.lines().count() < 50 && text.contains("more circuits of yours"), "{text}");
+    let (said, evidence) = text.split_once("Evidence:").unwrap();
+    assert!(said.lines().count() < 50 && said.contains("more circuits of yours"), "{said}");
+    assert_eq!(evidence.matches("availability this month").count(), 20, "{evidence}");
 }
 
 #[test]
