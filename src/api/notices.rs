@@ -124,7 +124,7 @@ pub(super) async fn list(State(api): State<Arc<Api>>, Asked(query): Asked<Query>
     found.truncate(most);
     let snapshot = api.feed.load();
     let zone = snapshot.contract.time_zone;
-    let next = found.last().filter(|_| more).map(|last| format!("{}-{}", last.notice.created.0, last.id));
+    let next = found.last().filter(|_| more).map(next);
     let notices = found.iter().map(|logged| Row::new(logged, zone)).collect();
     Ok(Json(Page { at: At(snapshot.at.utc, zone), notices, next }).into_response())
 }
@@ -138,13 +138,18 @@ pub(super) async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>) ->
     Ok(Json(Whole { row, text, short }).into_response())
 }
 
-/// `created-id`, as `next` writes it.
-fn place(cursor: &str) -> Option<Place> {
+/// Where the page after this notice begins.
+pub(super) fn next(last: &Logged) -> String {
+    format!("{}-{}", last.notice.created.0, last.id)
+}
+
+/// `created-id`, as [`next`] writes it.
+pub(super) fn place(cursor: &str) -> Option<Place> {
     let (created, id) = cursor.split_once('-')?;
     Some(Place { created: created.parse().ok()?, id: id.to_owned() })
 }
 
-async fn find(api: &Api, wanted: Wanted) -> Result<Vec<Logged>, Problem> {
+pub(super) async fn find(api: &Api, wanted: Wanted) -> Result<Vec<Logged>, Problem> {
     let log = api.notices.clone().ok_or(Problem::Refused(Refusal::NotKept))?;
     let found = tokio::task::spawn_blocking(move || log(&wanted)).await.map_err(|_| Problem::NoAnswer)?;
     found.map_err(Problem::Unreadable)

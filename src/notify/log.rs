@@ -22,6 +22,8 @@ pub enum NoticeState {
 }
 
 impl NoticeState {
+    pub const ALL: [Self; 5] = [Self::Waiting, Self::Delivered, Self::Held, Self::GivenUp, Self::Replaced];
+
     /// As the store and the API write it.
     pub fn as_str(self) -> &'static str {
         match self {

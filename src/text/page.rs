@@ -1,6 +1,26 @@
 //! What the wall and the pages beside it say.
 
+/// Each word once, with Chinese and English beside it.
+macro_rules! words {
+    ($words:ident; $($name:ident: $zh_cn:literal, $en:literal;)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $words {
+            $($name,)*
+        }
+
+        impl $words {
+            /// Chinese and English.
+            pub(in crate::text) fn both(self) -> (&'static str, &'static str) {
+                match self {
+                    $(Self::$name => ($zh_cn, $en),)*
+                }
+            }
+        }
+    };
+}
+
 mod door;
+mod notices;
 mod phone;
 mod sheet;
 
@@ -8,6 +28,7 @@ use std::fmt;
 
 pub use self::{
     door::DoorText,
+    notices::NoticesText,
     phone::{Bulletin, PhoneText},
     sheet::SheetText,
 };
@@ -49,6 +70,7 @@ pub enum PageText {
     Door(DoorText),
     Phone(PhoneText),
     Sheet(SheetText),
+    Notices(NoticesText),
     /// A kind of scope, where its name is not for everyone.
     Scope(String),
     /// An event of a timeline, by its name in the journal.
@@ -116,6 +138,7 @@ impl PageText {
             Self::Event(event) => said(event),
             Self::Door(text) => text.both(),
             Self::Sheet(text) => text.both(),
+            Self::Notices(text) => text.both(),
             Self::Phone(_) => ("", ""),
         }
     }
@@ -176,6 +199,21 @@ fn said(event: &str) -> (&str, &str) {
         "database_usable" => ("数据库可用", "database usable"),
         "users_working" => ("用户可用", "users working"),
         "tested" => ("已测试", "tested"),
+        "opened" => ("新故障", "began"),
+        "changed" => ("有变化", "changed"),
+        "overdue" => ("时限已超", "overdue"),
+        "unanswered" => ("无人响应", "unanswered"),
+        "climbed" => ("升级", "escalated"),
+        "flapping" => ("时通时断", "flapping"),
+        "problem" => ("问题单", "problem"),
+        "change" => ("变更单", "change"),
+        "dead_letters" => ("未送达汇总", "dead letters"),
+        "breach" => ("违约或质量通报", "breach or quality notice"),
+        "alarm" => ("规则告警", "alarm of a rule"),
+        "draft" => ("草稿", "draft"),
+        "reviewed" => ("已复核", "reviewed"),
+        "approved" => ("已批准", "approved"),
+        "sent" => ("已发出", "sent"),
         other => (other, other),
     }
 }

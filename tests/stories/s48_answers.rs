@@ -49,12 +49,6 @@ fn link(site: &Site, incident: &str, party: &str) -> String {
     url.strip_prefix("http://127.0.0.1:9815").unwrap_or_else(|| panic!("{url}")).to_owned()
 }
 
-fn send(site: &Site, path: &str, fields: &[(&str, &str)]) -> Answer {
-    let body = serde_urlencoded::to_string(fields).unwrap();
-    let headers = [("Content-Type", "application/x-www-form-urlencoded")];
-    site.within(|| request(site.address, "POST", path, &headers, &body)).unwrap()
-}
-
 /// What the page said to a form that was sent.
 fn said(answer: &Answer) -> String {
     assert_eq!(answer.status, 303, "{}", answer.body);
@@ -141,7 +135,7 @@ fn a_carrier_answers_from_its_phone_and_sees_nothing_of_others() {
             ("cause", "光缆被挖断"),
         ]
     };
-    assert_eq!(said(&send(&site, &path, &fields(" "))), "no_actor");
+    assert_eq!(said(&site.submit(&path, &fields(" "))), "no_actor");
     let pass = form(&site.get(&path).body);
     let fields = [
         ("form", pass.as_str()),
@@ -151,8 +145,8 @@ fn a_carrier_answers_from_its_phone_and_sees_nothing_of_others() {
         ("eta", "60"),
         ("cause", "光缆被挖断"),
     ];
-    assert_eq!(said(&send(&site, &path, &fields)), "acknowledge");
-    assert_eq!(said(&send(&site, &path, &fields)), "acknowledge");
+    assert_eq!(said(&site.submit(&path, &fields)), "acknowledge");
+    assert_eq!(said(&site.submit(&path, &fields)), "acknowledge");
     let taken = shown(&site, &id);
     assert!(clock(&taken, "carrier/one", "response")["stopped"].is_string(), "{taken:#}");
     for (party, name) in [("carrier/one", "restore"), ("carrier/two", "response"), ("operator", "response")] {
@@ -173,23 +167,23 @@ fn a_carrier_answers_from_its_phone_and_sees_nothing_of_others() {
     let dispute = |reason| {
         [("form", pass.as_str()), ("do", "dispute"), ("person", "赵工"), ("link", "LL-0003"), ("reason", reason)]
     };
-    assert_eq!(said(&send(&site, &path, &dispute(""))), "no_reason");
+    assert_eq!(said(&site.submit(&path, &dispute(""))), "no_reason");
     let pass = form(&site.get(&path).body);
     let dispute =
         [("form", pass.as_str()), ("do", "dispute"), ("person", "赵工"), ("link", "LL-0003"), ("reason", "用户侧掉电")];
-    assert_eq!(said(&send(&site, &path, &dispute)), "dispute");
+    assert_eq!(said(&site.submit(&path, &dispute)), "dispute");
     let disputed = shown(&site, &id);
     assert_eq!(entries(&disputed, "disputed")[0]["links"], json!(["LL-0003"]));
     assert!(clock(&disputed, "carrier/one", "restore")["stopped"].is_null());
     // Another's circuit is not theirs to speak of.
     let pass = form(&site.get(&path).body);
     let stranger = [("form", pass.as_str()), ("do", "claim"), ("person", "赵工"), ("link", "LL-0002")];
-    assert_eq!(said(&send(&site, &path, &stranger)), "again");
+    assert_eq!(said(&site.submit(&path, &stranger)), "again");
 
     // Restored, they say; one of two is. The page has the answer within 30 s.
     site.heal(1);
     let pass = form(&site.get(&path).body);
-    assert_eq!(said(&send(&site, &path, &[("form", pass.as_str()), ("do", "claim"), ("person", "赵工")])), "claim");
+    assert_eq!(said(&site.submit(&path, &[("form", pass.as_str()), ("do", "claim"), ("person", "赵工")])), "claim");
     assert!(site.get(&format!("{path}?lang=en")).body.contains("http-equiv=\"refresh\""));
     site.wait("the result of the test", |site| {
         site.get(&format!("{path}?lang=en")).body.contains("1 of 2 are back").then_some(())
@@ -216,7 +210,7 @@ fn a_carrier_answers_from_its_phone_and_sees_nothing_of_others() {
     // They take their word back: the response clock runs on.
     let pass = form(&site.get(&path).body);
     let fields = [("form", pass.as_str()), ("do", "withdraw"), ("person", "赵工"), ("withdrawn", "派错单")];
-    assert_eq!(said(&send(&site, &path, &fields)), "withdraw");
+    assert_eq!(said(&site.submit(&path, &fields)), "withdraw");
     let withdrawn = shown(&site, &id);
     assert!(clock(&withdrawn, "carrier/one", "response")["stopped"].is_null());
     assert_eq!((entries(&withdrawn, "withdrawn").len(), &withdrawn["acknowledgements"]), (1, &json!([])));
@@ -240,7 +234,7 @@ fn carrier_a_cannot_read_or_answer_for_carrier_b() {
     let mixed = [("form", form(&page_one)), ("form", one.trim_start_matches("/a/").to_owned())];
     for (_, pass) in mixed {
         let fields = [("form", pass.as_str()), ("do", "acknowledge"), ("person", "赵工")];
-        assert_eq!(said(&send(&site, &two, &fields)), "stale_form");
+        assert_eq!(said(&site.submit(&two, &fields)), "stale_form");
     }
     // A form's pass opens no page; a changed link opens nothing.
     assert_eq!(site.get(&format!("/a/{}", form(&page_one))).status, 404);

@@ -63,6 +63,24 @@ fn nothing_leaves_a_new_installation_until_a_named_person_opens_a_door() {
     };
     assert!(journal(&site).contains("notice_held"), "{}", journal(&site));
 
+    // The same on the desk: the list, the letter in full, the doors.
+    let list = site.get("/notices?lang=zh-CN&state=held").body;
+    for part in ["试运行：未发", "新故障", "channel/sms", &format!("/notices/{id}?lang=zh-CN"), &first] {
+        assert!(list.contains(part), "{part} in {list}");
+    }
+    let nothing = site.get("/notices?lang=zh-CN&state=delivered").body;
+    assert!(!nothing.contains(id) && nothing.contains("channel/sms"), "{nothing}");
+    let letter = site.get(&format!("/notices/{id}?lang=zh-CN")).body;
+    for part in ["138****0001", "LL-0001", "<pre class=\"letter\">"] {
+        assert!(letter.contains(part), "{part} in {letter}");
+    }
+    assert!(!letter.contains("13800000001"), "{letter}");
+    let csv = site.get("/notices?lang=zh-CN&format=csv&state=held").body;
+    assert_eq!(csv.lines().count(), 2, "{csv}");
+    let unsigned = site.submit("/notices", &[("door", "channel/sms"), ("do", "open")]);
+    let no_door = site.submit("/notices", &[("door", "channel/smss"), ("do", "open"), ("actor", "示例甲")]);
+    assert_eq!((unsigned.status, no_door.status), (400, 404), "{}", no_door.body);
+
     let nobody = site.post("/api/v1/notices/open", &json!({"door": "channel/sms"}));
     let unknown = site.post("/api/v1/notices/open", &json!({"actor": "示例甲", "door": "channel/smss"}));
     assert_eq!((nobody.status, unknown.status), (400, 404), "{unknown:?}");
@@ -83,7 +101,11 @@ fn nothing_leaves_a_new_installation_until_a_named_person_opens_a_door() {
     );
     let chain = journal(&site);
     assert!(chain.contains("door_opened") && !chain.contains("示例甲"), "no name stands in the chain: {chain}");
-    notice(&site, &["close", "channel/sms", "--actor", "示例乙"]);
+    let turned =
+        site.submit("/notices", &[("door", "channel/sms"), ("do", "close"), ("actor", "示例乙"), ("note", "夜间")]);
+    assert_eq!(turned.status, 303, "{}", turned.body);
+    let doors = site.get("/notices?lang=zh-CN").body;
+    assert!(doors.contains("示例乙 夜间"), "{doors}");
     let third = report(&site, 3);
     site.wait("it is kept", |site| notices(site, &format!("incident={third}")).pop());
     // A repeat after the kill is of the second, under its key.

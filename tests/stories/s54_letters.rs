@@ -37,23 +37,17 @@ const NAMED: usize = 20;
 
 /// What a letter lays on the table for a circuit adds up, and its picture ends in silence.
 fn proves_itself(letter: &str, cid: &str) {
-    let (_, rest) = letter.split_once(&format!("- {cid}: availability this month ")).unwrap();
-    let bound = |words: &str| -> [u64; 2] {
-        let (up, whole) = words.split_once(" ms = ").unwrap().0.split_once('/').unwrap();
-        [up, whole].map(|millis| millis.parse().unwrap())
-    };
-    let (lower, rest) = rest.split_once(" (unknown taken as down) to ").unwrap();
-    let (upper, rest) = rest.split_once(" (unknown taken as up); down ").unwrap();
-    let millis = |words: &str| words.replace('.', "").parse::<u64>().unwrap();
-    let (down, rest) = rest.split_once(" s, unknown ").unwrap();
-    let (unknown, rest) = rest.split_once(" s, ").unwrap();
-    let ([least, whole], [most, same]) = (bound(lower), bound(upper));
-    assert_eq!((whole, most - least, whole - most), (same, millis(unknown), millis(down)), "{letter}");
-    assert!(millis(down) > 1_000, "{letter}");
-    let (_, rest) = rest.split_once("last hour: RTT ").unwrap();
-    let (_, rest) = rest.split_once("), loss ").unwrap();
-    let now = rest.lines().next().unwrap().chars().last().unwrap();
-    assert!(('▁'..='█').contains(&now), "{now} in {letter}");
+    let pattern = format!(
+        r"- {cid}: availability this month (\d+)/(\d+) ms = [\d.]+ % \(unknown taken as down\) to (\d+)/(\d+) ms = [\d.]+ % \(unknown taken as up\); down (\d+)\.(\d+) s, unknown (\d+)\.(\d+) s, left out 0\.000 s
+  last hour: RTT \S+ \([\d.]+ to [\d.]+ ms\), loss \S*([▁-█])\n"
+    );
+    let found = regex::Regex::new(&pattern).expect("a pattern").captures(letter);
+    let found = found.unwrap_or_else(|| panic!("no evidence for {cid} in {letter}"));
+    let number = |at: usize| found[at].parse::<u64>().expect("digits");
+    let [least, whole, most, same] = [1, 2, 3, 4].map(number);
+    let [down, unknown] = [5, 7].map(|at| 1_000 * number(at) + number(at + 1));
+    assert_eq!((whole, most - least, whole - most), (same, unknown, down), "{letter}");
+    assert!(down > 1_000, "{letter}");
 }
 
 #[test]

@@ -99,11 +99,27 @@ fn a_broken_month_is_a_draft_until_two_people_agree_and_a_sealed_one_cannot_be_c
         assert_eq!(line[same], row[same], "{same}");
     }
 
+    // The desk lists both, and shows one as its carrier will read it.
+    let list = site.get("/breaches?lang=zh-CN").body;
+    assert!(list.contains("违约通知书") && list.contains("质量通报") && list.contains("协议-甲-001"), "{list}");
+    let page = |site: &Site| site.get(&format!("/breaches/{id}?lang=zh-CN")).body;
+    let sum = format!(
+        "{} ms",
+        row["unknown_as_down"].as_array().map_or(String::new(), |both| format!("{}/{}", both[0], both[1]))
+    );
+    for part in ["致：甲", &sum, "复核无误", "撤回"] {
+        assert!(page(&site).contains(part), "{part} in {}", page(&site));
+    }
+    assert!(!page(&site).contains("批准、编号并用印"), "nothing is approved before it is reviewed");
+
     // Nobody agrees to what they looked at themselves, and nothing is sent before.
     let step = |step: &str, actor: &str| run(&site, &["--lang", "en", "breach", step, id, "--actor", actor]);
     let refused = |output: &Output, code: &str| output.status.code() == Some(1) && words(output).contains(code);
     assert!(refused(&step("approve", "李四"), "wrong_phase"));
-    assert!(step("review", "张三").status.success());
+    let sent = |step: &str, actor: &str| site.submit(&format!("/breaches/{id}"), &[("do", step), ("actor", actor)]);
+    assert_eq!(sent("review", "张三").status, 303);
+    let own = sent("approve", "张三");
+    assert!(own.status == 409 && own.body.contains("own_breach"), "{} {}", own.status, own.body);
     assert!(refused(&step("send", "李四"), "wrong_phase"));
     assert!(refused(&step("approve", "张三"), "own_breach"));
     let approved = step("approve", "李四");
@@ -111,6 +127,10 @@ fn a_broken_month_is_a_draft_until_two_people_agree_and_a_sealed_one_cannot_be_c
     assert!(step("send", "王五").status.success());
     let again = run(&site, &["breach", "draft", "one", "--month", &month, "--actor", "张三"]);
     assert!(refused(&again, "already_drafted"), "{}", words(&again));
+
+    let done = page(&site);
+    assert!(done.contains("0001号") && done.contains("/document") && done.contains("已发出"), "{done}");
+    assert!(done.contains("李四") && !done.contains("name=\"do\""), "{done}");
 
     // Its carrier reads it, and nobody else.
     let letter = wait_for("the letter", Duration::from_secs(10), || {

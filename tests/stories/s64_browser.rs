@@ -19,7 +19,7 @@ fn city(folder: &Path) -> (Running, SocketAddr) {
 }
 
 /// Every page that has no id in its address.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 15] = [
     "/",
     "/links",
     "/incidents",
@@ -28,6 +28,8 @@ const PAGES: [&str; 13] = [
     "/services",
     "/certificates",
     "/maintenance",
+    "/notices",
+    "/breaches",
     "/handover",
     "/report",
     "/contract",

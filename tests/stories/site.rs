@@ -154,6 +154,13 @@ impl Site {
         self.within(|| request(self.address, "POST", path, &headers, &body.to_string())).expect("an answer to a POST")
     }
 
+    /// Sends what a form of a page would.
+    pub fn submit(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let body = serde_urlencoded::to_string(fields).expect("fields");
+        let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+        self.within(|| request(self.address, "POST", path, &headers, &body)).expect("an answer to a form")
+    }
+
     /// Value of one series, named as in the exposition.
     pub fn metric(&self, series: &str) -> Option<f64> {
         let text = self.get("/metrics").body;

@@ -12,6 +12,8 @@ mod incidents;
 mod link;
 mod links;
 mod login;
+mod notices;
+mod papers;
 mod plot;
 mod services;
 mod sheet;
@@ -36,6 +38,8 @@ pub(super) use self::{
     link::link,
     links::links,
     login::{log_in, log_out, login},
+    notices::{notice, notices, turn_door},
+    papers::{draft_paper, judge_paper, paper, papers},
     services::{certificates, services},
     start::start,
     topology::topology,
@@ -55,7 +59,7 @@ use crate::{
     inventory::Priority,
     judge::{LinkState, Unknown},
     snapshot::Snapshot,
-    text::{Language, Message, PageText, SheetText},
+    text::{Language, Message, NoticesText, PageText, SheetText},
     units::{Now, Timestamp},
 };
 
@@ -68,19 +72,21 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; f
 const ALONE: &str =
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 /// Where the menu leads.
-const PLACES: [(&str, SheetText); 12] = [
-    ("/", SheetText::Overview),
-    ("/links", SheetText::Links),
-    ("/incidents", SheetText::Incidents),
-    ("/down", SheetText::WhatIsDown),
-    ("/topology", SheetText::Topology),
-    ("/services", SheetText::Services),
-    ("/certificates", SheetText::Certificates),
-    ("/maintenance", SheetText::Maintenance),
-    ("/handover", SheetText::Handover),
-    ("/report", SheetText::ReportFault),
-    ("/contract", SheetText::Contract),
-    ("/settings", SheetText::Settings),
+const PLACES: [(&str, PageText); 14] = [
+    ("/", PageText::Sheet(SheetText::Overview)),
+    ("/links", PageText::Sheet(SheetText::Links)),
+    ("/incidents", PageText::Sheet(SheetText::Incidents)),
+    ("/down", PageText::Sheet(SheetText::WhatIsDown)),
+    ("/topology", PageText::Sheet(SheetText::Topology)),
+    ("/services", PageText::Sheet(SheetText::Services)),
+    ("/certificates", PageText::Sheet(SheetText::Certificates)),
+    ("/maintenance", PageText::Sheet(SheetText::Maintenance)),
+    ("/notices", PageText::Notices(NoticesText::Notices)),
+    ("/breaches", PageText::Notices(NoticesText::Papers)),
+    ("/handover", PageText::Sheet(SheetText::Handover)),
+    ("/report", PageText::Sheet(SheetText::ReportFault)),
+    ("/contract", PageText::Sheet(SheetText::Contract)),
+    ("/settings", PageText::Sheet(SheetText::Settings)),
 ];
 
 /// What every page shows above its own matter.
@@ -215,7 +221,7 @@ impl Frame {
 
     /// Address, name, and whether it is where we are.
     fn places(&self) -> Vec<(&'static str, String, bool)> {
-        PLACES.map(|(href, text)| (href, self.sheet(text), href == self.here)).into()
+        PLACES.map(|(href, text)| (href, self.page(text), href == self.here)).into()
     }
 
     fn say(&self, message: Message) -> String {
@@ -224,6 +230,10 @@ impl Frame {
 
     fn sheet(&self, text: SheetText) -> String {
         self.page(PageText::Sheet(text))
+    }
+
+    fn notices(&self, text: NoticesText) -> String {
+        self.page(PageText::Notices(text))
     }
 
     fn page(&self, text: PageText) -> String {

@@ -1,25 +1,7 @@
 //! What the pages of the desk say: titles, columns, buttons.
 
-/// Each word once, with Chinese and English beside it.
-macro_rules! words {
-    ($($name:ident: $zh_cn:literal, $en:literal;)*) => {
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum SheetText {
-            $($name,)*
-        }
-
-        impl SheetText {
-            /// Chinese and English.
-            pub(super) fn both(self) -> (&'static str, &'static str) {
-                match self {
-                    $(Self::$name => ($zh_cn, $en),)*
-                }
-            }
-        }
-    };
-}
-
 words! {
+    SheetText;
     // ---- where to go
     Overview: "总览", "overview";
     Links: "链路", "links";
