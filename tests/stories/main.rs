@@ -55,4 +55,5 @@ mod s72_hand_over;
 mod s73_register;
 mod s74_import;
 mod s74_other_files;
+mod s79_accused;
 mod site;

@@ -38,7 +38,7 @@ const NAMED: usize = 20;
 /// What a letter lays on the table for a circuit adds up, and its picture ends in silence.
 fn proves_itself(letter: &str, cid: &str) {
     let pattern = format!(
-        r"- {cid}: availability this month (\d+)/(\d+) ms = [\d.]+ % \(unknown taken as down\) to (\d+)/(\d+) ms = [\d.]+ % \(unknown taken as up\); down (\d+)\.(\d+) s, unknown (\d+)\.(\d+) s, left out 0\.000 s
+        r"- {cid}: availability this month (\d+)/(\d+) ms = [\d.]+ % \(unknown taken as down\) to (\d+)/(\d+) ms = [\d.]+ % \(unknown taken as up\); down (\d+)\.(\d+) s, unknown (\d+)\.(\d+) s, left out \d+\.\d+ s
   last hour: RTT \S+ \([\d.]+ to [\d.]+ ms\), loss \S*([▁-█])\n"
     );
     let found = regex::Regex::new(&pattern).expect("a pattern").captures(letter);
@@ -94,6 +94,21 @@ fn each_carrier_reads_one_letter_about_its_own_circuits_and_stale_addresses_alar
         timeline.as_array()?.iter().any(|one| one["event"] == "notified" && one["party"] == "carrier/one").then_some(())
     };
     site.wait("the hand-over is on record", handed);
+
+    // All of its circuits are answered for in one press, from the page of the letter.
+    let page = told("desk-one")["text"].as_str().unwrap().split("http://127.0.0.1:9815").nth(1).unwrap().to_owned();
+    let page = page.split_whitespace().next().unwrap();
+    let shown = site.get(page).body;
+    assert_eq!(shown.matches("type=\"checkbox\" name=\"link\"").count(), 19, "{shown}");
+    let pass = shown.split("name=\"form\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let answer = [("form", pass), ("do", "acknowledge"), ("person", "赵工"), ("work_order", "GD-1"), ("eta", "60")];
+    assert_eq!(site.submit(page, &answer).status, 303);
+    let clocks = site.get(&format!("/api/v1/incidents/{incident}")).json()["clocks"].clone();
+    let clocks: Vec<&Value> = clocks.as_array().unwrap().iter().filter(|clock| clock["clock"] == "response").collect();
+    let stopped = clocks.iter().filter(|clock| clock["stopped"].is_string()).map(|clock| clock["party"].as_str());
+    assert_eq!(stopped.collect::<Vec<_>>(), [], "without an agreement it has no clock, and nobody else's is stopped");
+    let record = site.get(&format!("/api/v1/incidents/{incident}")).json()["acknowledgements"].clone();
+    assert_eq!((record.as_array().map(Vec::len), &record[0]["party"]), (Some(1), &json!("carrier/one")), "{record}");
 
     set(&site, "delete", 1..=IN_DUCT);
     let ended = |contact: &str| {
