@@ -55,5 +55,8 @@ mod s72_hand_over;
 mod s73_register;
 mod s74_import;
 mod s74_other_files;
+mod s76_wire;
+mod s77_own_faults;
+mod s78_state;
 mod s79_accused;
 mod site;
