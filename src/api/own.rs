@@ -76,7 +76,8 @@ fn stalled(snapshot: &Snapshot, now: Now) -> Vec<&'static str> {
     if now.mono.since(snapshot.at.mono) > STALLED {
         reasons.push("loop_stalled");
     }
-    if snapshot.engine.last_tick.is_some_and(|tick| now.mono.since(tick) > STALLED) {
+    // Held against the snapshot, which is as old as the loop's last turn: a standing loop is not blamed on the scheduler.
+    if snapshot.engine.last_tick.is_some_and(|tick| snapshot.at.mono.since(tick) > STALLED) {
         reasons.push("scheduler_stalled");
     }
     reasons

@@ -1,11 +1,15 @@
 //! Somebody edits the files: `check` says what is wrong and where, and what measuring by them will mean; `explain` says
 //! where a value comes from.
 
-use std::{fs, path::Path, process::Output};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
 
 use serde_json::Value;
 
-use crate::harness::{linkpatrol, root, words};
+use crate::harness::{linkpatrol, peer, root, words};
 
 /// The shipped files in a folder of their own, to be broken.
 fn copy() -> tempfile::TempDir {
@@ -61,6 +65,24 @@ fn the_shipped_files_have_one_warning_and_their_facts_are_printed() {
         (&1631.into(), &1631.into(), &154.into())
     );
     assert!(facts["series"].as_u64() > Some(0) && facts["bytes"].as_u64() > facts["series"].as_u64());
+}
+
+#[test]
+fn findings_have_colours_on_terminals_only_and_only_where_they_are_welcome() {
+    let Some(script) = peer("script") else { return };
+    let line = format!("{} check --lang en", env!("CARGO_BIN_EXE_linkpatrol"));
+    let on_a_terminal = |unwelcome: bool| {
+        let mut command = Command::new(&script);
+        command.args(["-qec", &line, "/dev/null"]).current_dir(root()).stdin(Stdio::null()).env("TERM", "xterm");
+        command.env_remove("NO_COLOR").envs(unwelcome.then_some(("NO_COLOR", "1")));
+        let output = command.output().expect("script");
+        assert_eq!(output.status.code(), Some(0), "{}", words(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let (coloured, plain) = (on_a_terminal(false), on_a_terminal(true));
+    let warning = coloured.lines().find(|line| line.contains("LP1701")).expect("the shipped warning");
+    assert!(warning.contains("\u{1b}[1m\u{1b}[33mwarning"), "{warning:?}");
+    assert!(plain.contains("warning LP1701") && !plain.contains('\u{1b}'), "{plain:?}");
 }
 
 #[test]

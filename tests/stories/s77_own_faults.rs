@@ -53,10 +53,11 @@ fn a_scheduler_or_a_loop_that_stands_still_fails_the_watchdog_and_accuses_no_lin
         // `ip netns exec` becomes what it starts.
         let process = site.daemon().pid();
         let Some(frozen) = Frozen::stop(process, thread) else { return };
-        site.wait("the watchdog says so", |site| {
+        let told = site.wait("the watchdog says so", |site| {
             let healthy = site.get("/-/healthy");
-            (healthy.status == 503 && healthy.body.contains(reason)).then_some(())
+            (healthy.status == 503).then_some(healthy.body)
         });
+        assert_eq!(told, format!("not healthy\n{reason}\n"), "{thread} alone stands still");
         let ready = site.get("/-/ready");
         assert!(ready.status == 503 && ready.body.contains(reason), "{thread}: {ready:?}");
         drop(frozen);
