@@ -27,7 +27,7 @@ use crate::{
     incident::IncidentPhase,
     inventory::{Inventory, Link, Registered},
     judge::rule::PhaseName,
-    snapshot::{LinkLabels, Snapshot},
+    snapshot::{LinkLabels, ServiceView, ServicesView, Snapshot},
     units::{Timestamp, billionths},
 };
 
@@ -49,6 +49,21 @@ const SCOPES: [&str; 7] = ["link", "group", "segment", "carrier", "unit", "netwo
 /// Name of every family that this module writes.
 pub fn names() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|family| family.name)
+}
+
+/// Names of the families that have a series of this service now, in the order in which they are written.
+pub fn of_service(services: &ServicesView, view: &ServiceView) -> Vec<String> {
+    let id = &view.service.id;
+    let site = services.sites.get(id).map(|site| (id.clone(), Arc::clone(site)));
+    let one = ServicesView { list: vec![view.clone()], sites: site.into_iter().collect(), ..ServicesView::default() };
+    let mut written = String::new();
+    services::write(&one, &mut written);
+    sites::write(&one, &mut written);
+    let series = written.lines().filter(|line| !line.starts_with('#'));
+    let mut names: Vec<String> =
+        series.filter_map(|line| line.split_once("{service=")).map(|(name, _)| name.to_owned()).collect();
+    names.dedup();
+    names
 }
 
 /// Series and bytes that a scrape of so many links and points will have, for `check`.
@@ -116,8 +131,8 @@ impl Iterator for Scrape {
                 write_rounds(snapshot, &mut out);
                 write_desk(snapshot, &mut out);
                 write_devices(snapshot, &mut out);
-                services::write(snapshot, &mut out);
-                sites::write(snapshot, &mut out);
+                services::write(&snapshot.services, &mut out);
+                sites::write(&snapshot.services, &mut out);
                 write_register(snapshot, &mut out);
                 write_coverage(snapshot, &mut out);
                 write_ourselves(snapshot, &mut out);

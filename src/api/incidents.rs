@@ -171,7 +171,11 @@ pub(super) async fn command(
 /// The same for a form of ours, whose `key` tells a second press from a second wish.
 pub(super) async fn obey(api: &Api, headers: &HeaderMap, signed: Signed, key: String) -> Result<Reply, Problem> {
     let Signed { actor, way, fields } = signed;
-    let action = serde_json::from_value(fields.into()).map_err(|error| Problem::BadBody(error.to_string()))?;
+    let action = serde_json::from_value(fields.into()).map_err(|error| {
+        let error = error.to_string();
+        let missing = error.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
+        missing.map_or_else(|| Problem::BadBody(error.clone()), |(field, _)| Problem::field(field, "is missing"))
+    })?;
     is_themselves(headers, &actor)?;
     match api.commands.ask(Command { actor, key, way, action }).await? {
         Reply::Refused(refusal) => Err(Problem::Refused(refusal)),
@@ -193,10 +197,10 @@ pub(super) fn signed(body: Result<Json<Map<String, Value>>, JsonRejection>) -> R
     }
     let mut text = |key: &str| match body.remove(key) {
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(Problem::BadBody(format!("{key} is not a string"))),
+        Some(_) => Err(Problem::field(key, "is not a string")),
         None => Ok(None),
     };
-    let actor = text("actor")?.ok_or_else(|| Problem::BadBody("actor is missing".into()))?.trim().to_owned();
+    let actor = text("actor")?.ok_or_else(|| Problem::field("actor", "is missing"))?.trim().to_owned();
     if actor.is_empty() || actor.chars().count() > ACTOR {
         return Err(Problem::Refused(Refusal::NoActor));
     }
@@ -209,10 +213,10 @@ pub(super) fn readable(key: &str, value: &mut Value) -> Result<(), Problem> {
     let Value::String(text) = &*value else { return Ok(()) };
     if matches!(key, "at" | "due" | "eta" | "from" | "to" | "until" | "announced") {
         let time = chrono::DateTime::parse_from_rfc3339(text);
-        let time = time.map_err(|_| Problem::BadBody(format!("{key} is a time such as 2026-11-20T03:00:00+08:00")))?;
+        let time = time.map_err(|_| Problem::field(key, "is a time such as 2026-11-20T03:00:00+08:00"))?;
         *value = time.timestamp_millis().into();
     } else if text.chars().count() > NOTE && key != "actor" {
-        return Err(Problem::BadBody(format!("{key} has more than {NOTE} characters")));
+        return Err(Problem::field(key, format!("has more than {NOTE} characters")));
     }
     Ok(())
 }

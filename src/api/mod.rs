@@ -263,6 +263,7 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Api>>)> {
         ("get", "/report", get(page::report)),
         ("post", "/report", post(page::submit_report)),
         ("get", "/services", get(page::services)),
+        ("get", "/services/{id}", get(page::service)),
         ("get", "/certificates", get(page::certificates)),
         ("get", "/incidents", get(page::incidents)),
         ("get", "/incidents/{id}", get(page::incident)),

@@ -16,6 +16,11 @@ pub(super) enum Problem {
     MethodNotAllowed,
     BadQuery(String),
     BadBody(String),
+    /// A field of the body, and what is wrong with it.
+    BadField {
+        field: String,
+        why: String,
+    },
     /// The page that a cursor points at has left.
     CursorGone,
     NotLoopback,
@@ -41,6 +46,36 @@ pub(super) enum Problem {
 }
 
 impl Problem {
+    pub(super) fn field(field: &str, why: impl Into<String>) -> Self {
+        Self::BadField { field: field.to_owned(), why: why.into() }
+    }
+
+    /// Which fields of a form it may be about; empty: about none in particular.
+    pub(super) fn fields(&self) -> Vec<&str> {
+        match self {
+            Self::BadField { field, .. } => vec![field],
+            Self::NotYou => vec!["actor"],
+            Self::Refused(refusal) => match refusal {
+                Refusal::NoActor => vec!["actor"],
+                Refusal::NoReason => vec!["note", "reason"],
+                Refusal::NeedsTwo => vec!["second", "reason"],
+                Refusal::WrongTime => vec!["at", "eta"],
+                Refusal::NoSuchParty { .. } => vec!["party"],
+                Refusal::NoSuchCondition { .. } => vec!["condition"],
+                Refusal::NoSuchLink { .. } => vec!["links"],
+                Refusal::NoSuchScope { .. } => vec!["scopes", "links"],
+                Refusal::NothingReported => vec!["what"],
+                Refusal::NoSuchDoor { .. } => vec!["door"],
+                Refusal::NothingToDraft { .. } | Refusal::NotBreached => vec!["month"],
+                Refusal::NoSuchWindow | Refusal::WindowOver => vec!["window"],
+                // Its reason begins with the name of the field.
+                Refusal::WrongWindow { reason } => reason.split_once(':').map(|(field, _)| field).into_iter().collect(),
+                _ => vec![],
+            },
+            _ => vec![],
+        }
+    }
+
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::NotFound
@@ -56,7 +91,9 @@ impl Problem {
                 | Refusal::NoSuchChange,
             ) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BadQuery(_) | Self::BadBody(_) | Self::Refused(Refusal::NoActor) => StatusCode::BAD_REQUEST,
+            Self::BadQuery(_) | Self::BadBody(_) | Self::BadField { .. } | Self::Refused(Refusal::NoActor) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::CursorGone => StatusCode::GONE,
             Self::NoPassword => StatusCode::UNAUTHORIZED,
             Self::TooManyTries => StatusCode::TOO_MANY_REQUESTS,
@@ -102,7 +139,7 @@ impl Problem {
             Self::NoSuchLink => ("no_such_link", "No link in service has this id"),
             Self::MethodNotAllowed => ("method_not_allowed", "This path does not take this method"),
             Self::BadQuery(_) => ("bad_query", "The query cannot be read"),
-            Self::BadBody(_) => ("bad_body", "The body cannot be read"),
+            Self::BadBody(_) | Self::BadField { .. } => ("bad_body", "The body cannot be read"),
             Self::CursorGone => ("cursor_gone", "The cursor points at something that has left: start again"),
             Self::NotLoopback => {
                 ("not_loopback", "Changes are taken only from this machine until users are configured")
@@ -200,6 +237,7 @@ impl Problem {
 
     pub(super) fn detail(&self) -> Option<String> {
         match self {
+            Self::BadField { field, why } => Some(format!("{field} {why}")),
             Self::BadQuery(detail) | Self::BadBody(detail) | Self::Unreadable(detail) => Some(detail.clone()),
             Self::Refused(
                 Refusal::AlreadyAcknowledged { by } | Refusal::AlreadyDone { by } | Refusal::DeviceOut { by },

@@ -11,13 +11,12 @@ use super::{
 use crate::{
     judge::service::ServiceState,
     sample::service::{Ending, Report},
-    snapshot::{ServiceView, Snapshot},
+    snapshot::{ServiceView, ServicesView},
     units::Timestamp,
 };
 
 /// Writes the families of all services.
-pub(super) fn write(snapshot: &Snapshot, out: &mut String) {
-    let services = &snapshot.services;
+pub(super) fn write(services: &ServicesView, out: &mut String) {
     if services.list.is_empty() {
         return;
     }

@@ -10,13 +10,13 @@ use super::{
 };
 use crate::{
     judge::site::{Finding, visits::Verdict},
-    snapshot::{SiteView, Snapshot},
+    snapshot::{ServicesView, SiteView},
     units::Timestamp,
 };
 
 /// Writes the families of all sites.
-pub(super) fn write(snapshot: &Snapshot, out: &mut String) {
-    let sites = &snapshot.services.sites;
+pub(super) fn write(services: &ServicesView, out: &mut String) {
+    let sites = &services.sites;
     if sites.is_empty() {
         return;
     }

@@ -33,7 +33,7 @@ pub use self::{
     sheet::SheetText,
 };
 
-use super::Language;
+use super::{Language, Message};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum PageText {
@@ -75,6 +75,18 @@ pub enum PageText {
     Scope(String),
     /// An event of a timeline, by its name in the journal.
     Event(String),
+}
+
+impl From<SheetText> for Message {
+    fn from(text: SheetText) -> Self {
+        Self::Page(PageText::Sheet(text))
+    }
+}
+
+impl From<NoticesText> for Message {
+    fn from(text: NoticesText) -> Self {
+        Self::Page(PageText::Notices(text))
+    }
 }
 
 impl PageText {

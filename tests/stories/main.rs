@@ -43,6 +43,7 @@ mod s62_grafana;
 mod s62_prometheus;
 mod s62_same_digits;
 mod s64_browser;
+mod s64_forms;
 mod s65_doors;
 mod s66_backup;
 mod s67_remote_write;

@@ -118,6 +118,31 @@ fn a_website_that_falls_over_is_down_after_three_visits_and_up_again_after_two()
     let leaf = "linkpatrol_certificate_expiry_timestamp_seconds{service=\"portal\",chain=\"leaf\"}";
     assert!(site.metric(leaf).is_some_and(|at| at > 1.7e9));
 
+    // The page of each says the same, and every table that names a service leads there.
+    let page = |id: &str| site.get(&format!("/services/{id}?lang=en")).body;
+    let shown = page("portal");
+    for words in ["示例门户网站", "TLS handshake", "<td>127.0.0.1</td>", "CN=site", "class=\"state up\">passed"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let days = shown.split("id=\"certificates\"").nth(1).unwrap().split("class=\"state ").nth(1).unwrap();
+    assert!(days.starts_with("down\">4<") || days.starts_with("down\">5<"), "five days are late: {days}");
+    let csv = site.get("/services/portal?lang=en&format=csv&part=metrics").body;
+    let exported = site.get("/metrics").body;
+    assert!(csv.lines().count() > 9, "{csv}");
+    for series in csv.lines().skip(1) {
+        let name = series.trim_matches('"').split('{').next().unwrap();
+        assert!(exported.contains(&format!("\n{name}{{service=\"portal\"")), "{series}");
+    }
+    let shown = page("old");
+    assert!(shown.contains("never verified") && shown.contains("certificate expired"), "{shown}");
+    assert!(shown.contains("<td>TLS handshake</td><td>certificate expired</td>"), "{shown}");
+    assert_eq!(site.get("/services/none").status, 404);
+    for path in ["/services?lang=en", "/certificates?lang=en", "/wall?lang=en"] {
+        assert!(site.get(path).body.contains("<a href=\"/services/portal?lang=en\">"), "{path}");
+    }
+    let visitors = site.get("/wall?lang=en&visitor=1").body;
+    assert!(!visitors.contains("/services/portal"), "visitors are led nowhere");
+
     // One that hangs holds up nobody: it is visited once at a time, and the portal keeps its pace.
     let (before, hung) = (count(&site, "portal", "passed"), count(&site, "hanging", "failed"));
     site.wait("five more visits of the portal", |site| (count(site, "portal", "passed") >= before + 5.0).then_some(()));

@@ -89,6 +89,15 @@ fn a_service_that_fails_opens_an_incident_of_its_contract_and_a_restart_keeps_it
     site.wait("the desk was told", |_| (!told_of(&down).is_empty()).then_some(()));
     assert_eq!(told_of(&down), ["opened"]);
 
+    // Its page names the incident, and the incident leads to its page and to what it stands behind.
+    let (page, id) = (site.get("/services/proxy?lang=en").body, down["id"].as_str().unwrap());
+    assert!(
+        page.contains(&format!("<a href=\"/incidents/{id}?lang=en\">")) && page.contains("connection refused"),
+        "{page}"
+    );
+    assert!(site.get("/services/app?lang=en").body.contains("<a href=\"/services/proxy?lang=en\">proxy</a>"));
+    assert!(site.get(&format!("/incidents/{id}?lang=en")).body.contains("href=\"/services/proxy?lang=en\""));
+
     // A restart keeps the start, the deadlines and the state; what nobody saw is unknown.
     site.daemon().signal(libc::SIGKILL);
     site.daemon().wait(Duration::from_secs(5));

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The demo with one duct that is cut for nine seconds. `None`, said aloud, where nobody may make a city.
-fn city(folder: &Path) -> (Running, SocketAddr) {
+pub fn city(folder: &Path) -> (Running, SocketAddr) {
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let mut command = linkpatrol();
     command.args(["demo", "--allow-simulated", "--links", "300", "--listen", &address.to_string(), "--story"]);

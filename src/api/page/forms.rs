@@ -29,28 +29,63 @@ const WAY: &str = "page";
 /// Fields that hold several, with spaces or commas between.
 const LISTS: [&str; 3] = ["links", "scopes", "on"];
 /// Fields that hold a time of the contract's zone, as browsers write it.
-const TIMES: [&str; 7] = ["at", "due", "eta", "from", "to", "until", "announced"];
+pub(super) const TIMES: [&str; 7] = ["at", "due", "eta", "from", "to", "until", "announced"];
 
-/// What was sent: fields by their names, without those that are empty.
+/// Fields that are not for the page that answers: what is secret, and what the page has of its own.
+const FORGOTTEN: [&str; 5] = ["csrf", "key", "do", "password", "pin"];
+
+/// What a browser sent, as it was typed.
+pub(super) struct Sent {
+    fields: Vec<(String, String)>,
+    /// Of the form, so that a second press is the same command.
+    pub key: String,
+    /// Which button was pressed.
+    pub wish: String,
+    /// Which form of the page it was: the one that is called like its button, unless somebody says so. Empty: the only one.
+    form: String,
+}
+
+impl Sent {
+    pub fn read(body: &[u8]) -> Self {
+        let mut fields: Vec<(String, String)> = serde_urlencoded::from_bytes(body).unwrap_or_default();
+        let last = |wanted| fields.iter().rev().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+        let (key, wish) = (last("key").unwrap_or_default(), last("do").unwrap_or_default());
+        fields.retain(|(name, _)| !FORGOTTEN.contains(&name.as_str()));
+        // Ours have 16 digits; a form that was made by hand has one press.
+        let is_ours = key.len() == 16 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
+        Self { fields, key: if is_ours { key } else { nonce() }, form: wish.clone(), wish }
+    }
+
+    /// Of a form with several buttons.
+    pub fn of(self, form: &str) -> Self {
+        Self { form: form.to_owned(), ..self }
+    }
+
+    /// Whether it came from this form of the page.
+    pub fn is_of(&self, form: &str) -> bool {
+        self.form.is_empty() || self.form == form
+    }
+
+    /// What stood in a field; `None`: the form was sent without it.
+    pub fn typed(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The same as fields of a command, without those that are empty.
 pub(super) struct Form {
     fields: Map<String, Value>,
     key: String,
-    /// Which button was pressed.
-    pub wish: String,
 }
 
 impl Form {
     /// # Errors
     /// A field is not what belongs there.
-    pub fn read(body: &[u8], headers: &HeaderMap, zone: Tz) -> Result<Self, Problem> {
-        let mut form = Self { fields: Map::new(), key: String::new(), wish: String::new() };
-        let sent: Vec<(String, String)> = serde_urlencoded::from_bytes(body).unwrap_or_default();
-        for (name, value) in sent {
+    pub fn read(sent: &Sent, headers: &HeaderMap, zone: Tz) -> Result<Self, Problem> {
+        let mut form = Self { fields: Map::new(), key: sent.key.clone() };
+        for (name, value) in &sent.fields {
             let value = value.trim();
             match name.as_str() {
-                "csrf" => {}
-                "key" => value.clone_into(&mut form.key),
-                "do" => value.clone_into(&mut form.wish),
                 _ if value.is_empty() => {}
                 name if TIMES.contains(&name) => form.set(name, moment(name, value, zone)?),
                 name if LISTS.contains(&name) => {
@@ -62,11 +97,6 @@ impl Form {
         }
         if let Some(user) = headers.get(USER) {
             form.set("actor", String::from_utf8_lossy(user.as_bytes()));
-        }
-        // Ours have 16 digits; a form that was made by hand has one press.
-        let is_ours = form.key.len() == 16 && form.key.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !is_ours {
-            form.key = nonce();
         }
         Ok(form)
     }
@@ -108,7 +138,7 @@ pub(super) fn done(frame: &Frame, place: &str) -> Response {
 
 /// `2026-11-27T10:30` in the contract's zone, as the API has it.
 fn moment(name: &str, text: &str, zone: Tz) -> Result<String, Problem> {
-    let wrong = || Problem::BadBody(format!("{name} is a time such as 2026-11-20T03:00"));
+    let wrong = || Problem::field(name, "is a time such as 2026-11-20T03:00");
     let local = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
         .into_iter()
         .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
@@ -124,14 +154,16 @@ mod tests {
     const ZONE: Tz = chrono_tz::Asia::Shanghai;
 
     fn read(body: &str) -> Result<Form, Problem> {
-        Form::read(body.as_bytes(), &HeaderMap::new(), ZONE)
+        Form::read(&Sent::read(body.as_bytes()), &HeaderMap::new(), ZONE)
     }
 
     #[test]
     fn fields_become_what_the_api_takes() {
-        let form = read("csrf=x&do=acknowledge&key=0123456789abcdef&note=+&eta=2026-11-27T10%3A30&links=LL-1%2C+LL-2")
-            .unwrap();
-        assert_eq!((form.wish.as_str(), form.key.as_str()), ("acknowledge", "0123456789abcdef"));
+        let body = "csrf=x&do=acknowledge&key=0123456789abcdef&note=+&eta=2026-11-27T10%3A30&links=LL-1%2C+LL-2";
+        let sent = Sent::read(body.as_bytes());
+        assert_eq!((sent.wish.as_str(), sent.key.as_str()), ("acknowledge", "0123456789abcdef"));
+        assert_eq!((sent.typed("links"), sent.typed("csrf")), (Some("LL-1, LL-2"), None));
+        let form = read(body).unwrap();
         let fields = serde_json::json!({"eta": "2026-11-27T10:30:00.000+08:00", "links": ["LL-1", "LL-2"]});
         assert_eq!(Value::from(form.fields), fields);
         assert_eq!(read("key=../../x").unwrap().key.len(), 16);
@@ -142,7 +174,7 @@ mod tests {
     fn whoever_has_logged_in_signs_with_that_name() {
         let mut headers = HeaderMap::new();
         headers.insert(USER, "li".parse().unwrap());
-        let form = Form::read(b"actor=wang", &headers, ZONE).unwrap();
+        let form = Form::read(&Sent::read(b"actor=wang"), &headers, ZONE).unwrap();
         assert_eq!(form.fields["actor"], "li");
     }
 }

@@ -13,7 +13,7 @@ use axum::{
 use super::{
     Frame, Lenient,
     down::on_duty,
-    forms::{Form, done},
+    forms::{Form, Sent, done},
     incidents::party,
     sheet::{Asked, Cell, Sheet, chosen},
     show,
@@ -53,13 +53,16 @@ pub(in crate::api) async fn sign(
     body: Bytes,
 ) -> Response {
     let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers);
-    let signed = match Form::read(&body, &headers, frame.zone) {
+    let sent = Sent::read(&body);
+    let signed = match Form::read(&sent, &headers, frame.zone) {
         Ok(form) => form.carry_out(&api, &headers, "handover_signed").await,
         Err(problem) => Err(problem),
     };
     match signed {
         Ok(_) => done(&frame, "/handover"),
-        Err(problem) => (problem.status(), note(frame.refusing(&problem), &api.feed.load(), &asked)).into_response(),
+        Err(problem) => {
+            (problem.status(), note(frame.refusing(&problem, sent), &api.feed.load(), &asked)).into_response()
+        }
     }
 }
 
@@ -200,7 +203,8 @@ pub(in crate::api) async fn submit_report(
 ) -> Response {
     let snapshot = api.feed.load();
     let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers);
-    let reported = match Form::read(&body, &headers, frame.zone) {
+    let sent = Sent::read(&body);
+    let reported = match Form::read(&sent, &headers, frame.zone) {
         // Only another system may name none and say how it calls it.
         Ok(form) if form.has("source") => Err(Problem::NotFound),
         Ok(mut form) => {
@@ -215,7 +219,9 @@ pub(in crate::api) async fn submit_report(
             (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response()
         }
         Ok(_) => done(&frame, "/report"),
-        Err(problem) => (problem.status(), blank(frame.refusing(&problem), &snapshot, asked.links)).into_response(),
+        Err(problem) => {
+            (problem.status(), blank(frame.refusing(&problem, sent), &snapshot, asked.links)).into_response()
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use axum::{
 
 use super::{
     Frame, Lenient,
-    forms::{Form, done},
+    forms::{Form, Sent, done},
     sheet::{Asked, Cell, Sheet, chosen},
     show, spell,
 };
@@ -72,6 +72,8 @@ pub(super) struct IncidentRow {
     pub acknowledged: Option<String>,
     pub response: Option<Countdown>,
     pub restore: Option<Countdown>,
+    /// Where the page of its service stands; empty: it is about none.
+    pub service: String,
 }
 
 /// A clock that runs.
@@ -117,6 +119,10 @@ impl IncidentRow {
             acknowledged: incident.acknowledged().map(|by| by.actor.clone()),
             response: running("response"),
             restore: running("restore"),
+            service: match incident.kind {
+                IncidentKind::Service => super::service::address(frame, &incident.scope.id),
+                _ => String::new(),
+            },
         }
     }
 }
@@ -211,6 +217,7 @@ struct Page {
     /// Value and words.
     parties: Vec<(String, String)>,
     steps: Vec<(&'static str, String)>,
+    verdicts: Vec<(&'static str, String)>,
     conditions: Vec<(String, String)>,
 }
 
@@ -219,6 +226,7 @@ struct May {
     acknowledge: bool,
     withdraw: bool,
     record: bool,
+    confirm: bool,
     close: bool,
     annul: bool,
     resolve: bool,
@@ -244,18 +252,19 @@ pub(in crate::api) async fn act(
     body: Bytes,
 ) -> Response {
     let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers);
-    match carry_out(&api, &frame, &headers, &id, &body).await {
+    let sent = Sent::read(&body);
+    match carry_out(&api, &frame, &headers, &id, &sent).await {
         Ok(()) => done(&frame, &format!("/incidents/{id}")),
         Err(problem) => {
-            let shown = answer(frame.refusing(&problem), &api.feed.load(), &id, &asked);
+            let shown = answer(frame.refusing(&problem, sent), &api.feed.load(), &id, &asked);
             (problem.status(), shown).into_response()
         }
     }
 }
 
-async fn carry_out(api: &Api, frame: &Frame, headers: &HeaderMap, id: &str, body: &[u8]) -> Result<(), Problem> {
-    let mut form = Form::read(body, headers, frame.zone)?;
-    let wish = WISHES.into_iter().find(|wish| *wish == form.wish).ok_or(Problem::NotFound)?;
+async fn carry_out(api: &Api, frame: &Frame, headers: &HeaderMap, id: &str, sent: &Sent) -> Result<(), Problem> {
+    let mut form = Form::read(sent, headers, frame.zone)?;
+    let wish = WISHES.into_iter().find(|wish| *wish == sent.wish).ok_or(Problem::NotFound)?;
     form.set("incident", id);
     form.carry_out(api, headers, wish).await.map(|_| ())
 }
@@ -287,25 +296,32 @@ fn answer(frame: Frame, snapshot: &Snapshot, id: &str, asked: &Asked) -> Respons
         facts: facts(&frame, incident),
         clocks: sheets.remove(0),
         more: sheets,
-        may: May::of(incident),
+        may: May::of(incident, &frame),
         parties: parties(&frame, incident, inventory),
         steps: STEPS.map(step).into(),
+        verdicts: [("outage", SheetText::WasOutage), ("own_fault", SheetText::WasOwnFault)]
+            .map(|(value, words)| (value, frame.sheet(words)))
+            .into(),
         conditions: open.map(condition).collect(),
         frame,
     })
 }
 
 impl May {
-    fn of(incident: &Incident) -> Self {
+    /// A form that was refused stays, also when it has come too late.
+    fn of(incident: &Incident, frame: &Frame) -> Self {
         let (open, closed) = (incident.phase == IncidentPhase::Open, incident.phase == IncidentPhase::Closed);
+        let or_sent = |form, makes_sense| makes_sense || frame.holds(form);
+        let is_isolation = incident.kind == IncidentKind::Isolation;
         Self {
-            acknowledge: open && incident.acknowledged().is_none(),
-            withdraw: open && !incident.acknowledgements.is_empty(),
-            record: !closed,
-            close: incident.phase == IncidentPhase::Restored,
-            annul: incident.annulled.is_none(),
-            resolve: incident.kind == IncidentKind::Isolation && incident.resolution.is_none(),
-            restore: open && incident.kind == IncidentKind::Reported,
+            acknowledge: or_sent("acknowledge", open && incident.acknowledged().is_none()),
+            withdraw: or_sent("withdraw", open && !incident.acknowledgements.is_empty()),
+            record: or_sent("record", !closed),
+            confirm: or_sent("confirm", !closed),
+            close: or_sent("close", incident.phase == IncidentPhase::Restored),
+            annul: or_sent("annul", incident.annulled.is_none()),
+            resolve: or_sent("resolve", is_isolation && incident.resolution.is_none()),
+            restore: or_sent("restore", open && incident.kind == IncidentKind::Reported),
         }
     }
 }

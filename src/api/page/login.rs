@@ -40,14 +40,24 @@ struct Page {
     name: String,
     password: String,
     next: String,
+    /// The name that was tried.
+    typed: String,
     words: Option<String>,
 }
 
 impl Page {
-    fn new(frame: Frame, next: &str, words: Option<DoorText>) -> Self {
+    fn new(frame: Frame, next: &str, tried: &str, words: Option<DoorText>) -> Self {
         let say = |text| frame.page(PageText::Door(text));
         let [title, name, password] = [DoorText::LogIn, DoorText::Name, DoorText::Password].map(say);
-        Self { title, name, password, next: own_path(next).to_owned(), words: words.map(say), frame }
+        Self {
+            title,
+            name,
+            password,
+            next: own_path(next).to_owned(),
+            typed: tried.to_owned(),
+            words: words.map(say),
+            frame,
+        }
     }
 }
 
@@ -57,7 +67,7 @@ pub(in crate::api) async fn login(
     headers: HeaderMap,
 ) -> Response {
     let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers);
-    show_alone(&Page::new(frame, &asked.next, None))
+    show_alone(&Page::new(frame, &asked.next, "", None))
 }
 
 pub(in crate::api) async fn log_in(
@@ -81,7 +91,7 @@ pub(in crate::api) async fn log_in(
         Err(Problem::TooManyTries) => (StatusCode::TOO_MANY_REQUESTS, DoorText::TooManyTries),
         Err(_) => (StatusCode::UNAUTHORIZED, DoorText::WrongPassword),
     };
-    (status, show_alone(&Page::new(frame, &sent.next, Some(words)))).into_response()
+    (status, show_alone(&Page::new(frame, &sent.next, &sent.name, Some(words)))).into_response()
 }
 
 /// The guard has looked at the form's token.

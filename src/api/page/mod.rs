@@ -6,6 +6,7 @@
 mod answer;
 mod contract;
 mod down;
+mod field;
 mod forms;
 mod handover;
 mod incidents;
@@ -15,6 +16,7 @@ mod login;
 mod notices;
 mod papers;
 mod plot;
+mod service;
 mod services;
 mod sheet;
 mod start;
@@ -40,13 +42,18 @@ pub(super) use self::{
     login::{log_in, log_out, login},
     notices::{notice, notices, turn_door},
     papers::{draft_paper, judge_paper, paper, papers},
+    service::service,
     services::{certificates, services},
     start::start,
     topology::topology,
     wall::{Board, Look, Wanted, wall},
     works::{plan, works},
 };
-use self::{forms::nonce, sheet::Cell};
+use self::{
+    field::Refused,
+    forms::{Sent, nonce},
+    sheet::Cell,
+};
 use super::{
     Api,
     guard::{TOKEN, USER},
@@ -109,6 +116,8 @@ struct Frame {
     key: String,
     /// What became of the form that was sent: how it looks, and words.
     said: Option<(&'static str, String)>,
+    /// The form that was refused.
+    refused: Option<Refused>,
     /// Place of the menu that the page belongs to.
     here: &'static str,
     /// Seconds after which the page asks for itself again; 0: never.
@@ -142,6 +151,7 @@ impl Frame {
             token: None,
             key: nonce(),
             said: None,
+            refused: None,
             here: "",
             refresh: 10,
             forms: false,
@@ -163,12 +173,14 @@ impl Frame {
         Self { said, ..self }
     }
 
-    /// Says why what was sent is not done.
-    fn refusing(self, problem: &Problem) -> Self {
+    /// Says why what was sent is not done, and keeps it in the fields.
+    fn refusing(self, problem: &Problem, sent: Sent) -> Self {
         let (code, title) = problem.words();
         let words = self.say(Message::CommandRefused { code: code.to_owned(), title: title.to_owned() });
         let words = problem.detail().map_or(words.clone(), |detail| format!("{words}: {detail}"));
-        Self { said: Some(("warning", words)), ..self }
+        // Where it may have been done after all, the next press is the same command.
+        let key = if matches!(problem, Problem::NoAnswer) { sent.key.clone() } else { self.key };
+        Self { said: Some(("warning", words)), refused: Some(Refused::new(sent, problem)), key, ..self }
     }
 
     /// A clock as the contract calls it, and whose.

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{
     Frame, Lenient,
-    forms::{Form, done},
+    forms::{Form, Sent, done},
     incidents::party,
     sheet::{Asked, Cell, Choices, Sheet},
     show,
@@ -68,6 +68,8 @@ impl NoticesAsked {
 struct Page {
     frame: Frame,
     doors: Vec<Door>,
+    /// Value and words of each.
+    named: Vec<(String, String)>,
     choices: Vec<Choices>,
     asked: NoticesAsked,
     sheet: Sheet,
@@ -98,18 +100,19 @@ pub(in crate::api) async fn turn_door(
     body: Bytes,
 ) -> Response {
     let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers);
-    match turn(&api, &frame, &headers, &body).await {
+    let sent = Sent::read(&body).of("door");
+    match turn(&api, &frame, &headers, &sent).await {
         Ok(()) => done(&frame, "/notices"),
         Err(problem) => {
-            let shown = list(&api, frame.refusing(&problem), asked).await;
+            let shown = list(&api, frame.refusing(&problem, sent), asked).await;
             (problem.status(), shown).into_response()
         }
     }
 }
 
-async fn turn(api: &Api, frame: &Frame, headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
-    let mut form = Form::read(body, headers, frame.zone)?;
-    let opens = match form.wish.as_str() {
+async fn turn(api: &Api, frame: &Frame, headers: &HeaderMap, sent: &Sent) -> Result<(), Problem> {
+    let mut form = Form::read(sent, headers, frame.zone)?;
+    let opens = match sent.wish.as_str() {
         "open" => true,
         "close" => false,
         _ => return Err(Problem::NotFound),
@@ -154,7 +157,9 @@ async fn list(api: &Api, frame: Frame, asked: NoticesAsked) -> Response {
             channels.map(|name| (name, name.to_owned())),
         ),
     ];
-    show(&Page { doors: doors(&frame, &snapshot), choices, asked, sheet, older, frame })
+    let doors = doors(&frame, &snapshot);
+    let named = doors.iter().map(|door| (door.name.clone(), format!("{} {}", door.name, door.party))).collect();
+    show(&Page { doors, named, choices, asked, sheet, older, frame })
 }
 
 fn doors(frame: &Frame, snapshot: &Snapshot) -> Vec<Door> {

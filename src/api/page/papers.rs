@@ -12,7 +12,7 @@ use axum::{
 
 use super::{
     Frame, Lenient,
-    forms::{Form, done},
+    forms::{Form, Sent, done},
     sheet::{Asked, Cell, Sheet, chosen},
     show,
 };
@@ -54,13 +54,16 @@ pub(in crate::api) async fn draft_paper(
     body: Bytes,
 ) -> Response {
     let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers);
-    let drafted = match Form::read(&body, &headers, frame.zone) {
+    let sent = Sent::read(&body);
+    let drafted = match Form::read(&sent, &headers, frame.zone) {
         Ok(form) => form.carry_out(&api, &headers, "draft_breach").await.map(|_| ()),
         Err(problem) => Err(problem),
     };
     match drafted {
         Ok(()) => done(&frame, "/breaches"),
-        Err(problem) => (problem.status(), list(frame.refusing(&problem), &api.feed.load(), &asked)).into_response(),
+        Err(problem) => {
+            (problem.status(), list(frame.refusing(&problem, sent), &api.feed.load(), &asked)).into_response()
+        }
     }
 }
 
@@ -134,18 +137,19 @@ pub(in crate::api) async fn judge_paper(
     body: Bytes,
 ) -> Response {
     let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers);
-    match judge(&api, &frame, &headers, &id, &body).await {
+    let sent = Sent::read(&body).of("judge");
+    match judge(&api, &frame, &headers, &id, &sent).await {
         Ok(()) => done(&frame, &format!("/breaches/{id}")),
         Err(problem) => {
-            let shown = one(frame.refusing(&problem), &api.feed.load(), &id, &asked);
+            let shown = one(frame.refusing(&problem, sent), &api.feed.load(), &id, &asked);
             (problem.status(), shown).into_response()
         }
     }
 }
 
-async fn judge(api: &Api, frame: &Frame, headers: &HeaderMap, id: &str, body: &[u8]) -> Result<(), Problem> {
-    let mut form = Form::read(body, headers, frame.zone)?;
-    let step = STEPS.into_iter().find(|(step, ..)| *step == form.wish).ok_or(Problem::NotFound)?.0;
+async fn judge(api: &Api, frame: &Frame, headers: &HeaderMap, id: &str, sent: &Sent) -> Result<(), Problem> {
+    let mut form = Form::read(sent, headers, frame.zone)?;
+    let step = STEPS.into_iter().find(|(step, ..)| *step == sent.wish).ok_or(Problem::NotFound)?.0;
     form.set("breach", id);
     form.set("step", step);
     form.carry_out(api, headers, "judge_breach").await.map(|_| ())

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{extract::State, http::HeaderMap, response::Response};
 
 use super::{
-    Frame, Lenient,
+    Frame, Lenient, service,
     sheet::{Asked, Cell, Sheet, answer},
 };
 use crate::{
@@ -71,7 +71,7 @@ pub(super) fn sheet<'a>(
         let visits = view.visits;
         sheet.row([
             state(frame, view.state),
-            Cell::to(service.id.as_str(), format!("/api/v1/services/{}", service.id)),
+            Cell::to(service.id.as_str(), service::address(frame, &service.id)),
             service.name.as_str().into(),
             service.url.as_str().into(),
             service.requirement.as_str().into(),
@@ -91,7 +91,7 @@ fn count(number: u64) -> Cell {
     number.to_string().into()
 }
 
-fn state(frame: &Frame, state: ServiceState) -> Cell {
+pub(super) fn state(frame: &Frame, state: ServiceState) -> Cell {
     match state {
         ServiceState::Up => Cell::state(frame.say(Message::StateUp), "up"),
         ServiceState::Degraded => Cell::state(frame.say(Message::StateDegraded), "degraded"),
@@ -100,7 +100,7 @@ fn state(frame: &Frame, state: ServiceState) -> Cell {
     }
 }
 
-fn reason(frame: &Frame, reason: Reason) -> String {
+pub(super) fn reason(frame: &Frame, reason: Reason) -> String {
     match frame.language {
         Language::ZhCn => reason_zh(reason.as_str()).to_owned(),
         Language::En => reason.as_str().replace('_', " "),
@@ -218,7 +218,7 @@ fn certificate_sheet(frame: &Frame, snapshot: &Snapshot) -> Sheet {
             chain,
             revocation.into(),
             tls.version.as_str().into(),
-            Cell { class: "text", ..Cell::from(names) },
+            Cell::to(names, service::address(frame, &hosts[0].0.service.id)),
             leaf.sha256.chars().take(16).collect::<String>().into(),
         ]);
     }
@@ -244,7 +244,7 @@ fn domain_sheet(frame: &Frame, snapshot: &Snapshot) -> Sheet {
         sheet.row([
             expiry(frame, domain.expires),
             frame.day(domain.expires).into(),
-            view.service.name.as_str().into(),
+            Cell::to(view.service.name.as_str(), service::address(frame, &view.service.id)),
             domain.registrar.as_str().into(),
             domain.statuses.join(" ").into(),
         ]);
@@ -288,7 +288,7 @@ fn registered_kind(kind: RegisteredKind) -> SheetText {
     }
 }
 
-fn expiry(frame: &Frame, ends: Timestamp) -> Cell {
+pub(super) fn expiry(frame: &Frame, ends: Timestamp) -> Cell {
     let days = days::left(ends, frame.now.utc);
     let expiry = Expiry { name: "", kind: SheetText::Certificate, ends, days };
     Cell::state(days.to_string(), expiry.class())

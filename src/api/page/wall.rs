@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::{
     Frame, Lenient,
     incidents::is_grouping,
-    language, percent,
+    language, percent, service,
     services::{Expiry, expiries},
     show_with, spell,
 };
@@ -78,7 +78,8 @@ struct Page {
     states: [(&'static str, String); 6],
     groups: Vec<Group>,
     /// Names, in the order of their file; of visitors, nothing.
-    services: Vec<String>,
+    /// Address and name; empty names for visitors.
+    services: Vec<(String, String)>,
     /// Seconds; 0: it stays.
     rotate: u32,
 }
@@ -115,7 +116,12 @@ pub(in crate::api) async fn wall(
     let page = Page {
         visitor: look.visitor,
         layout: layout(&snapshot),
-        services: services.map(|view| if look.visitor { String::new() } else { view.service.name.clone() }).collect(),
+        services: services
+            .map(|view| match look.visitor {
+                true => (String::new(), String::new()),
+                false => (service::address(&frame, &view.service.id), view.service.name.clone()),
+            })
+            .collect(),
         rotate: if rotate == 0 { 0 } else { rotate.clamp(ROTATE[0], ROTATE[1]) },
         total: snapshot.inventory.links.len(),
         states: STATES.map(|state| (state.name(), frame.counter(state))),

@@ -13,7 +13,7 @@ use chrono::{Datelike, NaiveDate, TimeDelta};
 
 use super::{
     Frame, Lenient,
-    forms::{Form, done},
+    forms::{Form, Sent, done},
     sheet::{Asked, Cell, Sheet, chosen},
     show,
 };
@@ -69,15 +69,19 @@ pub(in crate::api) async fn plan(
     body: Bytes,
 ) -> Response {
     let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers);
-    match carry_out(&api, &frame, &headers, &body).await {
+    let sent = Sent::read(&body);
+    match carry_out(&api, &frame, &headers, &sent).await {
         Ok(()) => done(&frame, "/maintenance"),
-        Err(problem) => (problem.status(), answer(frame.refusing(&problem), &api.feed.load(), &asked)).into_response(),
+        Err(problem) => {
+            let shown = answer(frame.refusing(&problem, sent), &api.feed.load(), &asked);
+            (problem.status(), shown).into_response()
+        }
     }
 }
 
-async fn carry_out(api: &Api, frame: &Frame, headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
-    let mut form = Form::read(body, headers, frame.zone)?;
-    let action = match form.wish.as_str() {
+async fn carry_out(api: &Api, frame: &Frame, headers: &HeaderMap, sent: &Sent) -> Result<(), Problem> {
+    let mut form = Form::read(sent, headers, frame.zone)?;
+    let action = match sent.wish.as_str() {
         "announce" => "window",
         "approve" => "approve_window",
         "cancel" => "cancel_window",

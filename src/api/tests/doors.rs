@@ -53,7 +53,7 @@ async fn each_role_reaches_what_is_its_own() {
     let server = Server::start_for(10, Some(web()), false).await;
     let users = [None, Some("view"), Some("李工"), Some("audit"), Some("noc-a"), Some("noc-b")];
     // 422: let in, and then told that the command says nothing.
-    let table: [(&str, &str, [u16; 6]); 32] = [
+    let table: [(&str, &str, [u16; 6]); 33] = [
         ("GET", "/", [401, 200, 200, 200, 403, 403]),
         ("GET", "/metrics", [401, 200, 200, 200, 403, 403]),
         ("GET", "/api/v1/status", [401, 200, 200, 200, 403, 403]),
@@ -63,6 +63,7 @@ async fn each_role_reaches_what_is_its_own() {
         ("GET", "/api/v1/incidents/x/link", [401, 405, 405, 405, 403, 403]),
         ("GET", "/incidents/01KDVDNK00000000000000TEST", [401, 200, 200, 200, 403, 403]),
         ("GET", "/api/v1/links", [401, 200, 200, 200, 403, 403]),
+        ("GET", "/services/none", [401, 404, 404, 404, 403, 403]),
         ("GET", "/api/v1/links?carrier=carrier-a", [401, 200, 200, 200, 200, 403]),
         ("GET", "/api/v1/links?carrier=carrier-b&carrier=carrier-a", [401, 400, 400, 400, 403, 403]),
         ("GET", "/api/v1/links?carrier=carrier-b&%63arrier=carrier-a", [401, 400, 400, 400, 403, 400]),

@@ -229,3 +229,61 @@ async fn the_contract_says_which_rule_applies_and_topology_what_failed() {
     let (_, csv) = server.get("/topology?lang=en&format=csv").await;
     assert!(csv.contains("1 / "), "{csv}");
 }
+
+#[tokio::test]
+async fn a_refused_form_keeps_what_was_typed_and_says_beside_the_field_what_is_wrong() {
+    let mut server = Server::start(9).await;
+    let incident = format!("/incidents/{}", server.feed.load().incidents[0].id);
+    let note = ("note", "光缆<被>挖断");
+    let key = ("key", "00112233445566aa");
+    // The page refuses by itself: a time that is none, a name that is missing, a field that is missing.
+    let recorded = [("do", "record"), ("actor", "李工"), ("step", "diagnosed"), ("eta", "soon"), note, key];
+    let annulled = [("do", "annul"), ("second", "王处"), note, key];
+    let reason = ("reason", note.1);
+    let announced = [("do", "announce"), ("actor", "李工"), ("from", "2026-11-27T10:30"), reason, key];
+    let reported = [("actor", "李工"), ("drill", "on"), ("links", "LL-1"), key];
+    let cases = [
+        (incident.as_str(), &recorded[..], "record-eta"),
+        (&incident, &annulled, "annul-actor"),
+        ("/maintenance", &announced, "announce-scopes"),
+        ("/report", &reported, "report-what"),
+    ];
+    for (path, fields, wrong) in cases {
+        let (answered, page) = server.submit(&format!("{path}?lang=en"), "", fields).await;
+        assert_eq!(answered, StatusCode::BAD_REQUEST, "{wrong}: {page}");
+        let (form, field) = wrong.split_once('-').unwrap();
+        assert!(page.contains(&format!("<span class=\"wrong\" id=\"{wrong}-wrong\">")), "{wrong}: {page}");
+        assert_eq!(page.matches("class=\"wrong\"").count(), 1, "{wrong}: {page}");
+        assert!(page.contains(&format!("name=\"{field}\"")), "{wrong}");
+        let shown = page.split(&format!("id=\"{form}\"")).nth(1).unwrap().split("</form>").next().unwrap();
+        for (name, value) in fields.iter().filter(|(name, _)| !["do", "key", "drill", "note", "reason"].contains(name))
+        {
+            assert!(shown.contains(&format!("name=\"{name}\"")) && shown.contains(value), "{wrong}: {name} in {shown}");
+        }
+        assert!(!page.contains(key.1) && !page.contains("<被>"), "a new form has a new key: {wrong}");
+    }
+    assert!(server.asked.try_recv().is_err(), "nothing of it reached the loop");
+    // Who loses the race keeps the note, although the form makes no sense any more.
+    let fields = [("do", "acknowledge"), ("actor", "李工"), ("party", "operator"), ("work_order", "W-7"), note, key];
+    let path = format!("{incident}?lang=en");
+    for (reply, status) in [
+        (Reply::Refused(Refusal::AlreadyAcknowledged { by: "王处".into() }), StatusCode::CONFLICT),
+        (Reply::Refused(Refusal::NoSuchParty { known: vec![] }), StatusCode::UNPROCESSABLE_ENTITY),
+    ] {
+        let form = serde_urlencoded::to_string(fields).unwrap();
+        let request = Request::post(format!("http://{}{path}", server.address))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("origin", format!("http://{}", server.address))
+            .body(Full::from(form))
+            .unwrap();
+        let client = server.client.clone();
+        let sent = tokio::spawn(async move { client.request(request).await.unwrap() });
+        server.obeyed(reply).await;
+        let answer = sent.await.unwrap();
+        assert_eq!(answer.status(), status);
+        let page = answer.into_body().collect().await.unwrap().to_bytes();
+        let page = String::from_utf8(page.to_vec()).unwrap();
+        assert!(page.contains("value=\"光缆&#60;被&#62;挖断\"") && page.contains("value=\"W-7\""), "{page}");
+        assert_eq!(page.contains("id=\"acknowledge-party-wrong\""), status == StatusCode::UNPROCESSABLE_ENTITY);
+    }
+}
