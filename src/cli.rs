@@ -24,6 +24,7 @@ mod maintnote;
 mod man;
 mod notice;
 mod once;
+mod progress;
 mod roster;
 mod round;
 mod rule;

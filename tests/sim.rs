@@ -78,7 +78,7 @@ fn a_thousand_stormy_days_break_no_rule() {
         let mut sums = [0; 4];
         while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
             let plan = Plan { seed, days: 1, storm: 25.0, pace: Pace::Runs };
-            let outcome = play(&city, plan);
+            let outcome = play(&city, plan, |_| {});
             assert_fine(&outcome, LINKS, plan);
             let Summary { outages_injected, outages_found, injected_but_masked, incidents, .. } = outcome.summary;
             let of_seed = [outages_injected, outages_found, injected_but_masked, incidents];
@@ -101,7 +101,7 @@ fn a_thousand_stormy_days_break_no_rule() {
 fn runs_are_the_same_as_every_probe_by_itself() {
     for seed in seeds(1) {
         let (city, plan) = (city(50), Plan { seed, days: 1, storm: 25.0, pace: Pace::Runs });
-        let (runs, every) = (play(&city, plan), play(&city, Plan { pace: Pace::EveryProbe, ..plan }));
+        let (runs, every) = (play(&city, plan, |_| {}), play(&city, Plan { pace: Pace::EveryProbe, ..plan }, |_| {}));
         assert_fine(&runs, 50, plan);
         let list = |outcome: &Outcome| -> Vec<Incident> {
             outcome.incidents.iter().map(|incident| Incident::clone(incident)).collect()
@@ -118,7 +118,7 @@ fn runs_are_the_same_as_every_probe_by_itself() {
 fn the_same_seed_plays_the_same() {
     for seed in seeds(1) {
         let (city, plan) = (city(20), Plan { seed, days: 2, storm: 25.0, pace: Pace::Runs });
-        let (one, other) = (play(&city, plan), play(&city, plan));
+        let (one, other) = (play(&city, plan, |_| {}), play(&city, plan, |_| {}));
         assert!(one.told.len() > 10, "seed {seed}: {} effects", one.told.len());
         assert_eq!((one.summary, one.told), (other.summary, other.told), "seed {seed}");
     }

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{
     Global, Output,
     journal::{Failure, exit, message, read_anchor, say},
-    print_findings,
+    print_findings, progress,
 };
 use crate::{
     clock,
@@ -76,7 +76,10 @@ impl Backup {
     pub fn run(self, global: &Global) -> ExitCode {
         let Some((folder, language)) = folder(self.data_dir, global) else { return ExitCode::from(2) };
         let target = self.target.display().to_string();
-        match store::backup(&folder, &self.target, now()) {
+        let spinner = progress::spinner();
+        let done = store::backup(&folder, &self.target, now());
+        spinner.finish_and_clear();
+        match done {
             Ok((manifest, audit)) => {
                 let whole = audit.faults.is_empty();
                 let bytes = manifest.files.keys().map(|name| size(&self.target.join(name))).sum();
@@ -110,7 +113,10 @@ impl Restore {
             Err(failure) => return exit(Err(failure)),
         };
         let restoring = Restoring { against, replace: self.replace, faulty: self.even_if_faulty };
-        match store::restore(&self.source, &folder, restoring, now()) {
+        let spinner = progress::spinner();
+        let done = store::restore(&self.source, &folder, restoring, now());
+        spinner.finish_and_clear();
+        match done {
             Ok((manifest, audit, aside)) => {
                 match global.output {
                     Output::Json => {

@@ -4,7 +4,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use clap::ValueEnum;
 
-use super::{Global, Output, print_findings};
+use super::{Global, Output, print_findings, progress};
 use crate::{
     clock::monotonic_nanos,
     config::Config,
@@ -72,7 +72,9 @@ impl Simulate {
         let plan = Plan { seed: self.seed, days: self.days, storm: self.storm, pace };
         let links = loaded.inventory.links.len();
         let began = monotonic_nanos();
-        let mut outcome = play(&Arc::new(loaded), plan);
+        let bar = progress::bar(self.days.into());
+        let mut outcome = play(&Arc::new(loaded), plan, |day| bar.set_position(day));
+        bar.finish_and_clear();
         // Milliseconds are enough to compare.
         outcome.summary.wall_seconds = ((monotonic_nanos() - began) / 1_000_000) as f64 / 1_000.0;
         self.report(&outcome, links, global, language)

@@ -112,6 +112,7 @@ fn view(state: LinkState) -> LinkView {
             [Summary {
                 answered: counts.answered as u32,
                 lost: counts.lost as u32,
+                unmeasured: counts.unmeasured as u32,
                 rtt_p95: 1_500_000,
                 ..Summary::default()
             }; 4],

@@ -74,11 +74,11 @@ pub struct Outcome {
     pub incidents: Vec<Arc<Incident>>,
 }
 
-/// Plays it. `wall_seconds` is the caller's to measure.
-pub fn play(loaded: &Arc<Loaded>, plan: Plan) -> Outcome {
+/// Plays it, and says of each day that it has begun. `wall_seconds` is the caller's to measure.
+pub fn play(loaded: &Arc<Loaded>, plan: Plan, began: impl FnMut(u64)) -> Outcome {
     let world = World::of(plan.seed, &loaded.inventory, plan.days, plan.storm);
     let mut player = Player::new(Arc::clone(loaded), world, plan.pace);
-    player.play();
+    player.play(began);
     let Player { world, station, checks, .. } = player;
     let probes = station.probes();
     let summary = Summary {

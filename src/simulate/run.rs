@@ -140,10 +140,16 @@ impl Player {
     }
 
     /// Plays to the end, and holds everything against the truth.
-    pub fn play(&mut self) {
+    pub fn play(&mut self, mut began: impl FnMut(u64)) {
+        let mut days = 0;
         while let Some(Reverse(due)) = self.queue.peek().copied() {
             if due.at >= self.world.length {
                 break;
+            }
+            let day = due.at.div_euclid(DAY).unsigned_abs();
+            if day > days {
+                days = day;
+                began(day);
             }
             // The prober hands over what happened in a tick at its end.
             let turn = due.at.div_euclid(TICK) * TICK + TICK;

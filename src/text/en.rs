@@ -353,9 +353,11 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         OnceSummary { role, answered, lost, unmeasured, rtt } => {
             role.map_or(Ok(()), |role| write!(out, "{role}: "))?;
             write!(out, "{answered} answered, {lost} lost, {unmeasured} not measured")?;
-            rtt.map_or(Ok(()), |[least, mean, most]| {
-                let [least, mean, most] = [least, mean, most].map(milliseconds);
-                write!(out, "; round-trip time least {least}, mean {mean}, most {most}")
+            let Some((rtts, ipdv)) = rtt else { return Ok(()) };
+            let [least, mean, most] = rtts.map(milliseconds);
+            write!(out, "; round-trip time least {least}, mean {mean}, most {most}")?;
+            ipdv.map_or(Ok(()), |ipdv| {
+                write!(out, "; mean difference of consecutive answers (RFC 3393) {}", milliseconds(ipdv))
             })
         }
         OnceAnswers => write!(out, "verdict: answers"),
@@ -383,7 +385,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         Incidents => write!(out, "incidents"),
         IsInferred => write!(out, "inferred"),
         IsRestored => write!(out, "restored"),
-        JitterName => write!(out, "jitter"),
+        JitterName => write!(out, "jitter (RFC 3550, smoothed)"),
         KindDarkFibre => write!(out, "dark fibre"),
         KindInternet => write!(out, "internet"),
         KindName => write!(out, "kind"),

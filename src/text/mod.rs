@@ -495,7 +495,7 @@ pub enum Message {
         answered: usize,
         lost: usize,
         unmeasured: usize,
-        rtt: Option<[Rtt; 3]>,
+        rtt: Option<([Rtt; 3], Option<Rtt>)>,
     },
     OnceAnswers,
     OnceSilent,

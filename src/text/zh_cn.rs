@@ -363,10 +363,10 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         OnceSummary { role, answered, lost, unmeasured, rtt } => {
             role.map_or(Ok(()), |role| write!(out, "{role}："))?;
             write!(out, "应答 {answered}，丢失 {lost}，未测量 {unmeasured}")?;
-            rtt.map_or(Ok(()), |[least, mean, most]| {
-                let [least, mean, most] = [least, mean, most].map(milliseconds);
-                write!(out, "；往返时延 最小 {least}，平均 {mean}，最大 {most}")
-            })
+            let Some((rtts, ipdv)) = rtt else { return Ok(()) };
+            let [least, mean, most] = rtts.map(milliseconds);
+            write!(out, "；往返时延 最小 {least}，平均 {mean}，最大 {most}")?;
+            ipdv.map_or(Ok(()), |ipdv| write!(out, "；相邻应答之差平均（RFC 3393）{}", milliseconds(ipdv)))
         }
         OnceAnswers => write!(out, "结论：有应答"),
         OnceSilent => write!(out, "结论：无应答"),
@@ -393,7 +393,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         Incidents => write!(out, "故障"),
         IsInferred => write!(out, "推断"),
         IsRestored => write!(out, "已恢复"),
-        JitterName => write!(out, "抖动"),
+        JitterName => write!(out, "抖动（RFC 3550 平滑）"),
         KindDarkFibre => write!(out, "裸光纤"),
         KindInternet => write!(out, "互联网"),
         KindName => write!(out, "类型"),

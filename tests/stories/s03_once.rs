@@ -37,6 +37,11 @@ fn an_address_that_answers() {
         assert_eq!(point["probes"][0]["stamps"], "kernel");
         assert!(point["probes"][0]["rtt_seconds"].as_f64().is_some_and(|rtt| rtt < 0.1));
     }
+    let output = once_inside(&namespace, &["127.0.0.1", "--count", "3", "--lang", "en"]);
+    let figures = regex::Regex::new(
+        r"least [\d.]+ ms, mean [\d.]+ ms, most [\d.]+ ms; mean difference of consecutive answers \(RFC 3393\) [\d.]+ ms",
+    );
+    assert!(figures.unwrap().is_match(&text(&output)), "{}", words(&output));
     let output = once_inside(&namespace, &["127.0.0.1", "--count", "1", "--lang", "en"]);
     assert!(text(&output).contains("kernel timestamps\n1 answered, 0 lost"), "{}", words(&output));
     let output = once_inside(&namespace, &["127.0.0.1", "--count", "1", "--lang", "zh-CN"]);

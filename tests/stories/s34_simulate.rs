@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Answer, linkpatrol, words},
+    harness::{Answer, linkpatrol, peer, words},
     site::{Site, name},
 };
 
@@ -33,6 +33,22 @@ fn months_of_a_city_are_told_in_figures_that_add_up() {
     assert!(of("outages_found") > 3 && of("incidents") > 0 && of("runs") > 100 && of("samples") > 1_000, "{figures:?}");
     assert_eq!(told("7"), figures, "the same seed plays the same");
     assert_ne!(told("8"), figures);
+}
+
+#[test]
+fn somebody_at_a_terminal_sees_how_far_it_is_and_a_file_does_not() {
+    let Some(script) = peer("script") else { return };
+    let simulate = ["simulate", "--days", "40", "--links", "200", "--summary", "json"];
+    let line = format!("{} {}", env!("CARGO_BIN_EXE_linkpatrol"), simulate.join(" "));
+    let mut command = std::process::Command::new(script);
+    command.args(["-qec", &line, "/dev/null"]).stdin(std::process::Stdio::null()).env("TERM", "xterm");
+    let seen = command.output().expect("script");
+    let days = regex::Regex::new(r"(\d+)/40 \(-").expect("a pattern");
+    let seen = String::from_utf8_lossy(&seen.stdout);
+    let days: Vec<u32> = days.captures_iter(&seen).filter_map(|found| found[1].parse().ok()).collect();
+    assert!(days.len() > 1 && days.is_sorted(), "{seen:?}");
+    let apart = linkpatrol().args(simulate).output().expect("the program");
+    assert_eq!(String::from_utf8_lossy(&apart.stderr), "");
 }
 
 #[test]

@@ -92,8 +92,8 @@ struct Window {
     lost: u64,
     unmeasured: u64,
     loss: String,
-    /// Minimum, median, p95, p99, maximum.
-    rtt: [String; 5],
+    /// Minimum, median, p95, p99, maximum, mean of consecutive differences.
+    rtt: [String; 6],
 }
 
 pub(in crate::api) async fn link(
@@ -259,7 +259,8 @@ impl Window {
             0 => "–".into(),
             _ => milliseconds(Rtt(std::time::Duration::from_nanos(nanos))),
         };
-        let figures = [summary.rtt_min, summary.rtt_p50, summary.rtt_p95, summary.rtt_p99, summary.rtt_max];
+        let figures =
+            [summary.rtt_min, summary.rtt_p50, summary.rtt_p95, summary.rtt_p99, summary.rtt_max, summary.ipdv_mean];
         Self {
             name,
             answered: counts.answered,

@@ -61,7 +61,7 @@ pub fn summary(subjects: &[Subject], verdict: Verdict, language: Language) {
             answered: tally.rtts.len(),
             lost: tally.lost,
             unmeasured: tally.unmeasured,
-            rtt: tally.least_mean_most(),
+            rtt: tally.least_mean_most().map(|rtts| (rtts, tally.ipdv())),
         };
         anstream::println!("{}", message.say(language));
     }
@@ -133,13 +133,20 @@ fn name(verdict: Verdict) -> &'static str {
 /// How a subject's probes ended.
 struct Tally {
     rtts: Vec<Rtt>,
+    /// Differences of answers with no probe between them that was not answered.
+    differences: Vec<std::time::Duration>,
     lost: usize,
     unmeasured: usize,
 }
 
 impl Tally {
     fn of(subject: &Subject) -> Self {
-        let mut tally = Self { rtts: vec![], lost: 0, unmeasured: 0 };
+        let mut tally = Self { rtts: vec![], differences: vec![], lost: 0, unmeasured: 0 };
+        let pairs = subject.outcomes.iter().zip(subject.outcomes.iter().skip(1));
+        tally.differences.extend(pairs.filter_map(|pair| match pair {
+            (Outcome::Answered(one), Outcome::Answered(next)) => Some(next.rtt.0.abs_diff(one.rtt.0)),
+            _ => None,
+        }));
         for outcome in &subject.outcomes {
             match outcome {
                 Outcome::Answered(reply) => tally.rtts.push(reply.rtt),
@@ -148,6 +155,12 @@ impl Tally {
             }
         }
         tally
+    }
+
+    /// Mean; `None` without a pair.
+    fn ipdv(&self) -> Option<Rtt> {
+        let pairs = u32::try_from(self.differences.len()).ok().filter(|pairs| *pairs > 0)?;
+        Some(Rtt(self.differences.iter().sum::<std::time::Duration>() / pairs))
     }
 
     fn least_mean_most(&self) -> Option<[Rtt; 3]> {
