@@ -14,7 +14,9 @@ pub use self::{
     breach::{BreachStep, Paper, PaperLine, SealedAt},
     desk::{ProblemStep, RequestedChange, Verdict},
     maintnote::{Impact, MaintNote, NoteObject, NoteOutcome, NoteStatus, NoteTaken, NotesTaken, ReadNote, Waits},
-    observation::{InterfaceCounts, NotTaken, Observation, Observed, Owner, RefusedObservation, Traffic},
+    observation::{
+        ExchangeCounts, InterfaceCounts, NotTaken, Observation, Observed, Owner, RefusedObservation, Traffic,
+    },
     window::{Every, Overlap, Planned, Standing},
 };
 use crate::units::Timestamp;

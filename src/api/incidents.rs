@@ -211,7 +211,7 @@ pub(super) fn signed(body: Result<Json<Map<String, Value>>, JsonRejection>) -> R
 /// Times are written as everywhere else in this API, and texts have a bound.
 pub(super) fn readable(key: &str, value: &mut Value) -> Result<(), Problem> {
     let Value::String(text) = &*value else { return Ok(()) };
-    if matches!(key, "at" | "due" | "eta" | "from" | "to" | "until" | "announced") {
+    if matches!(key, "at" | "due" | "eta" | "from" | "to" | "until" | "announced" | "last_success") {
         let time = chrono::DateTime::parse_from_rfc3339(text);
         let time = time.map_err(|_| Problem::field(key, "is a time such as 2026-11-20T03:00:00+08:00"))?;
         *value = time.timestamp_millis().into();

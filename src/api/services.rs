@@ -7,6 +7,7 @@ use axum::{
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -18,9 +19,10 @@ use super::{
 };
 use crate::{
     contract::{Contract, Objective},
-    export,
+    export, inventory,
     judge::service::ServiceState,
     ledger::Accounted,
+    profile::service,
     sample::service::Ending,
     snapshot::{ServiceView, Visits},
     units::{At, Ppm, Timestamp},
@@ -71,6 +73,49 @@ struct Row<'a> {
     reason: Option<&'static str>,
     text: Option<&'a str>,
     certificate_expires: Option<At>,
+    exchange: Option<Exchange>,
+}
+
+/// A group of data-exchange tasks, and what was last told of it, if anything.
+#[derive(Serialize)]
+struct Exchange {
+    kind: &'static str,
+    tasks: u32,
+    stale_after_seconds: f64,
+    silent_after_seconds: f64,
+    told: Option<Told>,
+}
+
+#[derive(Serialize)]
+struct Told {
+    at: At,
+    sent: u64,
+    received: u64,
+    lost: u64,
+    rejected: u64,
+    mismatched: u64,
+    last_success: At,
+}
+
+impl Exchange {
+    fn new(exchange: &service::Exchange, told: Option<inventory::Told>, zone: Tz) -> Self {
+        let told = told.map(|told| Told {
+            at: At(told.at, zone),
+            sent: told.sent,
+            received: told.received,
+            lost: told.lost(),
+            rejected: told.rejected,
+            mismatched: told.mismatched,
+            last_success: At(told.last_success, zone),
+        });
+        Self {
+            kind: exchange.kind.as_str(),
+            tasks: exchange.tasks,
+            stale_after_seconds: exchange.stale_after.as_secs_f64(),
+            silent_after_seconds: exchange.silent_after.as_secs_f64(),
+            told,
+        }
+    }
 }
 
 /// What is known of a month, and what is promised of it.
@@ -130,8 +175,16 @@ impl<'a> Row<'a> {
             last_visit: view.last.as_ref().map(|(began, _)| At(*began, zone)),
             phase: fault.map(|fault| fault.phase.as_str()),
             reason: fault.map(|fault| fault.reason.as_str()),
-            text: fault.map(|fault| fault.text.as_str()),
+            text: report.and_then(|report| match &report.ending {
+                Ending::Failed(fault) => Some(fault.text.as_str()),
+                // Why nothing is known of it is worth a word.
+                Ending::Unmeasured(text) if view.state == ServiceState::Unknown => Some(text),
+                Ending::Passed | Ending::Unmeasured(_) => None,
+            }),
             certificate_expires: leaf.map(|certificate| At(certificate.not_after, zone)),
+            exchange: service
+                .exchange()
+                .map(|exchange| Exchange::new(exchange, report.and_then(|report| report.exchange), zone)),
         }
     }
 }

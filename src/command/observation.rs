@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::Timestamp;
+use crate::{inventory::Told, units::Timestamp};
 
 /// Something that another system observed of one of our links.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Observation {
     Interface(InterfaceCounts),
+    Exchange(ExchangeCounts),
 }
 
 /// What an interface at one end of a link counted over a span of time.
@@ -29,6 +30,28 @@ pub struct InterfaceCounts {
     /// What was to go out on the link.
     #[serde(rename = "out")]
     pub outward: Traffic,
+}
+
+/// What became of the records of a group of data-exchange tasks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExchangeCounts {
+    /// Id of the group.
+    pub task: String,
+    pub at: Timestamp,
+    pub sent: u64,
+    pub received: u64,
+    pub rejected: u64,
+    pub mismatched: u64,
+    pub last_success: Timestamp,
+}
+
+impl ExchangeCounts {
+    /// Without the name of the group.
+    pub fn told(&self) -> Told {
+        let Self { at, sent, received, rejected, mismatched, last_success, .. } = *self;
+        Told { at, sent, received, rejected, mismatched, last_success }
+    }
 }
 
 /// Whose device has the interface.
@@ -81,10 +104,12 @@ pub struct RefusedObservation {
 #[serde(rename_all = "snake_case")]
 pub enum NotTaken {
     NoSuchLink,
+    /// No group of data-exchange tasks of this id waits for what is posted.
+    NoSuchTask,
     /// Names of sources and interfaces have 1 to 64 characters.
     WrongName,
     /// It does not end after it begins, is longer than an hour, reaches into the future or over the end of a month, or is
-    /// older than the month before.
+    /// older than the month before. Of an exchange: it was counted in the future, or succeeded after it was counted.
     WrongSpan,
     /// More was lost than was to go out, or no line carries so much in an hour.
     WrongCounts,

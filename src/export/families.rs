@@ -87,6 +87,10 @@ families! {
     PROBE_STATUS = Gauge "probe_http_status_code" "Status of the last answer of a web page; no sample without one.";
     CERTIFICATE = Gauge "linkpatrol_certificate_expiry_timestamp_seconds" "When a certificate that the service showed ends: the server's own (leaf), the soonest of what was served (served), and the verified chain (verified).";
     // ---- sites
+    EXCHANGE_TASKS = Gauge "linkpatrol_exchange_tasks" "Tasks that are registered in the group.";
+    EXCHANGE_RECORDS = Gauge "linkpatrol_exchange_records" "Records that were last told of, by what became of them: sent, received, lost, rejected, mismatched. No sample before anything is told, or when it is too old.";
+    EXCHANGE_TOLD = Gauge "linkpatrol_exchange_told_timestamp_seconds" "When the records that were last told of were counted.";
+    EXCHANGE_SUCCESS = Gauge "linkpatrol_exchange_last_success_timestamp_seconds" "When a run of the group last succeeded, by what was last told.";
     SITE_FINDING = Gauge "linkpatrol_site_finding" "1 while this is wrong with the site, which may well be up; 0 otherwise (docs/services.md).";
     SITE_DAYS_LEFT = Gauge "linkpatrol_site_days_left" "Whole days until the certificate or the registration of the domain ends; negative once it has.";
     SITE_REACHABILITY = Gauge "linkpatrol_site_reachability" "1 for the verdict of the rule on sites that cannot be opened: kept, veto, or not_provable while days are missing.";

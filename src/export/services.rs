@@ -2,8 +2,9 @@
 
 use super::{
     families::{
-        CERTIFICATE, PROBE_DURATION, PROBE_PHASE, PROBE_REASON, PROBE_STATUS, PROBE_SUCCESS, SERVICE_AVAILABILITY,
-        SERVICE_INFO, SERVICE_LATE, SERVICE_SKIPPED, SERVICE_STATE, SERVICE_VISITS, SERVICE_WAITS,
+        CERTIFICATE, EXCHANGE_RECORDS, EXCHANGE_SUCCESS, EXCHANGE_TASKS, EXCHANGE_TOLD, PROBE_DURATION, PROBE_PHASE,
+        PROBE_REASON, PROBE_STATUS, PROBE_SUCCESS, SERVICE_AVAILABILITY, SERVICE_INFO, SERVICE_LATE, SERVICE_SKIPPED,
+        SERVICE_STATE, SERVICE_VISITS, SERVICE_WAITS,
     },
     family, labelled, ratio,
     text::{Value, escape, sample},
@@ -99,6 +100,46 @@ pub(super) fn write(services: &ServicesView, out: &mut String) {
         for (chain, Timestamp(expiry)) in expiries(report) {
             sample(out, &CERTIFICATE, "", label, &[",chain=\"", chain, "\""], Value::Millis(expiry));
         }
+    }
+    write_exchanges(&labels, &services.list, out);
+}
+
+fn write_exchanges(labels: &[String], list: &[ServiceView], out: &mut String) {
+    let exchanges: Vec<_> = labels
+        .iter()
+        .zip(list)
+        .filter_map(|(label, view)| Some((label.as_str(), view.service.exchange()?, view)))
+        .collect();
+    if exchanges.is_empty() {
+        return;
+    }
+    family(out, &EXCHANGE_TASKS);
+    for (label, exchange, _) in &exchanges {
+        let pieces = [",kind=\"", exchange.kind.as_str(), "\""];
+        sample(out, &EXCHANGE_TASKS, "", label, &pieces, Value::Whole(exchange.tasks.into()));
+    }
+    let told = |view: &ServiceView| view.last.as_ref().and_then(|(_, report)| report.exchange);
+    let told: Vec<_> = exchanges.iter().filter_map(|(label, _, view)| Some((*label, view, told(view)?))).collect();
+    family(out, &EXCHANGE_RECORDS);
+    for (label, _, told) in told.iter().filter(|(_, view, _)| view.state != ServiceState::Unknown) {
+        let outcomes = [
+            ("sent", told.sent),
+            ("received", told.received),
+            ("lost", told.lost()),
+            ("rejected", told.rejected),
+            ("mismatched", told.mismatched),
+        ];
+        for (outcome, count) in outcomes {
+            sample(out, &EXCHANGE_RECORDS, "", label, &[",outcome=\"", outcome, "\""], Value::Whole(count));
+        }
+    }
+    family(out, &EXCHANGE_TOLD);
+    for (label, _, told) in &told {
+        sample(out, &EXCHANGE_TOLD, "", label, &[], Value::Millis(told.at.0));
+    }
+    family(out, &EXCHANGE_SUCCESS);
+    for (label, _, told) in &told {
+        sample(out, &EXCHANGE_SUCCESS, "", label, &[], Value::Millis(told.last_success.0));
     }
 }
 

@@ -80,6 +80,8 @@ impl Incidents {
             ServiceState::Down => self.service_fails(service, words::Impact::Stopped, since, now, world),
             ServiceState::Degraded => self.service_fails(service, words::Impact::Degraded, since, now, world),
             ServiceState::Up => self.service_works(&service.id, since, now),
+            // Nobody says that it is over.
+            ServiceState::Unknown => {}
             // It is another now, or gone: its outage ends with it.
             ServiceState::NeverVerified => {
                 if let Some(case) = self.by_service.get(&service.id).and_then(|number| self.cases.get_mut(number)) {

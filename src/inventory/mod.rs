@@ -9,6 +9,7 @@
 mod address;
 mod columns;
 mod depends;
+mod exchanges;
 mod expiries;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -19,6 +20,7 @@ mod read;
 mod reconcile;
 mod sheet;
 
+pub use exchanges::{ExchangeGroup, ExchangeKind, Told};
 pub use expiries::{Expiries, Registered, RegisteredKind};
 pub use read::{usable_dscp, usable_id};
 pub use reconcile::Reconciled;

@@ -8,6 +8,7 @@
 //!
 //! Down-time is dated from the first visit that failed, recovery from the first that passed. A visit that this host could
 //! not make says nothing. A service that never passed is not down: its address may be wrong, and it is on a work list.
+//! A data exchange of which nothing new is told is unknown, until something is.
 //! Degraded: it answers, and not as it should, such as with a certificate that has ended.
 
 use serde::{Deserialize, Serialize};
@@ -21,19 +22,22 @@ pub enum ServiceState {
     Up,
     Degraded,
     Down,
+    /// Nothing is told of it any more, or not yet.
+    Unknown,
     /// It never passed a visit.
     #[default]
     NeverVerified,
 }
 
 impl ServiceState {
-    pub const ALL: [Self; 4] = [Self::Up, Self::Degraded, Self::Down, Self::NeverVerified];
+    pub const ALL: [Self; 5] = [Self::Up, Self::Degraded, Self::Down, Self::Unknown, Self::NeverVerified];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Up => "up",
             Self::Degraded => "degraded",
             Self::Down => "down",
+            Self::Unknown => "unknown",
             Self::NeverVerified => "never_verified",
         }
     }
@@ -65,6 +69,20 @@ pub struct ServiceJudge {
 }
 
 impl ServiceJudge {
+    /// Of something that is told of: what is not told is unknown.
+    pub fn unknown() -> Self {
+        Self { state: ServiceState::Unknown, ..Self::default() }
+    }
+
+    /// Nothing is told of it any more since `at`. `true`: the state is another now.
+    pub fn lose_sight(&mut self, at: Timestamp) -> bool {
+        let is_new = self.state != ServiceState::Unknown;
+        if is_new {
+            *self = Self { since: at, ..Self::unknown() };
+        }
+        is_new
+    }
+
     pub fn state(self) -> ServiceState {
         self.state
     }
@@ -76,20 +94,20 @@ impl ServiceJudge {
 
     /// Takes a visit that began at `at`. `true`: the state is another now.
     pub fn take(&mut self, ending: &Ending, at: Timestamp, pace: Pace) -> bool {
-        use ServiceState::{Degraded, Down, NeverVerified, Up};
+        use ServiceState::{Degraded, Down, NeverVerified, Unknown, Up};
         let Some(seen) = ServiceState::shown_by(ending) else { return false };
         let needed = match (self.state, seen) {
-            (Up, Degraded | Down) => pace.confirm.saturating_add(1),
+            (Up | Unknown, Degraded | Down) => pace.confirm.saturating_add(1),
             (Degraded | Down, _) => PROOF,
-            (NeverVerified, Up) => 1,
-            (Up | NeverVerified, _) => 0,
+            (NeverVerified | Unknown, Up) => 1,
+            (Up | NeverVerified | Unknown, _) => 0,
         };
         if seen == self.state || needed == 0 {
             self.against = 0;
             return false;
         }
         // One that fails in two ways fails all the same.
-        if self.against == 0 || self.state != Up && self.toward != seen {
+        if self.against == 0 || !matches!(self.state, Up | Unknown) && self.toward != seen {
             (self.against, self.first) = (0, at);
         }
         (self.against, self.toward) = (self.against.saturating_add(1), seen);
@@ -145,6 +163,18 @@ mod tests {
         let wrong = || Ending::Failed(Fault::new(Phase::Tls, Reason::Expired, "ended"));
         let story = [Ending::Passed, wrong(), wrong(), wrong(), failed(), wrong(), failed(), failed(), wrong()];
         assert_eq!(course(&story), [("up", 1), ("degraded", 2), ("down", 7)]);
+    }
+
+    #[test]
+    fn what_is_told_of_is_unknown_in_silence_and_whatever_it_says_afterwards() {
+        let pace = Pace { confirm: 0, ..PACE };
+        let mut judge = ServiceJudge::unknown();
+        assert!(!judge.lose_sight(Timestamp(1)), "nothing was known before");
+        assert!(judge.take(&failed(), Timestamp(2), pace));
+        assert!(judge.lose_sight(Timestamp(3)));
+        assert_eq!((judge.state(), judge.since()), (ServiceState::Unknown, Timestamp(3)));
+        assert!(judge.take(&Ending::Passed, Timestamp(4), pace));
+        assert_eq!((judge.state(), judge.since()), (ServiceState::Up, Timestamp(4)));
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! What other systems observe of our links, into the books as evidence beside our probes.
+//! What other systems observe of our links and data exchanges, into the books as evidence beside our probes.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{quality::is_control_plane, turn::Loop};
 use crate::{
-    command::{InterfaceCounts, NotTaken, Observation, Observed, Refusal, RefusedObservation, Reply},
+    command::{ExchangeCounts, InterfaceCounts, NotTaken, Observation, Observed, Refusal, RefusedObservation, Reply},
     inventory::{LinkId, LinkIndex},
     ledger::{ClosedMonth, Share, Terms},
     units::Now,
@@ -24,6 +24,7 @@ impl Loop {
         for (index, observation) in observations.iter().enumerate() {
             let taken = match observation {
                 Observation::Interface(counts) => self.count_interface(source, counts, &mut touched, now),
+                Observation::Exchange(counts) => self.count_exchange(counts, now),
             };
             match taken {
                 Ok(()) => observed.taken += 1,
@@ -59,6 +60,13 @@ impl Loop {
         let before = touched.entry(link).or_insert(None);
         *before = before.or(agrees);
         Ok(())
+    }
+
+    fn count_exchange(&mut self, counts: &ExchangeCounts, now: Now) -> Result<(), NotTaken> {
+        if counts.at > now.utc || counts.last_success > counts.at {
+            return Err(NotTaken::WrongSpan);
+        }
+        self.services.post(&counts.task, counts.told())
     }
 
     fn agrees(&self, link: LinkIndex, month: &ClosedMonth) -> bool {

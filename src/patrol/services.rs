@@ -21,13 +21,17 @@ use super::{
     turn::{Loop, text},
 };
 use crate::{
+    command::NotTaken,
     contract::sites::SiteRules,
     incident::{IncidentKind, IncidentPhase, Input, ServiceChange, ServicePart},
-    inventory::LinkId,
+    inventory::{LinkId, Told},
     judge::service::{ServiceJudge, ServiceState},
     ledger::{Account, ClosedMonth, Measured},
     probe::service::{Checker, Patrol, Skipped, Visit},
-    profile::services::{Service, Services},
+    profile::{
+        service::Feed,
+        services::{Service, Services},
+    },
     sample::service::{Ending, Report},
     snapshot::{ServiceView, ServicesView, Visits},
     store::{Recovered, StoredAccount, StoredService},
@@ -65,20 +69,23 @@ struct Watch {
     account: Account,
     closed: Option<Arc<ClosedMonth>>,
     last: Option<(Timestamp, Arc<Report>)>,
+    /// Of a group of data-exchange tasks.
+    told: Option<Told>,
 }
 
 impl Watch {
-    fn new(now: Timestamp, zone: Tz) -> Self {
+    fn new(service: &Service, now: Timestamp, zone: Tz) -> Self {
+        let judge = service.exchange().map_or_else(ServiceJudge::default, |_| ServiceJudge::unknown());
         let account = Account::open(now, zone);
-        Self { judge: ServiceJudge::default(), visits: Visits::default(), account, closed: None, last: None }
+        Self { judge, visits: Visits::default(), account, closed: None, last: None, told: None }
     }
 
     /// Its state went on until the last sign of life; nobody saw what came after.
     fn restore(stored: Stored, heartbeat: Timestamp, now: Timestamp, zone: Tz) -> Self {
-        let Stored { judge, mut account, mut closed, .. } = stored;
+        let Stored { judge, mut account, mut closed, told, .. } = stored;
         closed = account.advance(heartbeat, zone).pop().or(closed);
         account.skip(heartbeat, now);
-        Self { judge, visits: Visits::default(), account, closed: closed.map(Arc::new), last: None }
+        Self { judge, visits: Visits::default(), account, closed: closed.map(Arc::new), last: None, told }
     }
 }
 
@@ -90,6 +97,8 @@ struct Stored {
     judge: ServiceJudge,
     account: Account,
     closed: Option<ClosedMonth>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    told: Option<Told>,
 }
 
 impl Watched {
@@ -106,7 +115,7 @@ impl Watched {
         let heartbeat = recovered.and_then(|recovered| recovered.heartbeat.as_ref()).map_or(now, |beat| beat.utc);
         let watch = |service: &Arc<Service>| match stored.remove(&service.id) {
             Some(stored) if stored.url == service.url => Watch::restore(stored, heartbeat, now, zone),
-            _ => Watch::new(now, zone),
+            _ => Watch::new(service, now, zone),
         };
         let watches = services.list.iter().map(watch).collect();
         Self {
@@ -127,6 +136,14 @@ impl Watched {
     pub fn start(&mut self, runtime: &Handle, checker: Arc<Checker>) {
         self.sites.start(runtime, &checker, &self.services);
         let patrol = Patrol::new(runtime, checker, self.visits.0.clone(), Arc::clone(&self.skipped));
+        // What was posted before stands until it is too old.
+        for (service, watch) in self.services.list.iter().zip(&self.watches) {
+            if let (Some(exchange), Some(told)) = (service.exchange(), watch.told)
+                && matches!(exchange.feed, Feed::Posted)
+            {
+                patrol.post(&service.id, told);
+            }
+        }
         self.patrol = Some(patrol);
         self.visit();
     }
@@ -153,7 +170,7 @@ impl Watched {
             .collect();
         let watch = |service: &Arc<Service>| match known.get(&*service.id) {
             Some((before, watch)) if before.is_visited_like(service) => (*watch).clone(),
-            _ => Watch::new(now, zone),
+            _ => Watch::new(service, now, zone),
         };
         self.watches = next.list.iter().map(watch).collect();
         (self.services, self.is_stale) = (Arc::clone(next), true);
@@ -185,7 +202,12 @@ impl Watched {
                 report.ending = Ending::Unmeasured(fault.text.clone());
             }
             watch.visits.count(&report.ending, visit.is_confirm);
-            let changed = watch.judge.take(&report.ending, began, service.pace);
+            watch.told = report.exchange.or(watch.told);
+            let is_told_of = service.exchange().is_some();
+            let changed = match report.ending {
+                Ending::Unmeasured(_) if is_told_of => watch.judge.lose_sight(began),
+                _ => watch.judge.take(&report.ending, began, service.pace),
+            };
             if changed {
                 let (state, since) = (watch.judge.state(), watch.judge.since());
                 watch.account.measure(measured(state), since, now.utc);
@@ -195,6 +217,17 @@ impl Watched {
             watch.last = Some((began, Arc::new(report)));
         }
         changes
+    }
+
+    /// Takes what a group of data-exchange tasks told of itself.
+    pub fn post(&self, group: &str, told: Told) -> Result<(), NotTaken> {
+        let number = self.places.get(group).ok_or(NotTaken::NoSuchTask)?;
+        match (self.services.list[*number].exchange(), &self.patrol) {
+            (Some(exchange), Some(patrol)) if matches!(exchange.feed, Feed::Posted) => {
+                patrol.post(group, told).then_some(()).ok_or(NotTaken::Repeated)
+            }
+            _ => Err(NotTaken::NoSuchTask),
+        }
     }
 
     /// Services that stand behind one of `ids`, and those that these stand behind, are looked at out of turn.
@@ -219,6 +252,7 @@ impl Watched {
             judge: watch.judge,
             account: watch.account.clone(),
             closed: watch.closed.as_deref().cloned(),
+            told: watch.told,
         });
         StoredService { service: service.id.clone(), state }
     }
@@ -255,7 +289,7 @@ fn measured(state: ServiceState) -> Measured {
         ServiceState::Up => Measured::Up,
         ServiceState::Degraded => Measured::Degraded,
         ServiceState::Down => Measured::Down,
-        ServiceState::NeverVerified => Measured::Unknown,
+        ServiceState::Unknown | ServiceState::NeverVerified => Measured::Unknown,
     }
 }
 

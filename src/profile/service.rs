@@ -3,6 +3,7 @@
 //! In: what a person wrote, such as `https://www.example.org/`. Out: a [`Check`] with every limit filled in. Nothing
 //! here is ever sent; every bound that protects us from the far end stands in a [`Check`] and is finite.
 
+mod exchange;
 mod way;
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
@@ -10,7 +11,10 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 use hyper::Uri;
 use regex::bytes::Regex;
 
-pub use self::way::{OAuth, Proxy, Unproxied};
+pub use self::{
+    exchange::{Exchange, Feed},
+    way::{OAuth, Proxy, Unproxied},
+};
 
 /// One check: how long it may take, and what it does.
 #[derive(Clone, Debug)]
@@ -41,6 +45,7 @@ pub enum Kind {
     Icmp(Icmp),
     Grpc(Grpc),
     Unix(Unix),
+    Exchange(Box<Exchange>),
 }
 
 impl Kind {
@@ -60,6 +65,7 @@ impl Kind {
             Self::Icmp(_) => "icmp",
             Self::Grpc(_) => "grpc",
             Self::Unix(_) => "unix",
+            Self::Exchange(_) => "exchange",
         }
     }
 }

@@ -3,6 +3,8 @@
 //! In: the file beside `contract.yaml`. Out: [`Services`], every interval and limit filled in, or findings. A service
 //! needs only an address ([`Check::parse`]); the rest has defaults of the file, then of this module.
 
+mod exchange;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     net::IpAddr,
@@ -14,7 +16,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::service::{Check, Endpoint, Kind, Validation};
+use super::service::{Check, Endpoint, Exchange, Kind, Validation};
 use crate::{
     contract::{Calendar, Terms},
     diagnostic::{
@@ -127,10 +129,22 @@ impl Service {
             Kind::Http(http) => http.headers.clone(),
             _ => vec![],
         };
+        let bounds = |service: &Self| service.exchange().map(|exchange| (exchange.stale_after, exchange.silent_after));
         let visit = |service: &Self| {
-            (service.address, service.certificate_type, service.check.deadline, service.pace, agent(service))
+            (
+                (service.address, service.certificate_type, service.check.deadline),
+                (service.pace, bounds(service), agent(service)),
+            )
         };
         (&self.id, &self.url, &self.zone, visit(self)) == (&other.id, &other.url, &other.zone, visit(other))
+    }
+
+    /// What is exchanged, of a group of data-exchange tasks.
+    pub fn exchange(&self) -> Option<&Exchange> {
+        match &self.check.kind {
+            Kind::Exchange(exchange) => Some(exchange),
+            _ => None,
+        }
     }
 
     /// Where the visits go: limits of politeness are kept for each.
@@ -147,6 +161,7 @@ impl Service {
             Kind::Icmp(icmp) => &icmp.target.host,
             Kind::Grpc(grpc) => &grpc.endpoint.host,
             Kind::Unix(_) => "localhost",
+            Kind::Exchange(exchange) => exchange.feed.host(),
         }
     }
 
@@ -278,11 +293,12 @@ struct WrittenService {
 }
 
 impl Services {
-    /// Reads the services of a folder; none without the file.
+    /// Reads the services of a folder, and its groups of data-exchange tasks; none without the files.
     pub fn load(folder: &Path, terms: &Terms, inventory: Option<&Inventory>, findings: &mut Findings) -> Self {
         let file = folder.join("services.yaml");
         let source = file.is_file().then(|| Source::read(&file, findings)).flatten();
-        source.map_or_else(Self::default, |source| Self::of(&source, terms, inventory, findings))
+        let services = source.map_or_else(Self::default, |source| Self::of(&source, terms, inventory, findings));
+        services.exchanging(folder, terms, inventory, findings)
     }
 
     /// The same of a file that was read, or is yet to be written.
@@ -575,10 +591,7 @@ impl Reader<'_> {
     }
 
     fn unknown(&mut self, path: &str, name: &str, known: Vec<&str>) {
-        let closest = closest(name, known.iter().copied()).map(str::to_owned);
-        let message = ContractText::UnknownName { name: yaml::shortened(name) }.into();
-        let known = known.into_iter().take(20).map(str::to_owned).collect();
-        self.findings.error(self.document.place(path), Code::UNKNOWN_NAME, message, Message::Known { closest, known });
+        unknown(self.document.place(path), name, known, self.findings);
     }
 
     fn out_of_range(&mut self, path: &str, least: &str, most: &str) {
@@ -586,6 +599,13 @@ impl Reader<'_> {
         let help = Message::OutOfRangeHelp { least: least.to_owned(), most: most.to_owned() };
         self.findings.error(self.document.place(path), Code::OUT_OF_RANGE, Message::OutOfRange { key }, help);
     }
+}
+
+fn unknown(place: Place, name: &str, known: Vec<&str>, findings: &mut Findings) {
+    let closest = closest(name, known.iter().copied()).map(str::to_owned);
+    let message = ContractText::UnknownName { name: yaml::shortened(name) }.into();
+    let known = known.into_iter().take(20).map(str::to_owned).collect();
+    findings.error(place, Code::UNKNOWN_NAME, message, Message::Known { closest, known });
 }
 
 /// How often what changes slowly is looked at; `None`: it does not.
@@ -602,7 +622,8 @@ fn slow_interval(kind: &Kind) -> Option<Duration> {
         | Kind::Rtsp(_)
         | Kind::Icmp(_)
         | Kind::Grpc(_)
-        | Kind::Unix(_) => None,
+        | Kind::Unix(_)
+        | Kind::Exchange(_) => None,
     }
 }
 
@@ -616,7 +637,7 @@ fn pin(check: &mut Check, address: IpAddr) {
         Kind::Udp(endpoint) | Kind::Smtp(endpoint) => endpoint,
         Kind::Sip(sip) => &mut sip.endpoint,
         Kind::Rtsp(rtsp) => &mut rtsp.endpoint,
-        Kind::Domain(_) | Kind::Unix(_) => return,
+        Kind::Domain(_) | Kind::Unix(_) | Kind::Exchange(_) => return,
         Kind::Icmp(icmp) => &mut icmp.target,
         Kind::Grpc(grpc) => &mut grpc.endpoint,
         Kind::Tcp(tcp) => &mut tcp.endpoint,

@@ -12,7 +12,7 @@ mod json;
 
 use std::{net::IpAddr, time::Duration};
 
-use crate::{profile::service::Validation, units::Timestamp};
+use crate::{inventory::Told, profile::service::Validation, units::Timestamp};
 
 /// One check of one service, ended.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,6 +30,8 @@ pub struct Report {
     pub talk: Option<TalkSeen>,
     pub icmp: Option<IcmpSeen>,
     pub grpc: Option<GrpcSeen>,
+    /// The newest that is known of a group of data-exchange tasks, however old.
+    pub exchange: Option<Told>,
     /// What a talk kept of what it expected: names and values.
     pub kept: Vec<(String, String)>,
     /// How long the first look-up took.
@@ -184,15 +186,23 @@ reasons! {
     Token = "token_refused",
     /// The service is not serving, or the call ended with another code than 0.
     NotServing = "not_serving",
+    /// More records of an exchange were sent than arrived.
+    ExchangeLost = "exchange_lost",
+    ExchangeRejected = "exchange_rejected",
+    /// Records arrived otherwise than they were sent, or more of them did.
+    ExchangeMismatched = "exchange_mismatched",
+    /// No run of an exchange has succeeded for longer than it may take.
+    ExchangeStale = "exchange_stale",
 }
 
 impl Reason {
     /// The service is there, and not as it should be: whoever insists gets through. Everything else stops it.
     pub const fn is_partial(self) -> bool {
         use Reason::{
-            BadSignature, BodyMismatch, CipherTooOld, DomainExpired, Expired, HeaderMismatch, Incomplete, Malformed,
-            NotYetValid, OnlyTlcp, Revoked, SelfSigned, TlsMissing, TlsTooOld, TlsUnwanted, UnknownIssuer, Version,
-            WeakKey, WeakSignature, WrongName, WrongPurpose, WrongValidation,
+            BadSignature, BodyMismatch, CipherTooOld, DomainExpired, ExchangeLost, ExchangeMismatched,
+            ExchangeRejected, Expired, HeaderMismatch, Incomplete, Malformed, NotYetValid, OnlyTlcp, Revoked,
+            SelfSigned, TlsMissing, TlsTooOld, TlsUnwanted, UnknownIssuer, Version, WeakKey, WeakSignature, WrongName,
+            WrongPurpose, WrongValidation,
         };
         matches!(
             self,
@@ -218,6 +228,9 @@ impl Reason {
                 | HeaderMismatch
                 | BodyMismatch
                 | DomainExpired
+                | ExchangeLost
+                | ExchangeRejected
+                | ExchangeMismatched
         )
     }
 }

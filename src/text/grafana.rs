@@ -106,6 +106,10 @@ titles! {
     Phases "各阶段最长耗时" "Longest of each phase";
     Visits "访问" "Visits";
     VisitsSkipped "略过的访问" "Visits left out";
+    ExchangesAtFault "有丢失、拒收或不一致的数据交换" "Exchanges with lost, rejected or mismatched records";
+    ExchangeTasks "数据交换任务" "Tasks of data exchange";
+    ExchangesLastSucceeded "数据交换距上次成功" "Since exchanges last succeeded";
+    ExchangesTold "数据交换距上次上报" "Since exchanges were last told of";
     StatusCodes "状态码" "Status codes";
     ServiceAvailability "本月可用率" "Availability of the month";
     VisitsHeldBack "被限速的访问" "Visits that a limit held back";

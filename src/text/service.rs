@@ -85,6 +85,7 @@ pub enum ServiceText {
         url: String,
     },
     UrlHelp,
+    FeedHelp,
     /// `placeholders`: those without an address of their own.
     ExpectedVisits {
         services: usize,
@@ -145,6 +146,7 @@ impl ServiceText {
                 write!(out, "{}service {id} ({name}) fails in {phase}: {}", mark(*simulated), reason_en(reason))
             }
             BadUrl { url } => write!(out, "`{url}` is nothing that can be visited"),
+            FeedHelp => write!(out, "write `posted`, `file:///path`, `http://host/path` or `https://host/path`"),
             UrlHelp => write!(
                 out,
                 "write `https://host/path`, `http://…`, `tls://host:port`, `tcp://host:port` or `dns://server/name`"
@@ -198,6 +200,7 @@ impl ServiceText {
                 write!(out, "{}服务异常：{name}（{id}），环节：{phase}，原因：{reason}", mark(*simulated))
             }
             BadUrl { url } => write!(out, "`{url}` 不是可以访问的地址"),
+            FeedHelp => write!(out, "写成 `posted`、`file:///路径`、`http://主机/路径` 或 `https://主机/路径`"),
             UrlHelp => {
                 write!(
                     out,
@@ -314,6 +317,10 @@ pub fn reason_zh(name: &str) -> &str {
         "proxy_refused" => "代理拒绝转发",
         "token_refused" => "未取得访问令牌",
         "not_serving" => "服务未就绪",
+        "exchange_lost" => "数据交换丢失",
+        "exchange_rejected" => "数据交换被拒收",
+        "exchange_mismatched" => "数据交换不一致",
+        "exchange_stale" => "数据交换超时未成功",
         other => other,
     }
 }

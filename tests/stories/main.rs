@@ -56,6 +56,7 @@ mod s72_hand_over;
 mod s73_register;
 mod s74_import;
 mod s74_other_files;
+mod s75_exchange;
 mod s76_wire;
 mod s77_own_faults;
 mod s78_state;

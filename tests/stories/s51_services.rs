@@ -78,6 +78,15 @@ fn a_website_that_falls_over_is_down_after_three_visits_and_up_again_after_two()
     site.write("site/services.yaml", SERVICES);
     // The board of what ends shows the register as well.
     site.write("site/expiry.csv", "id,kind,name,owner,expires,note\nEX-1,licence,示例许可,U1,2199-01-01,\n");
+    // And that of services a data exchange that loses records.
+    let at = linkpatrol::clock::Clock::now(&linkpatrol::clock::SystemClock::start()).utc.rfc3339(chrono_tz::UTC);
+    let task = serde_json::json!({"task": "XC-1", "at": at, "sent": 2, "received": 1, "rejected": 0, "mismatched": 0, "last_success": at});
+    site.write("tasks.json", &serde_json::json!({"tasks": [task]}).to_string());
+    let feed = format!(
+        "id,kind,name,feed,interval,stale_after\nXC-1,share,示例,file://{},1s,1d\n",
+        site.path("tasks.json").display()
+    );
+    site.write("site/exchange.csv", &feed);
     // Whoever connects waits for ever.
     let _hanging = site.within(|| TcpListener::bind("127.0.0.1:8445").unwrap());
     let mut server = nginx(&site);

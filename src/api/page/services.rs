@@ -33,8 +33,9 @@ pub(in crate::api) async fn services(
     list.sort_by_key(|view| match view.state {
         ServiceState::Down => 0,
         ServiceState::Degraded => 1,
-        ServiceState::NeverVerified => 2,
-        ServiceState::Up => 3,
+        ServiceState::Unknown => 2,
+        ServiceState::NeverVerified => 3,
+        ServiceState::Up => 4,
     });
     let sheet = sheet(&frame, "services", frame.sheet(SheetText::Services), list.into_iter());
     answer(frame, &asked, sheet.title.clone(), vec![], vec![sheet])
@@ -96,6 +97,7 @@ pub(super) fn state(frame: &Frame, state: ServiceState) -> Cell {
         ServiceState::Up => Cell::state(frame.say(Message::StateUp), "up"),
         ServiceState::Degraded => Cell::state(frame.say(Message::StateDegraded), "degraded"),
         ServiceState::Down => Cell::state(frame.say(Message::StateDown), "down"),
+        ServiceState::Unknown => Cell::state(frame.say(Message::StateUnknown), "unknown"),
         ServiceState::NeverVerified => Cell::state(frame.say(Message::NeverVerified), "unknown"),
     }
 }

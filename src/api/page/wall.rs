@@ -395,7 +395,7 @@ impl Shown<'_> {
             ServiceState::Up => 'u',
             ServiceState::Degraded => 'd',
             ServiceState::Down => 'x',
-            ServiceState::NeverVerified => 'n',
+            ServiceState::Unknown | ServiceState::NeverVerified => 'n',
         });
         let cells: String = letters.collect();
         let count = |letter| cells.chars().filter(|own| *own == letter).count();

@@ -246,6 +246,18 @@ fn services() -> Board {
                 format!("sum by (reason) (rate(linkpatrol_service_visits_skipped_total{RATE}))"),
                 "{{reason}}",
             ),
+            Panel::table(
+                ExchangesAtFault,
+                "short",
+                "linkpatrol_exchange_records{outcome=~\"lost|rejected|mismatched\"} > 0",
+            ),
+            Panel::stat(ExchangeTasks, "short", "sum by (kind) (linkpatrol_exchange_tasks)", "{{kind}}"),
+            Panel::table(
+                ExchangesLastSucceeded,
+                "s",
+                "topk(20, time() - linkpatrol_exchange_last_success_timestamp_seconds)",
+            ),
+            Panel::table(ExchangesTold, "s", "topk(20, time() - linkpatrol_exchange_told_timestamp_seconds)"),
             Panel::stat(StatusCodes, "short", "count_values(\"code\", probe_http_status_code)", "{{code}}").wide(24, 4),
             Panel::table(ServiceAvailability, "percentunit", "sort(linkpatrol_service_availability_ratio)").wide(24, 8),
             Panel::course(

@@ -10,6 +10,7 @@ mod crawl;
 mod der;
 mod dns;
 mod domain;
+mod exchange;
 mod gates;
 mod grpc;
 mod hello;
@@ -37,17 +38,17 @@ use std::{
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio::time::timeout;
 
-use self::tls::Trust;
 pub use self::{
     crawl::{Crawlers, Looked},
     gates::Waits,
     grpc::STATES,
     patrol::{Patrol, Skipped, Visit},
 };
+use self::{exchange::Feeds, tls::Trust};
 use super::resolve::Resolver;
 use crate::{
     clock::monotonic_nanos,
-    profile::service::{Check, Kind, TlsSettings},
+    profile::service::{Check, Feed, Kind, TlsSettings},
     sample::service::{Ending, Fault, Phase, Reason, Report},
     units::Allowed,
 };
@@ -61,6 +62,8 @@ pub struct Checker {
     system: OnceLock<Arc<Trust>>,
     /// `None`: any address.
     allowed: Option<Allowed>,
+    /// What is told of data exchanges.
+    feeds: Feeds,
 }
 
 impl Checker {
@@ -76,6 +79,7 @@ impl Checker {
             provider: Arc::new(aws_lc_rs::default_provider()),
             system: OnceLock::new(),
             allowed: None,
+            feeds: Feeds::default(),
         }
     }
 
@@ -115,6 +119,7 @@ impl Checker {
     fn prepare(&self, check: &Check) {
         let shakes_hands = match &check.kind {
             Kind::Http(_) | Kind::Tls(_) | Kind::Tlcp(_) => true,
+            Kind::Exchange(exchange) => matches!(exchange.feed, Feed::Http(_)),
             Kind::Tcp(tcp) => tcp.tls.is_some() || tcp.steps.iter().any(|step| step.starttls),
             Kind::Unix(unix) => unix.tls.is_some() || unix.steps.iter().any(|step| step.starttls),
             Kind::Dns(dns) => dns.tls.is_some(),
@@ -146,6 +151,7 @@ impl Checker {
             Kind::Icmp(icmp) => icmp::ping(self, check.family, icmp, progress).await,
             Kind::Grpc(grpc) => grpc::ask(self, check.family, grpc, progress).await,
             Kind::Unix(unix) => tcp::talk_here(self, unix, progress).await,
+            Kind::Exchange(exchange) => exchange::ask(self, check, exchange, progress).await,
         }
     }
 

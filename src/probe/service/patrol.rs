@@ -27,7 +27,11 @@ use super::{
     gates::{Bound, Gates, Waits},
 };
 use crate::{
-    profile::services::{Service, Services},
+    inventory::Told,
+    profile::{
+        service::Kind,
+        services::{Service, Services},
+    },
     sample::service::{Ending, Report},
 };
 
@@ -94,6 +98,7 @@ impl Patrol {
             self.gates = Arc::new(Gates::new(services.limits, Arc::clone(&self.skipped.waits)));
             self.visitors.clear();
         }
+        self.checker.feeds.keep(services);
         let mut before = std::mem::take(&mut self.visitors);
         let count = services.list.len().max(1) as u32;
         for (number, service) in (0_u32..).zip(&services.list).filter(|(_, service)| !service.is_placeholder()) {
@@ -122,6 +127,16 @@ impl Patrol {
         };
         let task = self.runtime.spawn(visitor.go(phase)).abort_handle();
         Visiting { service: Arc::clone(service), wake, task }
+    }
+
+    /// Takes what a group of data-exchange tasks told of itself. `false`: of no later time than what is known.
+    pub fn post(&self, group: &str, told: Told) -> bool {
+        let is_new = self.checker.feeds.posted(group).is_none_or(|known| known.at < told.at);
+        if is_new {
+            self.checker.feeds.post(group, told);
+            self.visit_now(group);
+        }
+        is_new
     }
 
     /// Visits a service out of turn, unless a visit is at work.
@@ -189,7 +204,11 @@ impl Visitor {
     /// Whether it passed; `None`: this host could not look.
     async fn visit(&mut self, turn: Instant, is_confirm: bool) -> Option<bool> {
         let address = self.address.as_ref().map(|(_, bound)| &**bound);
-        let places = self.gates.pass(&self.host, address, self.zone.as_deref()).await?;
+        // A feed is read once for all its groups, and nobody is asked for what is posted.
+        let places = match self.service.check.kind {
+            Kind::Exchange(_) => None,
+            _ => Some(self.gates.pass(&self.host, address, self.zone.as_deref()).await?),
+        };
         let began = Instant::now();
         let report = self.checker.run(&self.service.check).await;
         drop(places);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Certificate, Ending, Report, RevocationSeen, RevocationStatus, TlsSeen};
-use crate::{profile::service::Validation, units::Timestamp};
+use crate::{inventory::Told, profile::service::Validation, units::Timestamp};
 
 impl Report {
     /// As the API and `once` tell it. `target`: what was asked for.
@@ -57,8 +57,21 @@ impl Report {
                 "statuses": domain.statuses,
             })),
             "talk": report.talk.as_ref().map(|talk| json!({ "status": talk.status, "phrase": talk.phrase })),
+            "exchange": report.exchange.as_ref().map(told_json),
         })
     }
+}
+
+fn told_json(told: &Told) -> Value {
+    json!({
+        "at": time(told.at),
+        "sent": told.sent,
+        "received": told.received,
+        "lost": told.lost(),
+        "rejected": told.rejected,
+        "mismatched": told.mismatched,
+        "last_success": time(told.last_success),
+    })
 }
 
 fn tls_json(tls: &TlsSeen) -> Value {

@@ -1,0 +1,131 @@
+//! Groups of data-exchange tasks as services: what is told of a group is a visit.
+
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
+
+use super::{INTERVAL, INTERVALS, MOST_SERVICES, Pace, SPACING, Service, Services, TIMEOUT, unknown};
+use crate::{
+    contract::Terms,
+    diagnostic::{Code, Findings, Place, yaml::shortened},
+    inventory::{ExchangeGroup, Inventory},
+    profile::service::{Check, Exchange, Feed, Kind},
+    text::{Message, ServiceText},
+};
+
+/// What one group read of a feed serves the others for so long: 439 of them ask it some twelve times a minute.
+const SHARED: Duration = Duration::from_secs(5);
+
+impl Services {
+    /// Adds the groups of `exchange.csv`.
+    pub(super) fn exchanging(
+        mut self,
+        folder: &Path,
+        terms: &Terms,
+        inventory: Option<&Inventory>,
+        findings: &mut Findings,
+    ) -> Self {
+        let mut taken: HashMap<String, Place> =
+            self.list.iter().map(|service| (service.id.clone(), service.place.clone())).collect();
+        for group in ExchangeGroup::load(folder, findings) {
+            let [id, ..] = &group.places;
+            if let Some(first) = taken.insert(group.id.clone(), id.clone()) {
+                let message = Message::DuplicateId { id: group.id.clone(), first };
+                findings.error(id.clone(), Code::DUPLICATE_ID, message, Message::DuplicateIdHelp);
+            } else if self.list.len() == MOST_SERVICES {
+                let help = Message::OutOfRangeHelp { least: "1".to_owned(), most: MOST_SERVICES.to_string() };
+                let message = Message::OutOfRange { key: "exchange.csv".to_owned() };
+                findings.error(id.clone(), Code::OUT_OF_RANGE, message, help);
+                break;
+            } else {
+                self.list.extend(service(group, terms, inventory, findings).map(Arc::new));
+            }
+        }
+        self
+    }
+}
+
+fn service(
+    group: ExchangeGroup,
+    terms: &Terms,
+    inventory: Option<&Inventory>,
+    findings: &mut Findings,
+) -> Option<Service> {
+    let [id, requirement, owner, feed_place, interval_place] = group.places;
+    let row = terms.services.iter().find(|row| row.id == group.requirement);
+    if row.is_none() && !group.requirement.is_empty() {
+        let known = terms.services.iter().map(|row| row.id.as_str()).collect();
+        unknown(requirement, &group.requirement, known, findings);
+    }
+    if let Some(inventory) = inventory
+        && !group.owner.is_empty()
+        && !inventory.units.iter().any(|unit| unit.id == group.owner)
+    {
+        unknown(owner, &group.owner, inventory.units.iter().map(|unit| unit.id.as_str()).collect(), findings);
+    }
+    let feed = Feed::parse(&group.feed);
+    if feed.is_none() {
+        let message = Message::Service(ServiceText::BadUrl { url: shortened(&group.feed) });
+        findings.error(feed_place, Code::BAD_URL, message, Message::Service(ServiceText::FeedHelp));
+    }
+    let interval = group.interval.unwrap_or(INTERVAL);
+    let [least, most] = INTERVALS;
+    if interval < least || interval > most {
+        let help = Message::OutOfRangeHelp { least: "1s".to_owned(), most: "24h".to_owned() };
+        findings.error(interval_place, Code::OUT_OF_RANGE, Message::OutOfRange { key: "interval".to_owned() }, help);
+    }
+    let url = format!("{}#{}", group.feed, group.id);
+    let exchange = Exchange {
+        group: group.id.clone(),
+        kind: group.kind,
+        tasks: group.tasks,
+        feed: feed?,
+        stale_after: group.stale_after,
+        silent_after: group.silent_after,
+        shared_for: SHARED.min(interval),
+    };
+    let check = Check { deadline: TIMEOUT.min(interval), ..Check::new(Kind::Exchange(Box::new(exchange))) };
+    Some(Service {
+        id: group.id,
+        name: group.name,
+        url,
+        criticality: row.map_or_else(String::new, |row| row.class.clone()),
+        requirement: group.requirement,
+        owner: group.owner,
+        zone: String::new(),
+        certificate_group: String::new(),
+        certificate_type: None,
+        address: None,
+        depends_on: vec![],
+        backup: None,
+        class: String::new(),
+        check,
+        // What was counted stands as it was told: asking again proves nothing.
+        pace: Pace { interval, confirm: 0, spacing: SPACING.min(interval) },
+        said: [None, None, None, None],
+        place: id,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::fixture::terms;
+
+    #[test]
+    fn the_shipped_groups_are_all_there_each_with_its_requirement() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("inventories/beijing-civil-affairs");
+        let mut findings = Findings::default();
+        let terms = terms("beijing-civil-affairs");
+        let services = Services::default().exchanging(&folder, &terms, None, &mut findings);
+        assert!(findings.into_sorted().is_empty());
+        assert!(services.list.iter().all(|service| !service.requirement.is_empty() && service.name.contains("示例")));
+        let mut tasks: HashMap<&str, (usize, u32)> = HashMap::new();
+        for service in &services.list {
+            let Some(exchange) = service.exchange() else { panic!("{}", service.id) };
+            let (groups, all) = tasks.entry(exchange.kind.as_str()).or_default();
+            (*groups, *all) = (*groups + 1, *all + exchange.tasks);
+        }
+        // Printed in document 003 for each kind.
+        let expected = [("collect", (96, 3_440)), ("govern", (49, 715)), ("fuse", (261, 2_210)), ("share", (33, 309))];
+        assert_eq!(tasks, HashMap::from(expected));
+    }
+}
