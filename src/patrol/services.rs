@@ -1,7 +1,7 @@
 //! The services under watch: visits in; states, accounts and pictures out.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{
         Arc,
         atomic::Ordering,
@@ -233,12 +233,15 @@ impl Watched {
     /// Services that stand behind one of `ids`, and those that these stand behind, are looked at out of turn.
     fn look_around(&self, ids: &[String]) {
         let Some(patrol) = &self.patrol else { return };
-        for service in &self.services.list {
-            let above = |id: &String| {
-                let of = |other: &&Arc<Service>| other.id == *id && other.depends_on.contains(&service.id);
-                self.services.list.iter().any(|other| of(&other))
-            };
-            if service.depends_on.iter().any(|on| ids.contains(on)) || ids.iter().any(above) {
+        let list = &self.services.list;
+        let changed: HashSet<&String> = ids.iter().collect();
+        let above: HashSet<&String> = list
+            .iter()
+            .filter(|service| changed.contains(&service.id))
+            .flat_map(|service| &service.depends_on)
+            .collect();
+        for service in list {
+            if above.contains(&service.id) || service.depends_on.iter().any(|on| changed.contains(on)) {
                 patrol.visit_now(&service.id);
             }
         }

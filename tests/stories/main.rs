@@ -61,4 +61,5 @@ mod s76_wire;
 mod s77_own_faults;
 mod s78_state;
 mod s79_accused;
+mod s82_windows;
 mod site;

@@ -11,6 +11,7 @@ use x509_parser::{
     x509::{AttributeTypeAndValue, X509Name},
 };
 
+use super::tls::Trust;
 use crate::{
     profile::service::Validation,
     sample::service::{Certificate, Reason},
@@ -117,17 +118,14 @@ fn escaped(value: &str) -> String {
 }
 
 /// When the chain that `own` verified ends: the soonest of what was served and of the authority above it.
-pub fn chain_expiry(chain: &[CertificateDer<'_>], roots: &[CertificateDer<'_>]) -> Option<Timestamp> {
+pub fn chain_expiry(chain: &[CertificateDer<'_>], trust: &Trust) -> Option<Timestamp> {
     let end = |der: &CertificateDer<'_>| {
         let (_, parsed) = parse_x509_certificate(der).ok()?;
         Some(parsed.validity().not_after.timestamp())
     };
     let (_, top) = parse_x509_certificate(chain.last()?).ok()?;
-    let above = roots.iter().filter(|root| {
-        parse_x509_certificate(root).is_ok_and(|(_, root)| root.subject().as_raw() == top.issuer().as_raw())
-    });
     let served = chain.iter().filter_map(end).min()?;
-    let end = above.filter_map(end).max().map_or(served, |root| served.min(root));
+    let end = trust.called(top.issuer().as_raw()).filter_map(end).max().map_or(served, |root| served.min(root));
     Some(Timestamp(end.saturating_mul(1_000)))
 }
 

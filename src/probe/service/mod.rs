@@ -30,8 +30,9 @@ mod tlcp;
 mod tls;
 
 use std::{
+    collections::HashMap,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -53,6 +54,9 @@ use crate::{
     units::Allowed,
 };
 
+/// Files of authorities that are kept read.
+const MOST_TRUSTED: usize = 64;
+
 /// What all checks share: whom to ask for addresses, and whom to trust. Cheap to share behind an `Arc`.
 pub struct Checker {
     /// Preferring the fourth and the sixth version of IP; `Err`: why there are none.
@@ -60,6 +64,8 @@ pub struct Checker {
     provider: Arc<CryptoProvider>,
     /// Read when first needed: a check of a port needs none.
     system: OnceLock<Arc<Trust>>,
+    /// By the file that says so, as it was: reading one for every visit costs more than its handshake.
+    trusted: Mutex<HashMap<Vec<u8>, Arc<Trust>>>,
     /// `None`: any address.
     allowed: Option<Allowed>,
     /// What is told of data exchanges.
@@ -78,6 +84,7 @@ impl Checker {
             resolvers: resolvers.map_err(|error| error.to_string()),
             provider: Arc::new(aws_lc_rs::default_provider()),
             system: OnceLock::new(),
+            trusted: Mutex::default(),
             allowed: None,
             feeds: Feeds::default(),
         }
@@ -158,7 +165,15 @@ impl Checker {
     /// Whom `settings` trust.
     fn trust(&self, settings: &TlsSettings) -> Arc<Trust> {
         match &settings.roots {
-            Some(pem) => Arc::new(Trust::pem(pem, &self.provider)),
+            Some(pem) => {
+                let mut trusted = self.trusted.lock().unwrap_or_else(PoisonError::into_inner);
+                if trusted.len() >= MOST_TRUSTED && !trusted.contains_key(pem) {
+                    // Files that have changed leave theirs behind.
+                    trusted.clear();
+                }
+                let read = || Arc::new(Trust::pem(pem, &self.provider));
+                trusted.entry(pem.clone()).or_insert_with(read).clone()
+            }
             None => self.system.get_or_init(|| Arc::new(Trust::system(&self.provider))).clone(),
         }
     }

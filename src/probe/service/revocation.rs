@@ -21,6 +21,7 @@ use super::{
     Checker, Progress, Stopped,
     der::{self, SEQUENCE, tagged},
     http,
+    tls::Trust,
 };
 use crate::{
     profile::service::{Family, Http, usable_url},
@@ -48,17 +49,18 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// The server's own certificate of `chain`; `None`: its issuer is neither in the chain nor among `roots`.
+    /// The server's own certificate of `chain`; `None`: its issuer is neither in the chain nor among whom we trust.
     pub fn of(
         chain: &'a [CertificateDer<'_>],
-        roots: &'a [CertificateDer<'_>],
+        trust: &'a Trust,
         algorithms: WebPkiSupportedAlgorithms,
         now: Timestamp,
     ) -> Option<Self> {
         let (own, above) = chain.split_first()?;
         let (_, own) = parse_x509_certificate(own).ok()?;
-        let above = above.iter().chain(roots).filter_map(|der| parse_x509_certificate(der).ok());
-        let issuer = above.map(|(_, it)| it).find(|it| it.subject().as_raw() == own.issuer().as_raw())?;
+        let served = above.iter().filter_map(|der| parse_x509_certificate(der).ok());
+        let roots = trust.called(own.issuer().as_raw()).filter_map(|der| parse_x509_certificate(der).ok());
+        let issuer = served.chain(roots).map(|(_, it)| it).find(|it| it.subject().as_raw() == own.issuer().as_raw())?;
         Some(Self { own, issuer, algorithms, now })
     }
 
@@ -332,9 +334,12 @@ mod tests {
         vec![own.der().clone(), above.der().clone()]
     }
 
+    /// Nobody is trusted: the issuer is in the chain.
     fn subject<'a>(chain: &'a [CertificateDer<'static>]) -> Subject<'a> {
+        static NOBODY: std::sync::LazyLock<Trust> =
+            std::sync::LazyLock::new(|| Trust::pem(b"", &std::sync::Arc::new(aws_lc_rs::default_provider())));
         let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
-        Subject::of(chain, &[], algorithms, Timestamp(1_800_000_000_000)).unwrap()
+        Subject::of(chain, &NOBODY, algorithms, Timestamp(1_800_000_000_000)).unwrap()
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! certificate are known of a bad server too. Only afterwards does a bad verdict end the check.
 
 use std::{
+    collections::HashMap,
     io,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
@@ -45,6 +46,8 @@ pub struct Trust {
     verifier: Option<Arc<WebPkiServerVerifier>>,
     /// The authorities themselves: a server's own certificate may be one of them.
     pub roots: Vec<CertificateDer<'static>>,
+    /// Places in `roots` by subject (DER): reading all of them for every visit costs more than its handshake.
+    by_subject: HashMap<Vec<u8>, Vec<usize>>,
 }
 
 impl Trust {
@@ -61,7 +64,18 @@ impl Trust {
         let mut store = RootCertStore::empty();
         store.add_parsable_certificates(roots.iter().cloned());
         let verifier = WebPkiServerVerifier::builder_with_provider(store.into(), provider.clone()).build().ok();
-        Self { verifier, roots }
+        let mut by_subject = HashMap::<_, Vec<usize>>::new();
+        for (place, root) in roots.iter().enumerate() {
+            if let Ok((_, read)) = x509_parser::parse_x509_certificate(root) {
+                by_subject.entry(read.subject().as_raw().to_vec()).or_default().push(place);
+            }
+        }
+        Self { verifier, roots, by_subject }
+    }
+
+    /// Authorities that are called so; `name` is DER.
+    pub fn called(&self, name: &[u8]) -> impl Iterator<Item = &CertificateDer<'static>> {
+        self.by_subject.get(name).into_iter().flatten().filter_map(|place| self.roots.get(*place))
     }
 
     /// Why `chain` is bad, and in the words of what found it; `None`: it is good.
@@ -127,7 +141,7 @@ impl ServerCertVerifier for Witness {
             certificates: chain.iter().filter_map(|der| certificate::read(der)).collect(),
             verdict,
             detail: detail.unwrap_or_default(),
-            chain_expiry: verified.then(|| certificate::chain_expiry(&chain, &self.trust.roots)).flatten(),
+            chain_expiry: verified.then(|| certificate::chain_expiry(&chain, &self.trust)).flatten(),
             stapled: !stapled.is_empty(),
             ..TlsSeen::default()
         };
@@ -264,7 +278,7 @@ async fn revoked(
         return None;
     }
     let algorithms = checker.provider.signature_verification_algorithms;
-    let subject = Subject::of(chain, &trust.roots, algorithms, SystemClock::start().now().utc)?;
+    let subject = Subject::of(chain, trust, algorithms, SystemClock::start().now().utc)?;
     let staple = (!stapled.is_empty()).then(|| subject.stapled(stapled));
     let settles = |seen: &RevocationSeen| matches!(seen.status, RevocationStatus::Good | RevocationStatus::Revoked(_));
     if !settings.revocation || staple.as_ref().is_some_and(settles) {
