@@ -23,7 +23,7 @@ use crate::{
     judge::service::ServiceState,
     ledger::Accounted,
     profile::service,
-    sample::service::Ending,
+    sample::service::{Dated, Ending},
     snapshot::{ServiceView, Visits},
     units::{At, Ppm, Timestamp},
 };
@@ -73,7 +73,31 @@ struct Row<'a> {
     reason: Option<&'static str>,
     text: Option<&'a str>,
     certificate_expires: Option<At>,
+    freshness: Option<Freshness>,
     exchange: Option<Exchange>,
+}
+
+/// How old what it shows may be, and what the last visit saw, if anything.
+#[derive(Serialize)]
+struct Freshness {
+    within_seconds: Option<f64>,
+    /// Where the time of the newest record stands; `null`: the file's own date counts.
+    record: Option<String>,
+    at: Option<At>,
+    /// At the last visit.
+    age_seconds: Option<f64>,
+}
+
+impl Freshness {
+    /// `None`: it has no date that matters.
+    fn new(bound: Option<&service::Freshness>, dated: Option<Dated>, zone: Tz) -> Option<Self> {
+        (bound.is_some() || dated.is_some()).then(|| Self {
+            within_seconds: bound.map(|bound| bound.within.as_secs_f64()),
+            record: bound.and_then(|bound| Some(bound.record.as_ref()?.as_str().to_owned())),
+            at: dated.map(|dated| At(dated.at, zone)),
+            age_seconds: dated.map(Dated::age_seconds),
+        })
+    }
 }
 
 /// A group of data-exchange tasks, and what was last told of it, if anything.
@@ -182,6 +206,7 @@ impl<'a> Row<'a> {
                 Ending::Passed | Ending::Unmeasured(_) => None,
             }),
             certificate_expires: leaf.map(|certificate| At(certificate.not_after, zone)),
+            freshness: Freshness::new(service.check.freshness(), report.and_then(|report| report.dated), zone),
             exchange: service
                 .exchange()
                 .map(|exchange| Exchange::new(exchange, report.and_then(|report| report.exchange), zone)),

@@ -26,7 +26,10 @@ use crate::{
         icmp::{Engine, HostOpener, Options},
         resolve::{Answer, Resolver},
     },
-    profile::{Confirm, Measure, service::Check},
+    profile::{
+        Confirm, Measure,
+        service::{Check, Freshness, Record},
+    },
     sample::{Block, Event, Outcome},
     schedule::{Limits, Plan, PlannedPoint, Wheel, nanos},
     text::{Language, Message},
@@ -39,7 +42,8 @@ use crate::{
 pub struct Once {
     /// Id of a link in the ledger, such as LL-0412, or its circuit id; or any address or name. Of a service:
     /// https://host/path, http://…, tls://host:port[?starttls=smtp], tlcp://…, host:port, udp://host:port,
-    /// dns://server/name?type=SOA, whois://server/name, rdap://…, icmp://host, smtp://host, sip://host or rtsp://host/stream.
+    /// dns://server/name?type=SOA, whois://server/name, rdap://…, icmp://host, smtp://host, ftp://host/file, sip://host or
+    /// rtsp://host/stream.
     target: String,
     /// Probes to each measuring point; a service is checked once.
     #[arg(long, default_value = "5", value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -50,6 +54,13 @@ pub struct Once {
     /// Also asks the responder (OCSP) and the list (CRL) that a certificate names whether it is revoked.
     #[arg(long)]
     revocation: bool,
+    /// Fails when the file or page is older, by its date (Last-Modified, MDTM of ftp) or by --record.
+    #[arg(long, value_name = "DURATION", value_parser = service::within)]
+    within: Option<Duration>,
+    /// Where in a page of JSON the time of the newest record stands: a JSON pointer such as /data/0/time, or an expression
+    /// of CEL such as 'body.data.map(row, row.time)'.
+    #[arg(long, requires = "within", value_name = "POINTER|CEL", value_parser = Record::parse)]
+    record: Option<Record>,
 }
 
 /// Time between two probes.
@@ -83,6 +94,13 @@ impl Once {
         if let Some(check) = Check::parse(&self.target) {
             let check = Check { deadline: self.timeout, ..check };
             let check = if self.revocation { check.asking_for_revocation() } else { check };
+            let check = match self.within {
+                Some(within) => match service::fresh(check, Freshness { within, record: self.record }, global) {
+                    Ok(check) => check,
+                    Err(code) => return code,
+                },
+                None => check,
+            };
             return service::once(&self.target, check, global);
         }
         let (loaded, findings) = from_file(global.config_file.as_deref());

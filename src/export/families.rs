@@ -86,6 +86,7 @@ families! {
     PROBE_REASON = Gauge "linkpatrol_probe_failure_reason" "1 for the phase and the reason (docs/services.md) that the last visit failed with. No sample when it passed.";
     PROBE_STATUS = Gauge "probe_http_status_code" "Status of the last answer of a web page; no sample without one.";
     CERTIFICATE = Gauge "linkpatrol_certificate_expiry_timestamp_seconds" "When a certificate that the service showed ends: the server's own (leaf), the soonest of what was served (served), and the verified chain (verified).";
+    FRESHNESS = Gauge "linkpatrol_freshness_timestamp_seconds" "When the file, or the newest record of the page, was made that the last visit saw. No sample when none was seen.";
     // ---- sites
     EXCHANGE_TASKS = Gauge "linkpatrol_exchange_tasks" "Tasks that are registered in the group.";
     EXCHANGE_RECORDS = Gauge "linkpatrol_exchange_records" "Records that were last told of, by what became of them: sent, received, lost, rejected, mismatched. No sample before anything is told, or when it is too old.";

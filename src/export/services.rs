@@ -2,9 +2,9 @@
 
 use super::{
     families::{
-        CERTIFICATE, EXCHANGE_RECORDS, EXCHANGE_SUCCESS, EXCHANGE_TASKS, EXCHANGE_TOLD, PROBE_DURATION, PROBE_PHASE,
-        PROBE_REASON, PROBE_STATUS, PROBE_SUCCESS, SERVICE_AVAILABILITY, SERVICE_INFO, SERVICE_LATE, SERVICE_SKIPPED,
-        SERVICE_STATE, SERVICE_VISITS, SERVICE_WAITS,
+        CERTIFICATE, EXCHANGE_RECORDS, EXCHANGE_SUCCESS, EXCHANGE_TASKS, EXCHANGE_TOLD, FRESHNESS, PROBE_DURATION,
+        PROBE_PHASE, PROBE_REASON, PROBE_STATUS, PROBE_SUCCESS, SERVICE_AVAILABILITY, SERVICE_INFO, SERVICE_LATE,
+        SERVICE_SKIPPED, SERVICE_STATE, SERVICE_VISITS, SERVICE_WAITS,
     },
     family, labelled, ratio,
     text::{Value, escape, sample},
@@ -100,6 +100,10 @@ pub(super) fn write(services: &ServicesView, out: &mut String) {
         for (chain, Timestamp(expiry)) in expiries(report) {
             sample(out, &CERTIFICATE, "", label, &[",chain=\"", chain, "\""], Value::Millis(expiry));
         }
+    }
+    family(out, &FRESHNESS);
+    for (label, dated) in seen().filter_map(|(label, report)| Some((label, report.dated?))) {
+        sample(out, &FRESHNESS, "", label, &[], Value::Millis(dated.at.0));
     }
     write_exchanges(&labels, &services.list, out);
 }

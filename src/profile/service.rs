@@ -4,6 +4,8 @@
 //! here is ever sent; every bound that protects us from the far end stands in a [`Check`] and is finite.
 
 mod exchange;
+mod expression;
+mod fresh;
 mod way;
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
@@ -13,6 +15,8 @@ use regex::bytes::Regex;
 
 pub use self::{
     exchange::{Exchange, Feed},
+    expression::Cel,
+    fresh::{Freshness, Ftp, Record},
     way::{OAuth, Proxy, Unproxied},
 };
 
@@ -45,6 +49,7 @@ pub enum Kind {
     Icmp(Icmp),
     Grpc(Grpc),
     Unix(Unix),
+    Ftp(Box<Ftp>),
     Exchange(Box<Exchange>),
 }
 
@@ -65,6 +70,7 @@ impl Kind {
             Self::Icmp(_) => "icmp",
             Self::Grpc(_) => "grpc",
             Self::Unix(_) => "unix",
+            Self::Ftp(_) => "ftp",
             Self::Exchange(_) => "exchange",
         }
     }
@@ -120,34 +126,13 @@ pub struct Http {
     /// The body as JSON, under the name `body`, must make each of these true.
     pub json_must: Vec<Cel>,
     pub json_must_not: Vec<Cel>,
+    pub freshness: Option<Freshness>,
     pub tls_wanted: Option<bool>,
     pub body_limit: usize,
     pub tls: TlsSettings,
     pub proxy: Option<Proxy>,
     /// Asked for a token first, which then goes along.
     pub oauth: Option<Box<OAuth>>,
-}
-
-/// An expression of the Common Expression Language that compiles.
-#[derive(Clone, Debug)]
-pub struct Cel {
-    pub source: String,
-}
-
-/// Letters of an expression: a screen full.
-const MOST_CEL: usize = 1_000;
-
-impl Cel {
-    /// `Err`: what the compiler says.
-    pub fn parse(source: &str) -> Result<Self, String> {
-        if source.len() > MOST_CEL {
-            return Err(format!("longer than {MOST_CEL} bytes"));
-        }
-        match cel::Program::compile(source) {
-            Ok(_) => Ok(Self { source: source.to_owned() }),
-            Err(error) => Err(error.to_string()),
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -469,6 +454,7 @@ impl Http {
             header_must_not: vec![],
             json_must: vec![],
             json_must_not: vec![],
+            freshness: None,
             tls_wanted: None,
             body_limit: BODY,
             tls: TlsSettings::default(),
@@ -513,7 +499,8 @@ impl Check {
 
     /// Reads `https://host/path`, `http://…`, `tls://host:port[?starttls=smtp]`, `tlcp://host:port`, `tcp://host:port`,
     /// `host:port`, `dns://server[:port]/name[?type=SOA]` (RFC 4501), `whois://server/name`, `rdap://server/…/name`,
-    /// `udp://host:port`, `icmp://host`, `smtp://host`, `sip://host[;transport=tcp]` and `rtsp://host/stream`. `None`: none of these.
+    /// `udp://host:port`, `icmp://host`, `smtp://host`, `ftp://host/file`, `sip://host[;transport=tcp]` and
+    /// `rtsp://host/stream`. `None`: none of these.
     pub fn parse(text: &str) -> Option<Self> {
         let kind = match text.split_once("://") {
             Some(("http" | "https", _)) => {
@@ -551,6 +538,7 @@ impl Check {
                 hop_limit: None,
             }),
             Some(("smtp", rest)) => Kind::Smtp(Endpoint::parse(rest, Some(25))?),
+            Some(("ftp", rest)) => Kind::Ftp(Box::new(Ftp::parse(rest)?)),
             Some(("sip", rest)) => {
                 let (place, tcp) = rest.strip_suffix(";transport=tcp").map_or((rest, false), |place| (place, true));
                 Kind::Sip(Sip { endpoint: Endpoint::parse(place, Some(5060))?, tcp })

@@ -4,6 +4,7 @@
 //! needs only an address ([`Check::parse`]); the rest has defaults of the file, then of this module.
 
 mod exchange;
+mod fresh;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -16,6 +17,7 @@ use std::{
 
 use serde::Deserialize;
 
+use self::fresh::WrittenFreshness;
 use super::service::{Check, Endpoint, Exchange, Kind, Validation};
 use crate::{
     contract::{Calendar, Terms},
@@ -133,7 +135,7 @@ impl Service {
         let visit = |service: &Self| {
             (
                 (service.address, service.certificate_type, service.check.deadline),
-                (service.pace, bounds(service), agent(service)),
+                (service.pace, bounds(service), agent(service), service.check.freshness().cloned()),
             )
         };
         (&self.id, &self.url, &self.zone, visit(self)) == (&other.id, &other.url, &other.zone, visit(other))
@@ -160,6 +162,7 @@ impl Service {
             Kind::Dns(dns) => &dns.server.host,
             Kind::Icmp(icmp) => &icmp.target.host,
             Kind::Grpc(grpc) => &grpc.endpoint.host,
+            Kind::Ftp(ftp) => &ftp.endpoint.host,
             Kind::Unix(_) => "localhost",
             Kind::Exchange(exchange) => exchange.feed.host(),
         }
@@ -286,6 +289,7 @@ struct WrittenService {
     certificate_type: Option<Validation>,
     /// Connect here, whatever the name says.
     address: Option<IpAddr>,
+    freshness: Option<WrittenFreshness>,
     interval: Option<Lasting>,
     timeout: Option<Lasting>,
     confirm: Option<u8>,
@@ -370,6 +374,7 @@ impl Reader<'_> {
             self.pace(None, &layers);
             return None;
         };
+        let check = self.fresh(&at("freshness"), check, written);
         let (check, pace, said) = self.measured(check, (written.address, written.certificate_type), &layers);
         let name = if written.name.is_empty() { &written.id } else { &written.name };
         Some(Service {
@@ -623,6 +628,7 @@ fn slow_interval(kind: &Kind) -> Option<Duration> {
         | Kind::Icmp(_)
         | Kind::Grpc(_)
         | Kind::Unix(_)
+        | Kind::Ftp(_)
         | Kind::Exchange(_) => None,
     }
 }
@@ -640,6 +646,7 @@ fn pin(check: &mut Check, address: IpAddr) {
         Kind::Domain(_) | Kind::Unix(_) | Kind::Exchange(_) => return,
         Kind::Icmp(icmp) => &mut icmp.target,
         Kind::Grpc(grpc) => &mut grpc.endpoint,
+        Kind::Ftp(ftp) => &mut ftp.endpoint,
         Kind::Tcp(tcp) => &mut tcp.endpoint,
         Kind::Dns(dns) => &mut dns.server,
     };

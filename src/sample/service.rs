@@ -32,6 +32,8 @@ pub struct Report {
     pub grpc: Option<GrpcSeen>,
     /// The newest that is known of a group of data-exchange tasks, however old.
     pub exchange: Option<Told>,
+    /// Of a file or of records whose age matters.
+    pub dated: Option<Dated>,
     /// What a talk kept of what it expected: names and values.
     pub kept: Vec<(String, String)>,
     /// How long the first look-up took.
@@ -178,7 +180,7 @@ reasons! {
     DnsMismatch = "dns_answer_mismatch",
     DomainExpired = "domain_expired",
     NotRegistered = "domain_not_registered",
-    /// SIP or RTSP said something else than 2xx.
+    /// SIP, RTSP or FTP said something else than yes.
     TalkStatus = "answer_status",
     /// The proxy does not carry us on.
     Proxy = "proxy_refused",
@@ -193,16 +195,22 @@ reasons! {
     ExchangeMismatched = "exchange_mismatched",
     /// No run of an exchange has succeeded for longer than it may take.
     ExchangeStale = "exchange_stale",
+    /// A file, or the newest record of a page, is older than it may be.
+    Stale = "stale",
+    /// Nothing says when it was made, or not so that it can be read.
+    BadTime = "time_unreadable",
+    /// It was made in more than a minute.
+    FutureTime = "time_in_future",
 }
 
 impl Reason {
     /// The service is there, and not as it should be: whoever insists gets through. Everything else stops it.
     pub const fn is_partial(self) -> bool {
         use Reason::{
-            BadSignature, BodyMismatch, CipherTooOld, DomainExpired, ExchangeLost, ExchangeMismatched,
-            ExchangeRejected, Expired, HeaderMismatch, Incomplete, Malformed, NotYetValid, OnlyTlcp, Revoked,
-            SelfSigned, TlsMissing, TlsTooOld, TlsUnwanted, UnknownIssuer, Version, WeakKey, WeakSignature, WrongName,
-            WrongPurpose, WrongValidation,
+            BadSignature, BadTime, BodyMismatch, CipherTooOld, DomainExpired, ExchangeLost, ExchangeMismatched,
+            ExchangeRejected, Expired, FutureTime, HeaderMismatch, Incomplete, Malformed, NotYetValid, OnlyTlcp,
+            Revoked, SelfSigned, Stale, TlsMissing, TlsTooOld, TlsUnwanted, UnknownIssuer, Version, WeakKey,
+            WeakSignature, WrongName, WrongPurpose, WrongValidation,
         };
         matches!(
             self,
@@ -231,6 +239,9 @@ impl Reason {
                 | ExchangeLost
                 | ExchangeRejected
                 | ExchangeMismatched
+                | Stale
+                | BadTime
+                | FutureTime
         )
     }
 }
@@ -402,6 +413,21 @@ pub struct GrpcSeen {
     pub tls: bool,
     /// From the connection to the answer.
     pub took: Duration,
+}
+
+/// When a file, or the newest record of a page, was made, and when we looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dated {
+    /// Between the years 1970 and 9999.
+    pub at: Timestamp,
+    pub seen: Timestamp,
+}
+
+impl Dated {
+    /// Seconds; less than nothing when it is yet to come.
+    pub fn age_seconds(self) -> f64 {
+        self.seen.0.saturating_sub(self.at.0) as f64 / 1e3
+    }
 }
 
 /// What the last answer of SIP or RTSP said of itself.

@@ -110,6 +110,7 @@ titles! {
     ExchangeTasks "数据交换任务" "Tasks of data exchange";
     ExchangesLastSucceeded "数据交换距上次成功" "Since exchanges last succeeded";
     ExchangesTold "数据交换距上次上报" "Since exchanges were last told of";
+    FreshnessAge "文件与最新记录距今" "Age of files and newest records";
     StatusCodes "状态码" "Status codes";
     ServiceAvailability "本月可用率" "Availability of the month";
     VisitsHeldBack "被限速的访问" "Visits that a limit held back";

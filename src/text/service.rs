@@ -60,6 +60,11 @@ pub enum ServiceText {
         status: u16,
         phrase: String,
     },
+    /// When a file, or the newest record of a page, was made; negative: it is yet to come.
+    Dated {
+        at: String,
+        age_seconds: f64,
+    },
     Passed {
         took: Duration,
     },
@@ -86,6 +91,18 @@ pub enum ServiceText {
     },
     UrlHelp,
     FeedHelp,
+    /// `error`: why it leads to no time.
+    BadRecord {
+        text: String,
+        error: String,
+    },
+    RecordHelp,
+    /// `kind`: as addresses begin; `key`: what cannot be asked of it.
+    NoFreshness {
+        kind: &'static str,
+        key: &'static str,
+    },
+    NoFreshnessHelp,
     /// `placeholders`: those without an address of their own.
     ExpectedVisits {
         services: usize,
@@ -138,6 +155,7 @@ impl ServiceText {
                 write!(out, "  registered until {expires}, {days} days left, by {registrar}")
             }
             Talk { status, phrase } => write!(out, "  {status} {phrase}"),
+            Dated { at, age_seconds } => write!(out, "  made at {at}, {age_seconds:.0} s ago"),
             Passed { took } => write!(out, "verdict: good, after {took:.1?}"),
             Failed { phase, reason, text } => write!(out, "verdict: failed in {phase}: {} ({text})", reason_en(reason)),
             Unmeasured { text } => write!(out, "verdict: not measured, this host could not: {text}"),
@@ -147,6 +165,16 @@ impl ServiceText {
             }
             BadUrl { url } => write!(out, "`{url}` is nothing that can be visited"),
             FeedHelp => write!(out, "write `posted`, `file:///path`, `http://host/path` or `https://host/path`"),
+            BadRecord { text, error } => write!(out, "`{text}` leads to no time: {error}"),
+            RecordHelp => write!(
+                out,
+                "write a JSON pointer such as `/data/0/time`, or an expression such as `body.data.map(row, row.time)`"
+            ),
+            NoFreshness { kind, key } => write!(out, "`{key}` cannot be asked of a check of `{kind}`"),
+            NoFreshnessHelp => write!(
+                out,
+                "`within` is for `http://…`, `https://…` and `ftp://…`, `record` for pages of JSON alone; leave it out here"
+            ),
             UrlHelp => write!(
                 out,
                 "write `https://host/path`, `http://…`, `tls://host:port`, `tcp://host:port` or `dns://server/name`"
@@ -189,6 +217,7 @@ impl ServiceText {
                 write!(out, "  注册有效至 {expires}，剩余 {days} 天，注册商 {registrar}")
             }
             Talk { status, phrase } => write!(out, "  {status} {phrase}"),
+            Dated { at, age_seconds } => write!(out, "  生成于 {at}，{age_seconds:.0} 秒前"),
             Passed { took } => write!(out, "结论：正常，用时 {took:.1?}"),
             Failed { phase, reason, text } => {
                 write!(out, "结论：失败，环节：{}，原因：{}（{text}）", phase_zh(phase), reason_zh(reason))
@@ -201,6 +230,13 @@ impl ServiceText {
             }
             BadUrl { url } => write!(out, "`{url}` 不是可以访问的地址"),
             FeedHelp => write!(out, "写成 `posted`、`file:///路径`、`http://主机/路径` 或 `https://主机/路径`"),
+            BadRecord { text, error } => write!(out, "`{text}` 得不到时间：{error}"),
+            RecordHelp => write!(out, "写成 JSON 指针，如 `/data/0/time`，或表达式，如 `body.data.map(row, row.time)`"),
+            NoFreshness { kind, key } => write!(out, "`{kind}` 检查不能要求 `{key}`"),
+            NoFreshnessHelp => write!(
+                out,
+                "`within` 只用于 `http://…`、`https://…` 和 `ftp://…`，`record` 只用于 JSON 页面；此处请删去"
+            ),
             UrlHelp => {
                 write!(
                     out,
@@ -321,6 +357,9 @@ pub fn reason_zh(name: &str) -> &str {
         "exchange_rejected" => "数据交换被拒收",
         "exchange_mismatched" => "数据交换不一致",
         "exchange_stale" => "数据交换超时未成功",
+        "stale" => "数据过旧",
+        "time_unreadable" => "时间无法读取",
+        "time_in_future" => "时间在未来",
         other => other,
     }
 }

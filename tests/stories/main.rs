@@ -61,5 +61,6 @@ mod s76_wire;
 mod s77_own_faults;
 mod s78_state;
 mod s79_accused;
+mod s80_freshness;
 mod s82_windows;
 mod site;

@@ -19,6 +19,7 @@ services:
   - {id: nobody, url: "tcp://127.0.0.1:9"}
   - {id: hanging, url: "http://127.0.0.1:8445/"}
   - {id: own, url: "http://127.0.0.1:9815/-/healthy"}
+  - {id: told, url: "http://127.0.0.1:9815/api/v1/services", freshness: {within: 1h, record: /at}}
   - {id: later, url: "https://not-written-yet.example/"}
 "#;
 

@@ -258,6 +258,7 @@ fn services() -> Board {
                 "topk(20, time() - linkpatrol_exchange_last_success_timestamp_seconds)",
             ),
             Panel::table(ExchangesTold, "s", "topk(20, time() - linkpatrol_exchange_told_timestamp_seconds)"),
+            Panel::table(FreshnessAge, "s", "sort_desc(time() - linkpatrol_freshness_timestamp_seconds)").wide(24, 8),
             Panel::stat(StatusCodes, "short", "count_values(\"code\", probe_http_status_code)", "{{code}}").wide(24, 4),
             Panel::table(ServiceAvailability, "percentunit", "sort(linkpatrol_service_availability_ratio)").wide(24, 8),
             Panel::course(

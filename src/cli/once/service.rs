@@ -8,7 +8,7 @@ use crate::{
     config::Config,
     diagnostic::Findings,
     probe::service::Checker,
-    profile::service::Check,
+    profile::service::{Check, Freshness},
     sample::service::{Ending, Report},
     text::{Message, ServiceText},
     units::{Timestamp, parse_duration},
@@ -20,6 +20,25 @@ const MOST: Duration = Duration::from_secs(120);
 pub(super) fn deadline(text: &str) -> Result<Duration, String> {
     let fine = |duration: &Duration| *duration > Duration::ZERO && *duration <= MOST;
     parse_duration(text).filter(fine).ok_or_else(|| "a length of time up to 120s, such as 10s or 500ms".to_owned())
+}
+
+pub(super) fn within(text: &str) -> Result<Duration, String> {
+    let fine = |duration: &Duration| *duration >= Duration::from_secs(1);
+    parse_duration(text).filter(fine).ok_or_else(|| "a length of time from 1s to 400d, such as 15m or 26h".to_owned())
+}
+
+/// The check with a bound of age; `Err`: nothing that it sees has one, which was said.
+pub(super) fn fresh(check: Check, freshness: Freshness, global: &Global) -> Result<Check, ExitCode> {
+    let kind = check.kind.as_str();
+    let key = if freshness.record.is_some() { "record" } else { "within" };
+    check.asking_for(freshness).ok_or_else(|| {
+        let config = Config::load(global.config_file.as_deref(), &mut Findings::default());
+        let language = global.language(config.as_ref());
+        for message in [ServiceText::NoFreshness { kind, key }, ServiceText::NoFreshnessHelp] {
+            anstream::eprintln!("{}", Message::Service(message).say(language));
+        }
+        ExitCode::from(2)
+    })
 }
 
 /// Exit code: 0 good, 1 failed, 2 could not check.
@@ -100,6 +119,9 @@ fn told(target: &str, report: &Report, now: Timestamp) -> Vec<ServiceText> {
     }
     if let Some(talk) = &report.talk {
         told.push(ServiceText::Talk { status: talk.status, phrase: talk.phrase.clone() });
+    }
+    if let Some(dated) = report.dated {
+        told.push(ServiceText::Dated { at: time(dated.at), age_seconds: dated.age_seconds() });
     }
     told.push(match &report.ending {
         Ending::Passed => ServiceText::Passed { took: report.took },

@@ -28,7 +28,10 @@ pub fn opened(report: &Report, rule: &Reachability) -> Option<bool> {
             | Reason::HeaderMismatch
             | Reason::Version
             | Reason::TlsUnwanted
-            | Reason::TlsMissing => Some(true),
+            | Reason::TlsMissing
+            | Reason::Stale
+            | Reason::BadTime
+            | Reason::FutureTime => Some(true),
             _ => Some(false),
         },
     }

@@ -3,7 +3,7 @@
 //! The boundaries of the phases are those of blackbox_exporter: `processing` begins when the connection can be used
 //! and ends with the first byte of the answer; `transfer` ends with the last byte of the body.
 
-mod content;
+pub(super) mod content;
 mod proxy;
 
 use http_body_util::{BodyExt, Full};

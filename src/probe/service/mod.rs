@@ -11,6 +11,8 @@ mod der;
 mod dns;
 mod domain;
 mod exchange;
+mod fresh;
+mod ftp;
 mod gates;
 mod grpc;
 mod hello;
@@ -131,7 +133,13 @@ impl Checker {
             Kind::Unix(unix) => unix.tls.is_some() || unix.steps.iter().any(|step| step.starttls),
             Kind::Dns(dns) => dns.tls.is_some(),
             Kind::Grpc(grpc) => grpc.tls.is_some(),
-            Kind::Domain(_) | Kind::Udp(_) | Kind::Smtp(_) | Kind::Sip(_) | Kind::Rtsp(_) | Kind::Icmp(_) => false,
+            Kind::Domain(_)
+            | Kind::Udp(_)
+            | Kind::Smtp(_)
+            | Kind::Sip(_)
+            | Kind::Rtsp(_)
+            | Kind::Icmp(_)
+            | Kind::Ftp(_) => false,
         };
         if shakes_hands {
             self.system.get_or_init(|| Arc::new(Trust::system(&self.provider)));
@@ -158,6 +166,7 @@ impl Checker {
             Kind::Icmp(icmp) => icmp::ping(self, check.family, icmp, progress).await,
             Kind::Grpc(grpc) => grpc::ask(self, check.family, grpc, progress).await,
             Kind::Unix(unix) => tcp::talk_here(self, unix, progress).await,
+            Kind::Ftp(ftp) => ftp::ask(self, check.family, ftp, progress).await,
             Kind::Exchange(exchange) => exchange::ask(self, check, exchange, progress).await,
         }
     }

@@ -73,14 +73,20 @@ async fn line(stream: &mut dyn Duplex, progress: &Progress) -> Stopped<String> {
     Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
 }
 
-/// An answer of SMTP or FTP that must have this code, else `reason`: `250-…` goes on, `250 …` ends.
+/// An answer of SMTP or FTP that must have this code, else `reason`.
 pub async fn lines(stream: &mut dyn Duplex, code: &str, reason: Reason, progress: &Progress) -> Stopped<()> {
+    let line = answer(stream, progress).await?;
+    if line.starts_with(code) { Ok(()) } else { Err(progress.failed(reason, line)) }
+}
+
+/// The last line of such an answer: `250-…` goes on, `250 …` ends.
+pub async fn answer(stream: &mut dyn Duplex, progress: &Progress) -> Stopped<String> {
     let mut left = ANSWER;
     loop {
         let line = line(stream, progress).await?;
         let more = line.as_bytes().get(3) == Some(&b'-') || !line.as_bytes().first().is_some_and(u8::is_ascii_digit);
         if !more || line.len() >= left {
-            return if line.starts_with(code) { Ok(()) } else { Err(progress.failed(reason, line)) };
+            return Ok(line);
         }
         left -= line.len() + 1;
     }

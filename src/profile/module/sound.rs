@@ -59,9 +59,7 @@ impl Sound<'_> {
             ("http.fail_if_body_json_not_matches_cel", &http.fail_if_body_json_not_matches_cel),
         ] {
             if let Some(Err(error)) = expression.as_deref().map(Cel::parse) {
-                // The list of everything that could stand there helps nobody.
-                let line = error.lines().next().unwrap_or_default();
-                self.wrong(key, line.split(" expecting ").next().unwrap_or(line));
+                self.wrong(key, Cel::short(&error));
             }
         }
         self.credentials(http);

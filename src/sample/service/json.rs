@@ -58,6 +58,7 @@ impl Report {
             })),
             "talk": report.talk.as_ref().map(|talk| json!({ "status": talk.status, "phrase": talk.phrase })),
             "exchange": report.exchange.as_ref().map(told_json),
+            "freshness": report.dated.map(|dated| json!({ "at": time(dated.at), "age_seconds": dated.age_seconds() })),
         })
     }
 }

@@ -7,13 +7,13 @@ use hyper::header::CONTENT_ENCODING;
 
 use super::{Page, seen};
 use crate::{
-    probe::service::{Progress, Stopped},
+    probe::service::{Progress, Stopped, fresh},
     profile::service::{Cel, Compression, HeaderRule, Http},
     sample::service::Reason,
 };
 
 /// In the order of blackbox_exporter: status, headers, body, version, TLS.
-pub fn judge(http: &Http, page: &Page, progress: &mut Progress) -> Stopped<()> {
+pub(super) fn judge(http: &Http, page: &Page, progress: &mut Progress) -> Stopped<()> {
     let status = page.status;
     let fine = if http.statuses.is_empty() { (200..300).contains(&status) } else { http.statuses.contains(&status) };
     if !fine {
@@ -93,13 +93,16 @@ fn body(http: &Http, page: &Page, progress: &mut Progress) -> Stopped<()> {
         seen(progress).failed_regex = true;
         return Err(progress.failed(Reason::BodyMismatch, said));
     }
-    if http.json_must.is_empty() && http.json_must_not.is_empty() {
-        return Ok(());
+    if !(http.json_must.is_empty() && http.json_must_not.is_empty()) {
+        json(http, text).map_err(|said| {
+            seen(progress).failed_cel = true;
+            progress.failed(Reason::BodyMismatch, said)
+        })?;
     }
-    json(http, text).map_err(|said| {
-        seen(progress).failed_cel = true;
-        progress.failed(Reason::BodyMismatch, said)
-    })
+    match &http.freshness {
+        Some(freshness) => fresh::page(freshness, seen(progress).last_modified, text, progress),
+        None => Ok(()),
+    }
 }
 
 /// Largest JSON that expressions are asked about: an expression may walk through it.
@@ -109,20 +112,10 @@ const PIECE: usize = 4096;
 
 /// `Err`: which expression is not satisfied, or why none can be asked.
 fn json(http: &Http, text: &[u8]) -> Result<(), String> {
-    if text.len() > MOST_JSON {
-        return Err(format!("more than {MOST_JSON} bytes of JSON"));
-    }
-    let body: serde_json::Value = serde_json::from_slice(text).map_err(|error| format!("no JSON: {error}"))?;
-    let body = cel::to_value(body).map_err(|error| error.to_string())?;
-    let mut context = cel::Context::default();
-    context.add_variable_from_value("body", body);
-    let holds = |expression: &Cel| {
-        let program = cel::Program::compile(&expression.source).map_err(|error| error.to_string())?;
-        match program.execute(&context) {
-            Ok(cel::Value::Bool(holds)) => Ok(holds),
-            Ok(_) => Err(format!("{} is neither true nor false", expression.source)),
-            Err(error) => Err(format!("{}: {error}", expression.source)),
-        }
+    let context = context(parsed(text)?)?;
+    let holds = |expression: &Cel| match evaluated(expression, &context)? {
+        cel::Value::Bool(holds) => Ok(holds),
+        _ => Err(format!("{} is neither true nor false", expression.source)),
     };
     for (expressions, wanted) in [(&http.json_must, true), (&http.json_must_not, false)] {
         for expression in expressions {
@@ -132,6 +125,27 @@ fn json(http: &Http, text: &[u8]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The JSON of a body; `Err`: why it is none.
+pub fn parsed(text: &[u8]) -> Result<serde_json::Value, String> {
+    if text.len() > MOST_JSON {
+        return Err(format!("more than {MOST_JSON} bytes of JSON"));
+    }
+    serde_json::from_slice(text).map_err(|error| format!("no JSON: {error}"))
+}
+
+/// What expressions are asked in: the JSON under the name `body`.
+pub fn context(body: serde_json::Value) -> Result<cel::Context<'static, 'static>, String> {
+    let mut context = cel::Context::default();
+    context.add_variable_from_value("body", cel::to_value(body).map_err(|error| error.to_string())?);
+    Ok(context)
+}
+
+/// `Err`: why the expression has no value.
+pub fn evaluated(expression: &Cel, context: &cel::Context<'_, '_>) -> Result<cel::Value, String> {
+    let program = cel::Program::compile(&expression.source).map_err(|error| error.to_string())?;
+    program.execute(context).map_err(|error| format!("{}: {error}", expression.source))
 }
 
 enum Unpacking {

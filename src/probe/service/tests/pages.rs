@@ -6,7 +6,7 @@ use flate2::{Compression as Level, write::GzEncoder};
 use regex::bytes::Regex;
 
 use super::*;
-use crate::profile::service::{Authorization, Compression, Endpoint, HeaderRule, Step, Tcp};
+use crate::profile::service::{Authorization, Compression, Endpoint, Freshness, HeaderRule, Record, Step, Tcp};
 
 fn packed(bytes: &[u8]) -> Vec<u8> {
     let mut packer = GzEncoder::new(vec![], Level::best());
@@ -20,6 +20,12 @@ fn pattern(text: &str) -> Vec<Regex> {
 
 fn rule(header: &str, text: &str) -> Vec<HeaderRule> {
     vec![HeaderRule { header: header.into(), pattern: Regex::new(text).unwrap(), allow_missing: false }]
+}
+
+/// At most an hour old, by its own date or by `record`.
+fn hour(record: Option<&str>) -> Option<Freshness> {
+    let record = record.map(|text| Record::parse(text).unwrap());
+    Some(Freshness { within: Duration::from_hours(1), record })
 }
 
 #[tokio::test]
@@ -135,6 +141,54 @@ async fn every_faulty_page_gives_its_own_reason() {
             |http| Http { versions: vec!["HTTP/1.1".into()], ..http },
             Content,
             Version,
+        ),
+        (
+            "was written long ago",
+            page("200 OK\r\nLast-Modified: Wed, 21 Oct 2015 07:28:00 GMT", "x"),
+            Close,
+            |http| Http { freshness: hour(None), ..http },
+            Content,
+            Stale,
+        ),
+        (
+            "does not say when it was written",
+            page("200 OK\r\nLast-Modified: yesterday", "x"),
+            Close,
+            |http| Http { freshness: hour(None), ..http },
+            Content,
+            BadTime,
+        ),
+        (
+            "has an old record",
+            page("200 OK", r#"{"rows": [{"t": 1445412480}, {"t": 1445412480000}]}"#),
+            Close,
+            |http| Http { freshness: hour(Some("body.rows.map(row, row.t)")), ..http },
+            Content,
+            Stale,
+        ),
+        (
+            "has a record of the future",
+            page("200 OK", r#"{"last": "2999-01-01T00:00:00+08:00"}"#),
+            Close,
+            |http| Http { freshness: hour(Some("/last")), ..http },
+            Content,
+            FutureTime,
+        ),
+        (
+            "has records without a time",
+            page("200 OK", r#"{"last": null}"#),
+            Close,
+            |http| Http { freshness: hour(Some("/last")), ..http },
+            Content,
+            BadTime,
+        ),
+        (
+            "has no records",
+            page("200 OK", "<html>"),
+            Close,
+            |http| Http { freshness: hour(Some("/last")), ..http },
+            Content,
+            BadTime,
         ),
         ("has no TLS", page("200 OK", "x"), Close, |http| Http { tls_wanted: Some(true), ..http }, Content, TlsMissing),
     ];

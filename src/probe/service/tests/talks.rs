@@ -4,11 +4,12 @@ use tokio::net::UdpSocket;
 
 use super::{
     upgrades::{
-        Turn::{self, Say},
+        Turn::{self, Hear, Say},
         play,
     },
     *,
 };
+use crate::profile::service::Freshness;
 
 /// How a check must fail; `None`: it passes.
 type Wanted = Option<(Phase, Reason)>;
@@ -135,6 +136,39 @@ async fn mail_servers_and_streams_say_whether_they_are_well() {
     for (scheme, path, turns, wanted) in zoo {
         let report = asked(format!("{scheme}://{}{path}", playing(turns).await)).await;
         assert_eq!(fault(&report), wanted, "{scheme}{path}: {:?}", report.ending);
+    }
+}
+
+#[tokio::test]
+async fn a_server_of_files_says_when_one_was_written() {
+    const IN: [Turn; 4] = [
+        Say(b"220-hello\r\n220 files\r\n"),
+        Hear(b"USER anonymous\r\n"),
+        Say(b"331 who\r\n"),
+        Hear(b"PASS linkpatrol@\r\n"),
+    ];
+    const ASKS: Turn = Hear("MDTM 日报/x y.csv\r\n".as_bytes());
+    const OLD: [Turn; 7] = [IN[0], IN[1], IN[2], IN[3], Say(b"230 in\r\n"), ASKS, Say(b"213 20151021072800\r\n")];
+    const OPEN: [Turn; 5] = [IN[0], IN[1], Say(b"230 in\r\n"), ASKS, Say(b"213 yesterday\r\n")];
+    const CLOSED: [Turn; 3] = [IN[0], IN[1], Say(b"530 nobody\r\n")];
+    const EMPTY: [Turn; 5] = [IN[0], IN[1], IN[2], IN[3], Say(b"230 in\r\n550 no such file\r\n")];
+    let zoo: [(&'static [Turn], Option<Duration>, Wanted); 6] = [
+        (&OLD, None, None),
+        (&OLD, Some(Duration::from_hours(1)), Some((Phase::Content, Reason::Stale))),
+        (&OPEN, None, Some((Phase::Content, Reason::BadTime))),
+        (&[Say(b"421 too many\r\n")], None, Some((Phase::Processing, Reason::TalkStatus))),
+        (&CLOSED, None, Some((Phase::Transfer, Reason::TalkStatus))),
+        (&EMPTY, None, Some((Phase::Transfer, Reason::TalkStatus))),
+    ];
+    for (turns, within, wanted) in zoo {
+        let target = format!("ftp://{}/日报/x y.csv", playing(turns).await);
+        let mut asking = Check::parse(&target).unwrap();
+        if let Some(within) = within {
+            asking = asking.asking_for(Freshness { within, record: None }).unwrap();
+        }
+        let report = check(asking.kind).await;
+        assert_eq!(fault(&report), wanted, "{:?}", report.ending);
+        assert!(report.dated.is_none_or(|dated| dated.at.0 == 1_445_412_480_000), "{:?}", report.dated);
     }
 }
 
