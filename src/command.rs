@@ -1,6 +1,7 @@
 //! What outsiders may ask for: by API, CLI or page. Each command names who asks; `patrol` carries it out on its own thread.
 
 mod breach;
+mod contacts;
 mod desk;
 mod maintnote;
 mod observation;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     breach::{BreachStep, Paper, PaperLine, SealedAt},
+    contacts::{ContactSheet, Reachable},
     desk::{ProblemStep, RequestedChange, Verdict},
     maintnote::{Impact, MaintNote, NoteObject, NoteOutcome, NoteStatus, NoteTaken, NotesTaken, ReadNote, Waits},
     observation::{
@@ -245,6 +247,12 @@ pub enum Action {
         source: String,
         observations: Vec<Observation>,
     },
+    /// Shows once how to reach those whom a sheet concerns. `of`: id of the notice; empty: there is only one.
+    RevealContacts {
+        sheet: ContactSheet,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        of: String,
+    },
     /// Reads configuration, inventory, profiles and contract again: all or nothing.
     Reload,
 }
@@ -449,6 +457,12 @@ pub enum Reply {
         number: Option<String>,
         /// SHA-256 of what was sealed.
         seal: Option<String>,
+    },
+    /// How to reach whom, for the page that asked. What is written of a reply never holds it.
+    Revealed {
+        at: Timestamp,
+        #[serde(skip)]
+        contacts: Vec<Reachable>,
     },
     /// A reply that was not plain waits for a person.
     Listed {

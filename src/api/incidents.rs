@@ -241,7 +241,10 @@ pub(super) async fn carry_out(
     let reply = api.commands.ask(Command { actor, key, way, action }).await?;
     let zone = api.feed.load().contract.time_zone;
     match reply {
-        Reply::Done { at } => Ok(Json(Done { result: "done", at: At(at, zone) }).into_response()),
+        // No route of the API asks for contacts: a page does, and shows them itself.
+        Reply::Done { at } | Reply::Revealed { at, .. } => {
+            Ok(Json(Done { result: "done", at: At(at, zone) }).into_response())
+        }
         Reply::Reported { at, incidents, joined } => {
             Ok(Json(Opened { result: "done", at: At(at, zone), incidents, joined }).into_response())
         }

@@ -83,7 +83,7 @@ struct Row {
 struct Whole {
     #[serde(flatten)]
     row: Row,
-    /// As it was, or would have been, sent; `null`: a machine.
+    /// As it was, or would have been, sent, but for names and numbers of contacts; `null`: a machine.
     text: Option<String>,
     short: Option<String>,
 }
@@ -102,7 +102,7 @@ impl Row {
             recipient: recipient.to_owned(),
             party: notice.party.clone(),
             to: message.map(|message| message.to.to_string()),
-            subject: message.map(|message| message.subject.clone()),
+            subject: message.map(|message| message.without_contacts(&message.subject)),
             mark: message.and_then(|message| message.mark),
             created: At(notice.created, zone),
             state: state.clone(),
@@ -134,7 +134,8 @@ pub(super) async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>) ->
     let logged = found.first().ok_or(Problem::NotFound)?;
     let message = logged.notice.message.as_ref();
     let row = Row::new(logged, api.feed.load().contract.time_zone);
-    let (text, short) = (message.map(|one| one.marked_text()), message.map(|one| one.marked_short()));
+    let text = message.map(|one| one.without_contacts(&one.marked_text()));
+    let short = message.map(|one| one.without_contacts(&one.marked_short()));
     Ok(Json(Whole { row, text, short }).into_response())
 }
 

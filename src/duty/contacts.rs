@@ -45,7 +45,8 @@ pub struct Contact {
 }
 
 impl Contact {
-    fn listens(&self, roster: &Roster, at: Timestamp) -> bool {
+    /// Whether it is told something at this moment: within its hours and, where it is of a role, on duty.
+    pub fn listens(&self, roster: &Roster, at: Timestamp) -> bool {
         let in_hours = self.calendar.as_ref().is_none_or(|calendar| calendar.is_open(at));
         let on_duty = self
             .duty

@@ -145,6 +145,7 @@ impl Incidents {
             | Action::RoundDone { .. }
             | Action::DeviceFault { .. }
             | Action::DeviceSwapped { .. }
+            | Action::RevealContacts { .. }
             | Action::RotateLinks
             | Action::TurnDoor { .. }
             | Action::Heard(_)

@@ -93,6 +93,7 @@ fn letter(
             subject,
             text,
             thread: None,
+            private: vec![],
         }),
         attempts: 0,
     })

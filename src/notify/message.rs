@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::text::Mark;
 
+/// Stands for the name or number of a contact.
+const HIDDEN: &str = "▒▒▒";
+
 /// One message for one recipient over one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
@@ -31,6 +34,9 @@ pub struct Message {
     /// For transports with little room (SMS, voice); `None`: they say the subject.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub short: Option<Short>,
+    /// Names and numbers of contacts that stand in its texts: for its recipient, and for whoever asks for them by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub private: Vec<String>,
 }
 
 /// Where a transport delivers: a mail address, a telephone number, or what a robot's group is called.
@@ -84,6 +90,11 @@ impl Message {
             Some(short) => self.marked(&short.text),
             None => self.marked_subject(),
         }
+    }
+
+    /// One of its texts as everybody may read it: without names and numbers of contacts.
+    pub fn without_contacts(&self, text: &str) -> String {
+        self.private.iter().fold(text.to_owned(), |text, private| text.replace(private, HIDDEN))
     }
 
     /// Whether a transport may carry it: what an unopened installation renders never leaves.
@@ -146,7 +157,17 @@ mod tests {
             text: "LL-0007 is down".into(),
             thread: None,
             short: None,
+            private: vec![],
         }
+    }
+
+    #[test]
+    fn what_is_of_a_contact_is_for_its_recipient() {
+        let private = vec!["guard 0374-0000001".to_owned(), "guard".to_owned()];
+        let told = Message { private, text: "for guard: ask guard 0374-0000001".into(), ..message(None) };
+        assert_eq!(told.without_contacts(&told.marked_text()), "for ▒▒▒: ask ▒▒▒");
+        assert_eq!(told.marked_text(), told.text);
+        assert_eq!(message(None).without_contacts("guard"), "guard");
     }
 
     #[test]

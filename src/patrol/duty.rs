@@ -24,7 +24,7 @@ use crate::{
 /// Links that are not up and are named in a record: the first page of a work list.
 const MOST_NOT_UP: usize = 20;
 /// Longest name of a person, as for every command.
-const ACTOR: usize = 64;
+pub(super) const ACTOR: usize = 64;
 /// Longest text of a record, in characters.
 const NOTE: usize = 1_000;
 

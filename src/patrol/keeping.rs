@@ -11,7 +11,7 @@ use std::{
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use super::{load::Loaded, recorder::Recorder};
+use super::{contacts::Reveals, load::Loaded, recorder::Recorder};
 use crate::{
     command::{Command, Refusal, Reply},
     duty::{Register, Unsent},
@@ -74,6 +74,8 @@ pub(super) struct Keeping {
     pub given_up: VecDeque<Unsent>,
     /// Answers to commands that are not on the disk yet, oldest first; `None`: of this turn.
     pub answers: VecDeque<(Option<Ticket>, oneshot::Sender<Reply>, Reply)>,
+    /// Contacts that were shown lately.
+    pub reveals: Reveals,
 }
 
 impl Keeping {
@@ -132,6 +134,7 @@ impl Keeping {
             register,
             given_up: recovered.given_up.into_iter().filter(|one| now.utc.since(one.at) <= DAY).collect(),
             answers,
+            reveals: Reveals::default(),
         }
     }
 

@@ -13,6 +13,7 @@ mod absences;
 mod alarms;
 mod breaches;
 pub mod civil;
+mod contacts;
 mod duty;
 mod exclude;
 pub mod field;

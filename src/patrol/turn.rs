@@ -361,6 +361,7 @@ impl Loop {
                 None => Reply::Refused(Refusal::NotKept),
             },
             Action::Observe { source, observations } => self.observe(source, observations, now),
+            Action::RevealContacts { sheet, of } => self.reveal(&command, (*sheet, of.as_str()), &feed.load(), now),
             Action::SettleReply { reply, note } => self.settle_reply(&command, reply, note, now),
             Action::KeepBreach { .. } | Action::JudgeBreach { .. } => self.obey_breach(command, now),
             _ => self.obey_incidents(&command, now),

@@ -62,5 +62,6 @@ mod s77_own_faults;
 mod s78_state;
 mod s79_accused;
 mod s80_freshness;
+mod s81_reveal;
 mod s82_windows;
 mod site;

@@ -2,21 +2,42 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{extract::State, http::HeaderMap, response::Response};
+use askama::Template;
+use axum::{
+    body::Bytes,
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
 
 use super::{
     Frame, Lenient,
-    incidents::IncidentRow,
+    forms::Sent,
+    incidents::{IncidentRow, party},
     services,
-    sheet::{Asked, Cell, Sheet, answer},
+    sheet::{Asked, Cell, Sheet, chosen},
+    show,
     start::kind,
 };
 use crate::{
     api::Api,
+    command::{ContactSheet, Reachable},
+    inventory::Inventory,
     judge::{LinkState, service::ServiceState},
     snapshot::Snapshot,
-    text::{Message, SheetText},
+    text::{DoorText, Message, NoticesText, PageText, SheetText},
 };
+
+#[derive(Template)]
+#[template(path = "down.html")]
+struct Page {
+    frame: Frame,
+    title: String,
+    lines: Vec<String>,
+    sheets: Vec<Sheet>,
+    /// `None`: nobody has asked for them.
+    contacts: Option<Sheet>,
+}
 
 pub(in crate::api) async fn down(
     State(api): State<Arc<Api>>,
@@ -24,18 +45,77 @@ pub(in crate::api) async fn down(
     headers: HeaderMap,
 ) -> Response {
     let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers).at("/down");
+    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers);
+    page(frame, &snapshot, &asked, None)
+}
+
+/// Shows contacts on the answer to this request, and nowhere else: the loop has written down who asked.
+pub(in crate::api) async fn reveal(
+    State(api): State<Arc<Api>>,
+    Lenient(asked): Lenient<Asked>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers);
+    let sent = Sent::read(&body);
+    let shown = sent.reveal(&api, &headers, frame.zone, (ContactSheet::Down, "")).await;
+    let snapshot = api.feed.load();
+    match shown {
+        Ok(shown) => {
+            let contacts = contacts(&frame, &shown, &snapshot.inventory);
+            // It would be hidden again before anybody has dialled.
+            page(Frame { refresh: 0, ..frame }, &snapshot, &Asked::default(), Some(contacts))
+        }
+        Err(problem) => {
+            let frame = frame.refusing(&problem, sent);
+            (problem.status(), page(frame, &snapshot, &Asked::default(), None)).into_response()
+        }
+    }
+}
+
+fn page(frame: Frame, snapshot: &Snapshot, asked: &Asked, contacts: Option<Sheet>) -> Response {
+    let frame = frame.at("/down").with_forms();
     let broken = snapshot.services.list.iter().filter(|view| view.state == ServiceState::Down);
     let sheets = vec![
-        open_incidents(&frame, &snapshot),
-        carriers(&frame, &snapshot),
-        on_duty(&frame, &snapshot),
+        open_incidents(&frame, snapshot),
+        carriers(&frame, snapshot),
+        on_duty(&frame, snapshot),
         services::sheet(&frame, "services", frame.sheet(SheetText::ServicesDown), broken),
-        links(&frame, &snapshot),
+        links(&frame, snapshot),
     ];
     let title = frame.sheet(SheetText::WhatIsDown);
     let lines = vec![format!("{} {}", frame.sheet(SheetText::AsOf), frame.time), frame.sheet(SheetText::Print)];
-    answer(frame, &asked, title, lines, sheets)
+    if let Some(sheet) = chosen(asked, &sheets) {
+        return sheet.csv();
+    }
+    show(&Page { frame, title, lines, sheets, contacts })
+}
+
+/// Those to call, with their numbers.
+fn contacts(frame: &Frame, shown: &[Reachable], inventory: &Inventory) -> Sheet {
+    let labels = [
+        frame.notices(NoticesText::Party),
+        frame.sheet(SheetText::ContactName),
+        frame.sheet(SheetText::Reached),
+        frame.sheet(SheetText::OnSiteContact),
+        frame.sheet(SheetText::ListensNow),
+        frame.sheet(SheetText::Verified),
+    ];
+    let note = frame.sheet(SheetText::RevealedOnce);
+    let mut sheet = Sheet::new("contacts", frame.sheet(SheetText::Contacts)).noting(note).columns(labels);
+    for one in shown {
+        let to = one.to.iter().map(|(channel, address)| format!("{channel}: {address}"));
+        let listens = if one.listens { SheetText::Yes } else { SheetText::No };
+        sheet.row([
+            party(frame, &one.party, inventory).into(),
+            one.name.as_str().into(),
+            to.collect::<Vec<_>>().join("、").into(),
+            one.on_site.as_deref().unwrap_or("–").into(),
+            frame.sheet(listens).into(),
+            one.verified.to_string().into(),
+        ]);
+    }
+    sheet
 }
 
 fn open_incidents(frame: &Frame, snapshot: &Snapshot) -> Sheet {
@@ -104,7 +184,7 @@ fn links(frame: &Frame, snapshot: &Snapshot) -> Sheet {
     sheet
 }
 
-/// Who is on duty now. Names of receivers stand for their numbers, which no page holds.
+/// Who is on duty now. Names of receivers stand for their numbers.
 pub(super) fn on_duty(frame: &Frame, snapshot: &Snapshot) -> Sheet {
     let labels = [SheetText::Role, SheetText::People, SheetText::Until, SheetText::Receivers];
     let mut sheet = Sheet::new("on-duty", frame.sheet(SheetText::OnDuty)).columns(labels.map(|text| frame.sheet(text)));
@@ -136,7 +216,7 @@ fn carriers(frame: &Frame, snapshot: &Snapshot) -> Sheet {
         frame.sheet(SheetText::Receivers),
     ];
     let mut sheet = Sheet::new("carriers", frame.sheet(SheetText::WhomToCall))
-        .noting(frame.sheet(SheetText::NoNumbers))
+        .noting(frame.sheet(SheetText::NumbersBelow))
         .columns(labels);
     let inventory = &*snapshot.inventory;
     let mut down = BTreeMap::new();

@@ -20,7 +20,7 @@ use crate::{
         incidents::{obey, signed},
         problem::Problem,
     },
-    command::Reply,
+    command::{ContactSheet, Reachable, Reply},
     units::Timestamp,
 };
 
@@ -64,6 +64,23 @@ impl Sent {
     /// Whether it came from this form of the page.
     pub fn is_of(&self, form: &str) -> bool {
         self.form.is_empty() || self.form == form
+    }
+
+    /// Asks for the contacts of a sheet, of those that have several of this one: whoever gets them stands in the journal.
+    pub async fn reveal(
+        &self,
+        api: &Api,
+        headers: &HeaderMap,
+        zone: Tz,
+        (sheet, of): (ContactSheet, &str),
+    ) -> Result<Vec<Reachable>, Problem> {
+        let mut form = Form::read(self, headers, zone)?;
+        form.set("sheet", sheet.as_str());
+        form.set("of", of);
+        match form.carry_out(api, headers, "reveal_contacts").await? {
+            Reply::Revealed { contacts, .. } => Ok(contacts),
+            _ => Ok(vec![]),
+        }
     }
 
     /// What stood in a field; `None`: the form was sent without it.

@@ -24,7 +24,11 @@ use crate::{
         notices::{find, next, place},
         problem::Problem,
     },
-    notify::log::{Logged, NoticeState, Wanted},
+    command::ContactSheet,
+    notify::{
+        log::{Logged, NoticeState, Wanted},
+        message,
+    },
     snapshot::Snapshot,
     text::{DoorText, Message, NoticesText, PageText, SheetText},
 };
@@ -198,12 +202,12 @@ fn sheet(frame: &Frame, snapshot: &Snapshot, found: &[Logged]) -> Sheet {
     for logged in found {
         let Logged { id, notice, state, attempts, done, words } = logged;
         let (about, recipient) = notice.thread();
-        let title = notice.message.as_ref().map_or("–", |message| &message.subject);
+        let title = notice.message.as_ref().map(|message| message.without_contacts(&message.subject));
         sheet.row([
             frame.clock(notice.created).into(),
             shown_state(frame, state),
             frame.page(PageText::Event(notice.kind.as_str().to_owned())).into(),
-            Cell::to(title, format!("/notices/{id}?lang={}", frame.lang())),
+            Cell::to(title.unwrap_or_else(|| "–".to_owned()), format!("/notices/{id}?lang={}", frame.lang())),
             recipient.into(),
             whose(frame, snapshot, &notice.party).into(),
             notice.channel.as_str().into(),
@@ -250,10 +254,14 @@ fn shown_state(frame: &Frame, stored: &str) -> Cell {
 struct WholePage {
     frame: Frame,
     title: String,
+    /// Of the notice.
+    id: String,
     facts: Vec<(String, Cell)>,
     /// As it was, or would have been, sent; empty: for a machine.
     text: String,
     short: String,
+    /// With names and numbers of contacts.
+    revealed: bool,
 }
 
 pub(in crate::api) async fn notice(
@@ -263,23 +271,65 @@ pub(in crate::api) async fn notice(
     headers: HeaderMap,
 ) -> Response {
     let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers).at("/notices");
-    let found = match find(&api, Wanted { id, most: 1, ..Wanted::default() }).await {
-        Ok(found) => found,
+    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers);
+    match one(&api, id).await {
+        Ok(logged) => whole(frame, &snapshot, logged, false),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// Shows the letter with names and numbers on the answer to this request, and nowhere else.
+pub(in crate::api) async fn reveal_notice(
+    State(api): State<Arc<Api>>,
+    Path(id): Path<String>,
+    Lenient(asked): Lenient<Asked>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let snapshot = api.feed.load();
+    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers);
+    let logged = match one(&api, id).await {
+        Ok(logged) => logged,
         Err(problem) => return problem.into_response(),
     };
-    let Some(logged) = found.first() else { return Problem::NotFound.into_response() };
-    let mut row = sheet(&frame, &snapshot, &found);
+    let sent = Sent::read(&body);
+    match sent.reveal(&api, &headers, frame.zone, (ContactSheet::Notice, &logged.id)).await {
+        Ok(_) => whole(Frame { refresh: 0, ..frame }, &snapshot, logged, true),
+        Err(problem) => {
+            let shown = whole(frame.refusing(&problem, sent), &snapshot, logged, false);
+            (problem.status(), shown).into_response()
+        }
+    }
+}
+
+async fn one(api: &Api, id: String) -> Result<Logged, Problem> {
+    let found = find(api, Wanted { id, most: 1, ..Wanted::default() }).await?;
+    found.into_iter().next().ok_or(Problem::NotFound)
+}
+
+fn whole(frame: Frame, snapshot: &Snapshot, logged: Logged, revealed: bool) -> Response {
+    let frame = frame.at("/notices").with_forms();
+    let mut row = sheet(&frame, snapshot, std::slice::from_ref(&logged));
     let labels = row.columns.drain(..).map(|column| column.label);
     let mut facts: Vec<(String, Cell)> = labels.zip(row.rows.remove(0)).collect();
     let message = logged.notice.message.as_ref();
-    let to = message.map_or_else(|| "–".to_owned(), |message| message.to.to_string());
-    facts.push((frame.notices(NoticesText::To), to.into()));
+    let said = |text: fn(&message::Message) -> String| {
+        message.map(|message| match revealed {
+            true => text(message),
+            false => message.without_contacts(&text(message)),
+        })
+    };
+    let to =
+        |message: &message::Message| if revealed { message.to.reveal().to_owned() } else { message.to.to_string() };
+    let to = message.map(to);
+    facts.push((frame.notices(NoticesText::To), to.unwrap_or_else(|| "–".to_owned()).into()));
     show(&WholePage {
-        title: message.map_or_else(|| frame.notices(NoticesText::Notices), |message| message.marked_subject()),
+        title: said(message::Message::marked_subject).unwrap_or_else(|| frame.notices(NoticesText::Notices)),
         facts,
-        text: message.map(|message| message.marked_text()).unwrap_or_default(),
-        short: message.map(|message| message.marked_short()).unwrap_or_default(),
+        text: said(message::Message::marked_text).unwrap_or_default(),
+        short: said(message::Message::marked_short).unwrap_or_default(),
+        revealed,
+        id: logged.id,
         frame,
     })
 }

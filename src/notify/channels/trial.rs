@@ -74,6 +74,7 @@ async fn test(
         subject,
         thread: None,
         short: None,
+        private: vec![],
     };
     match transport.attempt(&message, now).await {
         Answer::Accepted(words) => Ok(words),

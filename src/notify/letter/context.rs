@@ -1,6 +1,6 @@
 //! What a template may speak of: the recipient's own circuits, and nothing else of the incident.
 
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use minijinja::{Value, value::Serde};
 use serde::Serialize;
@@ -10,6 +10,7 @@ use super::{
     evidence::{Seers, Shown},
 };
 use crate::{
+    duty::Contact,
     incident::{Clock, Incident},
     inventory::{Link, LinkId, LinkIndex, UnitIndex},
     notify::{reply, scope},
@@ -244,6 +245,16 @@ fn sites(links: &[Own], facts: Facts) -> Vec<Site> {
         Some(Site { unit: unit.name.clone(), contact })
     };
     units(links).into_iter().filter_map(site).take(NAMED).collect()
+}
+
+/// Names and numbers of contacts that these texts of a letter hold, the longest first.
+pub(super) fn of_contacts(contact: &Contact, links: &[Own], facts: Facts, texts: &[&str]) -> Vec<String> {
+    let sites = sites(links, facts).into_iter().map(|site| site.contact);
+    let mut private: Vec<String> = sites.chain([contact.name.clone()]).collect();
+    private.retain(|said| !said.trim().is_empty() && texts.iter().any(|text| text.contains(said.as_str())));
+    private.sort_by_key(|said| Reverse(said.len()));
+    private.dedup();
+    private
 }
 
 /// The same for the same incident, so that a letter that is made anew says the same.

@@ -157,6 +157,7 @@ pub fn of_everything(notice: &Notice, to: &str, facts: Facts) -> Option<Message>
         subject,
         text,
         thread: Some(Thread { incident: incident.id.clone(), first }),
+        private: vec![],
     })
 }
 

@@ -4,7 +4,7 @@ use std::cell::LazyCell;
 
 use super::{
     Facts, Letter,
-    context::{Own, Passed, context, own},
+    context::{Own, Passed, context, of_contacts, own},
 };
 use crate::{
     command::Resolution,
@@ -195,6 +195,7 @@ pub fn digest(day: &str, keys: &[String], ways: Ways) -> Vec<Notice> {
             text: format!("{text}\n"),
             thread: None,
             short: None,
+            private: vec![],
         };
         Some(Notice {
             key,
@@ -285,8 +286,9 @@ fn words(
     let context = context(incident, (&contact.party, &contact.name, language), links, passed, facts, ways.now);
     let carrier = contact.party.strip_prefix("carrier/").unwrap_or_default();
     let written = facts.letters.write(letter, language, carrier, &context)?;
+    let private = of_contacts(contact, links, facts, &[&written.subject, &written.text, &written.short]);
     let short = Some(message::Short { text: written.short, template: None });
-    Some(message::Message { subject: written.subject, text: written.text, short, ..plain })
+    Some(message::Message { subject: written.subject, text: written.text, short, private, ..plain })
 }
 
 /// Which circuits, whatever became of them.

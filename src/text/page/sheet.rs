@@ -188,7 +188,16 @@ words! {
     Receivers: "通知接收方", "receivers";
     Nobody: "无人当班", "nobody";
     WhomToCall: "应联系的运营商", "carriers to call";
-    NoNumbers: "接收方是 linkpatrol.yaml 中的名字；页面上没有电话号码。", "receivers are names of linkpatrol.yaml: no page holds telephone numbers";
+    NumbersBelow: "接收方是联系人的编号；姓名和号码在下方，按下按钮才显示。", "receivers are ids of contacts: names and numbers stand below, once somebody asks for them";
+    Contacts: "联系方式", "contacts";
+    Reveal: "显示联系方式", "show contacts";
+    RevealHint: "姓名和号码未显示：按下按钮显示一次，何人何时查看记入日志。", "names and numbers are hidden: the button shows them once, and the journal holds who asked and when";
+    RevealedOnce: "仅显示这一次，已记入日志。本页不再自动刷新，要看最新情况请重新打开。", "shown this once, and written in the journal; this page does not refresh itself: open it again for the newest state";
+    ContactName: "联系人", "name";
+    Reached: "号码、邮箱", "numbers and addresses";
+    OnSiteContact: "现场联系人", "to meet on site";
+    ListensNow: "当前在岗", "in its hours now";
+    Verified: "核实日期", "verified";
     Longest: "最长已断", "longest";
     Agreement: "协议", "agreement";
     Promised: "协议时限", "promised";
