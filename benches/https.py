@@ -117,8 +117,12 @@ class Blackbox(Tool):
         began, turn = time.monotonic(), INTERVAL * nth / SERVICES
         while self.asking:
             time.sleep(max(0, began + turn - time.monotonic()))
-            connection.request("GET", f"/probe?module=page&target={self.site.url}{nth}")
-            connection.getresponse().read()
+            try:
+                connection.request("GET", f"/probe?module=page&target={self.site.url}{nth}")
+                connection.getresponse().read()
+            except (OSError, http.client.HTTPException):
+                if self.asking:
+                    raise
             turn += INTERVAL * 16 / SERVICES
 
     def stop(self):
