@@ -63,14 +63,20 @@ impl Page {
 
 /// So many seconds ago.
 fn ago(seconds: i64) -> String {
-    Timestamp(SystemClock::start().now().utc.0 - seconds * 1_000).rfc3339(Shanghai)
+    before(SystemClock::start().now().utc, seconds)
+}
+
+fn before(moment: Timestamp, seconds: i64) -> String {
+    Timestamp(moment.0 - seconds * 1_000).rfc3339(Shanghai)
 }
 
 /// What is told of a group: sent, received, rejected, mismatched; counted now, succeeded so many seconds ago.
 fn task(id: &str, [sent, received, rejected, mismatched]: [u64; 4], success: i64) -> Value {
+    // One look at the clock: no success is later than the count.
+    let now = SystemClock::start().now().utc;
     json!({
-        "task": id, "at": ago(0), "sent": sent, "received": received, "rejected": rejected, "mismatched": mismatched,
-        "last_success": ago(success),
+        "task": id, "at": before(now, 0), "sent": sent, "received": received, "rejected": rejected, "mismatched": mismatched,
+        "last_success": before(now, success),
     })
 }
 
@@ -191,8 +197,8 @@ fn records_that_are_lost_are_a_breach_and_silence_is_unknown() {
 
     // What is no observation is refused, each by itself.
     let mut late = task("H-1", [1, 1, 0, 0], 0);
-    late["at"] = json!(ago(3_000));
-    late["last_success"] = json!(ago(3_000));
+    let then = json!(ago(3_000));
+    (late["at"], late["last_success"]) = (then.clone(), then);
     let mut early = task("H-1", [1, 1, 0, 0], 0);
     early["at"] = json!("2099-01-01T00:00:00+08:00");
     let refused = post(&site, &[good("X-9"), good("P-1"), early, task("H-1", [1, 1, 0, 0], -600), late]);
