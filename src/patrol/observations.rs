@@ -1,6 +1,6 @@
 //! What other systems observe of our links and data exchanges, into the books as evidence beside our probes.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{quality::is_control_plane, turn::Loop};
 use crate::{
@@ -12,6 +12,9 @@ use crate::{
 
 /// Links of which something was taken, and whether their month that is over was proved by two witnesses before.
 type Touched = BTreeMap<LinkIndex, Option<bool>>;
+
+/// How far the clock of a teller may be ahead of ours.
+const AHEAD: Duration = Duration::from_secs(60);
 
 impl Loop {
     /// Takes in what is evidence, each by itself.
@@ -63,7 +66,8 @@ impl Loop {
     }
 
     fn count_exchange(&mut self, counts: &ExchangeCounts, now: Now) -> Result<(), NotTaken> {
-        if counts.at > now.utc || counts.last_success > counts.at {
+        // Clocks of others are not ours to the millisecond.
+        if counts.at > now.utc.plus(AHEAD) || counts.last_success > counts.at {
             return Err(NotTaken::WrongSpan);
         }
         self.services.post(&counts.task, counts.told())
