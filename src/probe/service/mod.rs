@@ -176,12 +176,16 @@ impl Checker {
         match &settings.roots {
             Some(pem) => {
                 let mut trusted = self.trusted.lock().unwrap_or_else(PoisonError::into_inner);
-                if trusted.len() >= MOST_TRUSTED && !trusted.contains_key(pem) {
+                if let Some(known) = trusted.get(pem) {
+                    return Arc::clone(known);
+                }
+                if trusted.len() >= MOST_TRUSTED {
                     // Files that have changed leave theirs behind.
                     trusted.clear();
                 }
-                let read = || Arc::new(Trust::pem(pem, &self.provider));
-                trusted.entry(pem.clone()).or_insert_with(read).clone()
+                let read = Arc::new(Trust::pem(pem, &self.provider));
+                trusted.insert(pem.clone(), Arc::clone(&read));
+                read
             }
             None => self.system.get_or_init(|| Arc::new(Trust::system(&self.provider))).clone(),
         }
