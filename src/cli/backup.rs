@@ -76,10 +76,7 @@ impl Backup {
     pub fn run(self, global: &Global) -> ExitCode {
         let Some((folder, language)) = folder(self.data_dir, global) else { return ExitCode::from(2) };
         let target = self.target.display().to_string();
-        let spinner = progress::spinner();
-        let done = store::backup(&folder, &self.target, now());
-        spinner.finish_and_clear();
-        match done {
+        match progress::during(|| store::backup(&folder, &self.target, now())) {
             Ok((manifest, audit)) => {
                 let whole = audit.faults.is_empty();
                 let bytes = manifest.files.keys().map(|name| size(&self.target.join(name))).sum();
@@ -113,10 +110,7 @@ impl Restore {
             Err(failure) => return exit(Err(failure)),
         };
         let restoring = Restoring { against, replace: self.replace, faulty: self.even_if_faulty };
-        let spinner = progress::spinner();
-        let done = store::restore(&self.source, &folder, restoring, now());
-        spinner.finish_and_clear();
-        match done {
+        match progress::during(|| store::restore(&self.source, &folder, restoring, now())) {
             Ok((manifest, audit, aside)) => {
                 match global.output {
                     Output::Json => {

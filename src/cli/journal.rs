@@ -142,10 +142,7 @@ fn verify(
 ) -> Result<bool, Failure> {
     let anchors = against.iter().map(|file| read_anchor(file, language)).collect::<Result<Vec<_>, _>>()?;
     let key = key.or_else(|| store::public_hex(folder));
-    let spinner = progress::spinner();
-    let audit = reader.audit(anchors, key.as_deref());
-    spinner.finish_and_clear();
-    let audit = audit?;
+    let audit = progress::during(|| reader.audit(anchors, key.as_deref()))?;
     let whole = audit.faults.is_empty();
     match output {
         Output::Json => anstream::println!("{:#}", json!({ "whole": whole, "public_key": key, "journal": audit })),
@@ -284,10 +281,7 @@ fn replay(reader: Reader, output: Output, language: Language) -> Result<bool, Fa
     let mut contents = Recorded::new(reader)?;
     let mut replay = Replay::default();
     let reader = contents.reader();
-    let spinner = progress::spinner();
-    let played = reader.each_entry(|link| replay.take(&link, &mut contents));
-    spinner.finish_and_clear();
-    let played = played?;
+    let played = progress::during(|| reader.each_entry(|link| replay.take(&link, &mut contents)))?;
     let done = replay.end();
     match (output, &played) {
         (Output::Json, _) => {

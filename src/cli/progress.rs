@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal, time::Duration};
 
-use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// Of work that is `length` long: how much is done, and how long the rest may take.
 pub(super) fn bar(length: u64) -> ProgressBar {
@@ -11,16 +11,18 @@ pub(super) fn bar(length: u64) -> ProgressBar {
     shown(|| ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
 }
 
-/// Of work whose length nobody knows beforehand.
-pub(super) fn spinner() -> ProgressBar {
-    shown(|| {
+/// Does work whose length nobody knows beforehand.
+pub(super) fn during<T>(work: impl FnOnce() -> T) -> T {
+    let spinner = shown(|| {
         let spinner = ProgressBar::new_spinner();
         spinner.enable_steady_tick(Duration::from_millis(200));
         spinner
-    })
+    });
+    let done = work();
+    spinner.finish_and_clear();
+    done
 }
 
 fn shown(make: impl FnOnce() -> ProgressBar) -> ProgressBar {
-    let shown = if std::io::stderr().is_terminal() { make() } else { ProgressBar::hidden() };
-    shown.with_finish(ProgressFinish::AndClear)
+    if std::io::stderr().is_terminal() { make() } else { ProgressBar::hidden() }
 }
