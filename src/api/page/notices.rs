@@ -224,7 +224,7 @@ fn sheet(frame: &Frame, snapshot: &Snapshot, found: &[Logged]) -> Sheet {
 }
 
 fn whose(frame: &Frame, snapshot: &Snapshot, name: &str) -> String {
-    if name.is_empty() { frame.notices(NoticesText::Operator) } else { party(frame, name, &snapshot.inventory) }
+    party(frame, if name.is_empty() { "operator" } else { name }, &snapshot.inventory)
 }
 
 fn state(state: NoticeState) -> NoticesText {

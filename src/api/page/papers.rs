@@ -13,6 +13,7 @@ use axum::{
 use super::{
     Frame, Lenient,
     forms::{Form, Sent, done},
+    incidents::party,
     sheet::{Asked, Cell, Sheet, chosen},
     show,
 };
@@ -85,7 +86,7 @@ fn list(frame: Frame, snapshot: &Snapshot, asked: &Asked) -> Response {
         let paper = &breach.paper;
         sheet.row([
             Cell::to(paper.period.as_str(), format!("/breaches/{}?lang={}", breach.id, frame.lang())),
-            carrier(snapshot, &paper.carrier).into(),
+            carrier(&frame, snapshot, &paper.carrier).into(),
             kind(&frame, breach).into(),
             phase(&frame, breach.phase),
             breach.number.as_deref().unwrap_or("–").into(),
@@ -185,7 +186,7 @@ fn one(frame: Frame, snapshot: &Snapshot, id: &str, asked: &Asked) -> Response {
     let [steps] = sheets;
     let seal = breach.sealed.as_ref().map(|sealed| sealed.sha256.as_str());
     let mut paper = words(&breach.paper, breach.number.as_deref(), seal);
-    paper.carrier = carrier(snapshot, &breach.paper.carrier);
+    paper.carrier = carrier(&frame, snapshot, &breach.paper.carrier);
     let may = STEPS.into_iter().filter(|(_, _, after)| after.contains(&breach.phase));
     show(&OnePage {
         title: format!("{} {} {}", kind(&frame, breach), paper.carrier, breach.paper.period),
@@ -199,9 +200,8 @@ fn one(frame: Frame, snapshot: &Snapshot, id: &str, asked: &Asked) -> Response {
     })
 }
 
-fn carrier(snapshot: &Snapshot, id: &str) -> String {
-    let found = snapshot.inventory.carriers.iter().find(|carrier| carrier.id == id);
-    found.map_or_else(|| id.to_owned(), |carrier| carrier.name.clone())
+fn carrier(frame: &Frame, snapshot: &Snapshot, id: &str) -> String {
+    party(frame, &format!("carrier/{id}"), &snapshot.inventory)
 }
 
 /// Without an agreement the word breach is not said.

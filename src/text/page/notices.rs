@@ -16,7 +16,6 @@ words! {
     Whole: "全文", "full text";
     Short: "短信", "short text";
     ToMachine: "发给机器的通知没有文字。", "a notice for a machine has no text";
-    Operator: "本方", "operator";
     Search: "查找", "search";
     Older: "更早", "older";
     Waiting: "待发", "waiting";
