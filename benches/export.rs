@@ -112,6 +112,7 @@ fn seen(role: linkpatrol::inventory::Role, number: u64) -> PointView {
         hop_limit: Some(61),
         consecutive_losses: 0,
         windows: Arc::new([Summary { answered: counts.answered as u32, ..Summary::default() }; 4]),
+        beats: Arc::default(),
         histogram: [counts.answered as u32 / (RTT_EDGES_NANOS.len() as u32 + 1); RTT_EDGES_NANOS.len() + 1],
         rtt_sum_nanos: counts.answered * 1_234_567,
     }

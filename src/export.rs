@@ -127,6 +127,7 @@ impl Iterator for Scrape {
             Ordering::Less => links::write_part(snapshot, number, &mut out),
             Ordering::Equal => {
                 write_incidents(snapshot, &mut out);
+                write_work(snapshot, &mut out);
                 write_rules(snapshot, &mut out);
                 write_rounds(snapshot, &mut out);
                 write_desk(snapshot, &mut out);
@@ -141,6 +142,24 @@ impl Iterator for Scrape {
         }
         self.next += 1;
         Some(out)
+    }
+}
+
+/// Planned work that runs now.
+fn write_work(snapshot: &Snapshot, out: &mut String) {
+    let mut counts: BTreeMap<(&str, &str, bool), u64> = SCOPES.map(|scope| ((scope, "valid", false), 0)).into();
+    for window in snapshot.windows.list() {
+        let turn =
+            window.turn(snapshot.at.utc, snapshot.contract.time_zone).filter(|turn| turn.from <= snapshot.at.utc);
+        if let (Some(turn), Some(scope)) = (turn, window.scopes.first()) {
+            let standing = window.standing(turn.from, &snapshot.contract).as_str();
+            *counts.entry((&scope.kind, standing, window.drill)).or_default() += 1;
+        }
+    }
+    family(out, &MAINTENANCE);
+    for ((scope, standing, drill), count) in counts {
+        let pieces = [scope, "\",standing=\"", standing, "\",drill=\"", if drill { "true\"" } else { "false\"" }];
+        sample(out, &MAINTENANCE, "", "scope=\"", &pieces, Value::Whole(count));
     }
 }
 

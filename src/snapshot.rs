@@ -25,7 +25,7 @@ use crate::{
     profile::services::Service,
     sample::service::{Ending, Report},
     units::{Counts, Mono, Now, Rtt, Timestamp},
-    window::{Edges, Summary, WINDOWS},
+    window::{Beat, Edges, Summary, WINDOWS},
 };
 
 pub use self::sites::SiteView;
@@ -196,6 +196,8 @@ pub struct PointView {
     pub consecutive_losses: u32,
     /// Over 10 s, 1 m, 5 m, 1 h.
     pub windows: Arc<[Summary; WINDOWS.len()]>,
+    /// The last hour, oldest first.
+    pub beats: Arc<[Beat]>,
     /// RTTs since the process started, by [`crate::window::RTT_EDGES_NANOS`], and their sum in nanoseconds.
     pub histogram: Edges,
     pub rtt_sum_nanos: u64,

@@ -13,7 +13,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 
 # What Grafana's Prometheus data source reads of an annotation; the schema of dashboards knows no data source's own keys.
-OF_PROMETHEUS = {".annotations.list[0].textFormat", ".annotations.list[0].titleFormat"}
+OF_PROMETHEUS = {f".annotations.list[{place}].{key}" for place in (0, 1) for key in ("textFormat", "titleFormat")}
 
 
 def lost(before, after, place):

@@ -83,15 +83,11 @@ pub(super) struct OverlapView<'a> {
 
 impl StandingView {
     pub fn new(standing: Standing, zone: Tz) -> Self {
-        let (standing, earliest) = match standing {
-            Standing::Valid => ("valid", None),
-            Standing::Late { earliest } => ("late", Some(At(earliest, zone))),
-            Standing::Unapproved => ("unapproved", None),
-            Standing::Guarded => ("guarded", None),
-            Standing::AfterStart => ("after_start", None),
-            Standing::Cancelled => ("cancelled", None),
+        let earliest = match standing {
+            Standing::Late { earliest } => Some(At(earliest, zone)),
+            _ => None,
         };
-        Self { standing, earliest }
+        Self { standing: standing.as_str(), earliest }
     }
 }
 

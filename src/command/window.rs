@@ -58,6 +58,20 @@ pub enum Standing {
     Cancelled,
 }
 
+impl Standing {
+    /// Name in metrics and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Late { .. } => "late",
+            Self::Unapproved => "unapproved",
+            Self::Guarded => "guarded",
+            Self::AfterStart => "after_start",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// Planned work takes every link of a redundancy group that is left.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Overlap {

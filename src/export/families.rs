@@ -59,6 +59,7 @@ families! {
     INCIDENTS = Gauge "linkpatrol_incidents" "Incidents by tier, scope and phase. Closed ones leave after closed_incidents_leave_after.";
     INCIDENT_LINK = Gauge "linkpatrol_incident_link" "1 for each link that an open incident holds down; under the incident that explains it, where there is one. At most two samples for each link of the inventory.";
     DEADLINE = Gauge "linkpatrol_incident_clock_deadline_timestamp_seconds" "When a running clock of an incident runs out.";
+    MAINTENANCE = Gauge "linkpatrol_maintenance_windows" "Turns of planned work that run now, by what they are on first; only valid ones stop clocks.";
     // ---- rules
     RULE_FIRING = Gauge "linkpatrol_rule_firing" "1 while the alarm of an operator's rule fires on the link; no sample otherwise.";
     RULE_EVALUATIONS = Counter "linkpatrol_rule_evaluations_total" "How often the condition of a rule was asked for a link: only when what it is about had changed.";

@@ -117,6 +117,7 @@ fn view(state: LinkState) -> LinkView {
                 ..Summary::default()
             }; 4],
         ),
+        beats: Arc::default(),
         histogram: [counts.answered as u32 / (RTT_EDGES_NANOS.len() as u32 + 1); RTT_EDGES_NANOS.len() + 1],
         rtt_sum_nanos: 1_234_567_890,
     };

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Who acts when no person does.
-pub(super) const OURSELVES: &str = "linkpatrol";
+pub const OURSELVES: &str = "linkpatrol";
 /// 128: a link that flaps all night must not fill the record. The first 32 entries, the newest, and whatever people wrote
 /// stay.
 const MOST_ENTRIES: usize = 128;

@@ -51,6 +51,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     breaches::{Breach, BreachPhase, Sealed},
+    case::OURSELVES,
     changes::{Change, ChangePhase},
     desk::{Desk, DeskEntry, DeskRecord, MOST_ON_DESK, Ticket},
     desk_view::{BreachView, ChangeView, DeskView, ProblemView},

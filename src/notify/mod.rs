@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     command::Step,
     duty::Contacts,
-    incident::{DeskRecord, EffectKind, Incident, IncidentKind, ServicePart},
+    incident::{DeskRecord, EffectKind, Incident, IncidentKind, Scope, ServicePart},
     inventory::{Inventory, Link, LinkId},
     judge::rule::{self, AlarmRecord},
     text::{DeskMessage, Mark, Message, RuleMessage, ServiceText},
@@ -471,15 +471,22 @@ pub fn description(incident: &Incident, zone: Tz) -> Message {
 
 /// What an incident is about, under its name for people; under its key when the inventory has none.
 pub fn scope(incident: &Incident, inventory: &Inventory) -> Message {
-    let id = &incident.scope.id;
-    let name = match incident.scope.kind.as_str() {
-        "carrier" => inventory.carriers.iter().find(|carrier| carrier.id == *id).map(|carrier| &carrier.name),
-        "unit" => inventory.units.iter().find(|unit| unit.id == *id).map(|unit| &unit.name),
-        "service" => incident.service.as_ref().map(|service| &service.name),
-        "segment" => inventory.segments.iter().find(|segment| segment.id == *id).map(|segment| &segment.name),
+    let Scope { kind, id } = &incident.scope;
+    match &incident.service {
+        Some(service) if kind == "service" => Message::Scope { kind: kind.clone(), name: service.name.clone() },
+        _ => scope_named(kind, id, inventory),
+    }
+}
+
+/// A scope by its kind and key, as timelines keep it.
+pub fn scope_named(kind: &str, id: &str, inventory: &Inventory) -> Message {
+    let name = match kind {
+        "carrier" => inventory.carriers.iter().find(|carrier| carrier.id == id).map(|carrier| carrier.name.as_str()),
+        "unit" => inventory.units.iter().find(|unit| unit.id == id).map(|unit| unit.name.as_str()),
+        "segment" => inventory.segments.iter().find(|segment| segment.id == id).map(|segment| segment.name.as_str()),
         _ => None,
     };
-    Message::Scope { kind: incident.scope.kind.clone(), name: name.unwrap_or(id).clone() }
+    Message::Scope { kind: kind.to_owned(), name: name.unwrap_or(id).to_owned() }
 }
 
 /// The links of an incident that the inventory still has.

@@ -198,6 +198,7 @@ fn point_view(role: crate::inventory::Role, watch: &PointWatch, now: Now) -> Poi
         hop_limit: window.hop_limit(),
         consecutive_losses: window.consecutive_losses(),
         windows: Arc::clone(window.summaries()),
+        beats: Arc::clone(window.beats()),
         histogram: *window.edges(),
         rtt_sum_nanos: window.rtt_sum_nanos(),
     }

@@ -69,6 +69,7 @@ titles! {
     RoundsEnded "巡检完成情况" "Rounds that ended";
     Countdowns "时限倒计时" "Countdowns";
     Incidents "事件" "Incidents";
+    PlannedWork "计划作业" "Planned work";
     WorstAvailability "最差链路可用率" "Availability of the worst link";
     BudgetSpent "中断余量用尽的链路" "Links whose down-time is spent";
     Breached "已违约的指标" "Objectives breached";

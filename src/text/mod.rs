@@ -46,7 +46,7 @@ pub use self::{
     language::Language,
     ledger::{HistoryLine, LedgerMessage, LedgerRow},
     module::ModuleText,
-    page::{Bulletin, DoorText, NoticesText, PageText, PhoneText, SheetText},
+    page::{Bulletin, DoorText, NoticesText, PageText, PhoneText, SheetText, TimelineText},
     rule::RuleMessage,
     service::{ServiceText, SiteText, reason_zh},
     simulate::SimulateMessage,

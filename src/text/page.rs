@@ -23,6 +23,7 @@ mod door;
 mod notices;
 mod phone;
 mod sheet;
+mod timeline;
 
 use std::fmt;
 
@@ -31,6 +32,7 @@ pub use self::{
     notices::NoticesText,
     phone::{Bulletin, PhoneText},
     sheet::SheetText,
+    timeline::TimelineText,
 };
 
 use super::{Language, Message};
@@ -75,6 +77,7 @@ pub enum PageText {
     Scope(String),
     /// An event of a timeline, by its name in the journal.
     Event(String),
+    Timeline(TimelineText),
 }
 
 impl From<SheetText> for Message {
@@ -91,8 +94,10 @@ impl From<NoticesText> for Message {
 
 impl PageText {
     pub(super) fn write(&self, language: Language, out: &mut impl fmt::Write) -> fmt::Result {
-        if let Self::Phone(text) = self {
-            return text.write(language, out);
+        match self {
+            Self::Phone(text) => return text.write(language, out),
+            Self::Timeline(text) => return text.write(language, out),
+            _ => {}
         }
         let (zh_cn, en) = self.both();
         out.write_str(match language {
@@ -151,7 +156,7 @@ impl PageText {
             Self::Door(text) => text.both(),
             Self::Sheet(text) => text.both(),
             Self::Notices(text) => text.both(),
-            Self::Phone(_) => ("", ""),
+            Self::Phone(_) | Self::Timeline(_) => ("", ""),
         }
     }
 }

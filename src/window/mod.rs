@@ -8,9 +8,10 @@
 //! 4 m 50 s more, and speak from the tenth second on. [`PointWindow::roll`] ends a slice; the caller spreads the
 //! points' turns over the ten seconds.
 //!
-//! Memory: about 2 KB a point at one probe a second and RTTs within a fifth of each other. The bound is what one slice
-//! can hold, one packed bucket (2 to 4 bytes) per answer and at most [`buckets::BUCKETS`]: 11 KB at one probe a second
-//! when every answer falls into a bucket of its own.
+//! Memory: 0.7 KB a point at one probe a second when it is young, 1.3 KB after an hour of RTTs within a fifth of each other,
+//! 1.9 KB where they are spread over two octaves. The bound is what one slice can hold, one packed bucket (2 to 4 bytes)
+//! per answer and at most [`buckets::BUCKETS`]: 11 KB at one probe a second when every answer falls into a bucket of its
+//! own.
 //!
 //! Each lost probe is counted once, as loss or as down-time (docs/architecture.md, "Down"). [`PointWindow::counts`] are
 //! raw and only rise. A loss enters a [`Summary`] when the judge has settled which of the two it is, a second or two
@@ -120,6 +121,25 @@ pub struct Piece {
     pub rtt_mean: u64,
 }
 
+/// A [`Piece`] that is small enough to be kept of every point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beat {
+    pub seconds: u16,
+    /// Lost of what was answered or lost, in ten-thousandths and rounded up: a single loss is never zero.
+    pub lost: u16,
+    /// Mean in microseconds, rounded up; zero when nothing was answered.
+    pub rtt_micros: u32,
+}
+
+impl Beat {
+    fn of(piece: &Piece) -> Self {
+        let Piece { seconds, answered, lost, rtt_mean, .. } = *piece;
+        // A ratio is at most one, and no probe waits for an hour.
+        let lost = (lost * 10_000).div_ceil((answered + lost).max(1)) as u16;
+        Self { seconds: seconds as u16, lost, rtt_micros: u32::try_from(rtt_mean.div_ceil(1_000)).unwrap_or(u32::MAX) }
+    }
+}
+
 /// What the judge made of lost probes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SettledLosses {
@@ -154,6 +174,8 @@ pub struct PointWindow {
     next_roll: Mono,
     /// Shared with the picture that outsiders see.
     summaries: Arc<[Summary; WINDOWS.len()]>,
+    /// Of [`PointWindow::last_hour`] the pieces of a minute and more, as of the last full minute.
+    beats: Arc<[Beat]>,
 }
 
 impl PointWindow {
@@ -178,6 +200,7 @@ impl PointWindow {
             ended: 0,
             next_roll,
             summaries: Arc::default(),
+            beats: Arc::default(),
         }
     }
 
@@ -284,13 +307,23 @@ impl PointWindow {
     /// The last hour, oldest first: at most twelve pieces of five minutes, and since the last of them at most four of a
     /// minute, five of ten seconds and the running one.
     pub fn last_hour(&self) -> Vec<Piece> {
-        let newest = |length: Length, count: usize| {
-            let left_out = self.past.slices(length).saturating_sub(count);
-            self.past.figures(length).skip(left_out).map(move |figures| figures.piece(length.seconds()))
-        };
-        let fives = newest(Length::Five, FIVES);
-        let since = newest(Length::Minute, self.minutes_since()).chain(newest(Length::Ten, self.tens_since()));
-        fives.chain(since).chain([self.running.figures.piece(Length::Ten.seconds())]).collect()
+        let since =
+            self.newest(Length::Ten, self.tens_since()).chain([self.running.figures.piece(Length::Ten.seconds())]);
+        self.full_minutes().chain(since).collect()
+    }
+
+    /// The last hour as it was at its last full minute, oldest first.
+    pub fn beats(&self) -> &Arc<[Beat]> {
+        &self.beats
+    }
+
+    fn full_minutes(&self) -> impl Iterator<Item = Piece> {
+        self.newest(Length::Five, FIVES).chain(self.newest(Length::Minute, self.minutes_since()))
+    }
+
+    fn newest(&self, length: Length, count: usize) -> impl Iterator<Item = Piece> {
+        let left_out = self.past.slices(length).saturating_sub(count);
+        self.past.figures(length).skip(left_out).map(move |figures| figures.piece(length.seconds()))
     }
 
     /// RTTs answered since the last call.
@@ -428,8 +461,12 @@ impl PointWindow {
     }
 
     fn summarise_hour(&mut self) {
-        let hour = self.over(self.tens_since(), self.minutes_since(), FIVES);
+        self.set_hour(self.over(self.tens_since(), self.minutes_since(), FIVES));
+    }
+
+    fn set_hour(&mut self, hour: Summary) {
         Arc::make_mut(&mut self.summaries)[HOUR] = hour;
+        self.beats = self.full_minutes().map(|piece| Beat::of(&piece)).collect();
     }
 
     /// The newest slices of each length in one summary.

@@ -25,6 +25,9 @@ pub fn number(rest: &mut &[u8]) -> u64 {
     value
 }
 
+/// Empty buckets that end a stretch: what its head costs, two half bytes.
+const GAP: u64 = 3;
+
 /// Numbers in half bytes, three bits of a number in each: most gaps and counts of a short histogram are below eight.
 #[derive(Default)]
 pub(super) struct Halves {
@@ -42,14 +45,34 @@ impl Halves {
         self.push(number as u8);
     }
 
-    /// Appends filled buckets, rising: each as its distance from the one before, and its count.
+    /// Appends filled buckets, rising, in stretches without a gap of [`GAP`]: each stretch as its distance from the one
+    /// before, how many buckets lie between its first and its last, and the count of every bucket, also of empty ones.
     pub fn put_buckets(&mut self, buckets: impl Iterator<Item = (u16, u32)>) {
-        let mut next = 0;
+        let mut stretch = SmallVec::<[u32; 64]>::new();
+        let (mut begins, mut next) = (0_u64, 0_u64);
         for (bucket, count) in buckets {
-            self.put(u64::from(bucket) + 1 - next);
-            self.put(count.into());
-            next = u64::from(bucket) + 1;
+            let empty = u64::from(bucket).saturating_sub(begins + stretch.len() as u64);
+            if stretch.is_empty() || empty >= GAP {
+                next = self.put_stretch(begins, next, &mut stretch);
+                begins = bucket.into();
+            } else {
+                stretch.extend((0..empty).map(|_| 0));
+            }
+            stretch.push(count);
         }
+        self.put_stretch(begins, next, &mut stretch);
+    }
+
+    /// `next`: the bucket after the stretch before; returns the one after this.
+    fn put_stretch(&mut self, begins: u64, next: u64, stretch: &mut SmallVec<[u32; 64]>) -> u64 {
+        if stretch.is_empty() {
+            return next;
+        }
+        let length = stretch.len() as u64;
+        self.put(begins + 1 - next);
+        self.put(length - 1);
+        stretch.drain(..).for_each(|count| self.put(count.into()));
+        begins + length
     }
 
     fn push(&mut self, half: u8) {
@@ -89,12 +112,17 @@ impl<'a> Rest<'a> {
 
     /// Filled buckets to its end, rising.
     pub fn buckets(mut self) -> impl Iterator<Item = (u16, u32)> {
-        let mut next = 0;
-        std::iter::from_fn(move || {
-            // No distance is zero: that is the end, or the free half of its last byte.
-            let distance = Some(self.number()).filter(|distance| *distance > 0)?;
-            next += distance;
-            Some((u16::try_from(next - 1).ok()?, u32::try_from(self.number()).unwrap_or(u32::MAX)))
-        })
+        let (mut next, mut left) = (0_u64, 0_u64);
+        let counts = std::iter::from_fn(move || {
+            if left == 0 {
+                // No distance is zero: that is the end, or the free half of its last byte.
+                next += Some(self.number()).filter(|distance| *distance > 0)? - 1;
+                left = self.number() + 1;
+            }
+            let bucket = u16::try_from(next).ok()?;
+            (next, left) = (next + 1, left - 1);
+            Some((bucket, u32::try_from(self.number()).unwrap_or(u32::MAX)))
+        });
+        counts.filter(|(_, count)| *count > 0)
     }
 }

@@ -4,11 +4,9 @@
 //! hour and five minutes every window is made of such slices only.
 
 use super::{
-    FIVES, HOUR, Histogram, MINUTES, PointWindow, SLICE, TENS,
+    FIVES, Histogram, MINUTES, PointWindow, SLICE, TENS,
     slice::{Length, Slice, Sum},
 };
-use std::sync::Arc;
-
 use crate::{sample::Run, units::Mono};
 
 /// So many slices fill every window: twelve of five minutes, and those of one that is not over.
@@ -76,8 +74,7 @@ impl PointWindow {
         self.ended += whole;
         self.next_roll = Mono(self.next_roll.0 + (whole * SLICE_MILLIS) as i64);
         // As it was at the last full minute, which lies in the run.
-        let hour = self.over(0, self.minutes_since(), FIVES);
-        Arc::make_mut(&mut self.summaries)[HOUR] = hour;
+        self.set_hour(self.over(0, self.minutes_since(), FIVES));
         whole * each
     }
 

@@ -135,7 +135,7 @@ fn a_point_fits_its_budget() {
         seed >> 33
     };
     let window = fed((0..5_400).map(|_| if random() % 2_000 == 0 { LOST } else { answer(4_000 + random() % 2_000) }));
-    assert!(window.bytes() <= 2_816, "{} bytes", window.bytes());
+    assert!(window.bytes() <= 2_304, "{} bytes", window.bytes());
 }
 
 #[test]
@@ -163,4 +163,31 @@ proptest! {
             prop_assert!(summary.rtt_p95 <= summary.rtt_p99 && summary.rtt_p99 <= summary.rtt_max);
         }
     }
+}
+
+/// RTTs of a line lie within a fifth of each other, those of a loopback within two octaves.
+#[test]
+fn an_hour_of_a_point_takes_little_memory() {
+    let mut seed = 7_u64;
+    let mut chance = move || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 40) as f64 / f64::from(1 << 24)
+    };
+    let mut bytes_of = |micros: fn(f64) -> f64, minutes: usize| {
+        let mut window = PointWindow::new(Mono(10_000));
+        for sent in (0..minutes * 60_000).step_by(1_000).map(|sent| sent as i64) {
+            let rtt = Rtt(Duration::from_nanos((micros(chance()) * 1_000.0) as u64));
+            window.roll(Mono(sent));
+            let answered = Outcome::Answered(Reply { rtt, hop_limit: 60, stamps: Stamps::Kernel });
+            window.take(&ended(Purpose::Scheduled, sent, answered));
+            if sent % 300_000 == 0 {
+                // As rollups do.
+                window.take_rtts();
+            }
+        }
+        window.bytes()
+    };
+    let (line, loopback) = (|chance| 4_000.0 + 800.0 * chance, |chance: f64| 8.0 - 8.0 * (1.0 - chance).ln());
+    let told = [bytes_of(line, 2), bytes_of(line, 65), bytes_of(loopback, 2), bytes_of(loopback, 65)];
+    assert!(told.iter().zip([750, 1_300, 850, 1_900]).all(|(bytes, most)| *bytes <= most), "{told:?}");
 }

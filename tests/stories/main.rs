@@ -64,4 +64,5 @@ mod s79_accused;
 mod s80_freshness;
 mod s81_reveal;
 mod s82_windows;
+mod s85_paths;
 mod site;

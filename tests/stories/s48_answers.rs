@@ -190,6 +190,11 @@ fn a_carrier_answers_from_its_phone_and_sees_nothing_of_others() {
     });
     let tested = shown(&site, &id);
     assert_eq!(entries(&tested, "retested")[0]["note"], "1 of 2 up; down: LL-0003");
+    // The desk reads in its own language what the daemon wrote; names of parties and places are the ledger's.
+    let desk = site.get(&format!("/incidents/{id}?lang=zh-CN")).body;
+    for said in ["2 条中 1 条已通；仍断：LL-0003", "共路由 示例管道"] {
+        assert!(desk.contains(said), "{said}: {desk}");
+    }
     assert!(clock(&tested, "carrier/one", "restore")["stopped"].is_null());
 
     // Work that is announced after the fact stops no clock.
@@ -220,6 +225,54 @@ fn a_carrier_answers_from_its_phone_and_sees_nothing_of_others() {
     site.daemon().wait(Duration::from_secs(10));
     let state = site.path("state").display().to_string();
     cli(&site, &["journal", "replay", "--data-dir", &state]);
+}
+
+#[test]
+fn an_acknowledgement_that_nothing_follows_lapses_and_says_so() {
+    let Some(mut site) = Site::make(12) else { return };
+    let contract = site.read("site/contract.yaml").replace("stale_after: 4h", "stale_after: 6s");
+    site.write("site/contract.yaml", &contract);
+    let id = cut(&mut site);
+    let take = |person| {
+        let words = ["incident", "acknowledge", id.as_str(), "--party", "carrier/one", "--actor", person];
+        cli(&site, &words);
+    };
+    take("赵工");
+    let taken = shown(&site, &id);
+    let stopped = clock(&taken, "carrier/one", "response")["stopped"].clone();
+    assert!(stopped.is_string() && taken["acknowledgements"][0]["actor"] == "赵工", "{taken:#}");
+    let lapsed = site.wait("six seconds without a word", |site| {
+        Some(shown(site, &id)).filter(|incident| !entries(incident, "lapsed").is_empty())
+    });
+    let entry = entries(&lapsed, "lapsed")[0];
+    assert_eq!(
+        ["party", "actor", "note"].map(|key| entry[key].as_str().unwrap()),
+        ["carrier/one", "linkpatrol", "nothing was heard for 6s"]
+    );
+    assert_eq!(lapsed["acknowledgements"], json!([]), "{lapsed:#}");
+    assert_eq!(clock(&lapsed, "carrier/one", "response")["stopped"], stopped, "it did answer");
+    let desk = site.get(&format!("/incidents/{id}?lang=zh-CN")).body;
+    assert!(desk.contains("6s 内没有进展消息"), "{desk}");
+    // Another of them takes it on, and says how it goes: that is heard.
+    take("钱工");
+    cli(
+        &site,
+        &[
+            "incident",
+            "record",
+            &id,
+            "--step",
+            "diagnosed",
+            "--party",
+            "carrier/one",
+            "--actor",
+            "钱工",
+            "--note",
+            "已到现场",
+        ],
+    );
+    let again = shown(&site, &id);
+    assert_eq!((entries(&again, "lapsed").len(), again["acknowledgements"][0]["actor"].as_str()), (1, Some("钱工")));
 }
 
 #[test]

@@ -4,7 +4,8 @@
 
 use std::{fs, net::SocketAddr, path::Path, process::Command, time::Duration};
 
-use serde_json::Value;
+use linkpatrol::clock::{Clock, SystemClock};
+use serde_json::{Value, json};
 
 use crate::{
     harness::{Running, free_port, get, linkpatrol, peer, root, skip, wait_for, words},
@@ -119,6 +120,41 @@ pub fn shown(site: &Site, metric: &str, link: &str) -> Vec<Value> {
     let query = queries(board).into_iter().find(|query| query.starts_with(&format!("{metric}{{")));
     let query = substituted(&query.unwrap_or_else(|| panic!("no panel shows {metric}")), link);
     site.within(|| ask(BESIDE, &query))
+}
+
+#[test]
+fn a_cut_and_planned_work_are_marked_in_every_plot() {
+    let Some(mut site) = Site::make(3) else { return };
+    site.start(&[]);
+    site.all_up(3);
+    let Some(_prometheus) = beside(&site) else { return };
+    let marks: Vec<String> = boards(&root().join("grafana/dashboards"))
+        .iter()
+        .flat_map(|board| board["annotations"]["list"].as_array().unwrap().clone())
+        .map(|mark| mark["expr"].as_str().unwrap().to_owned())
+        .collect();
+    let (cut, work) = (&marks[0], &marks[1]);
+    assert!(marks.iter().all(|mark| mark == cut || mark == work), "the same on every board");
+    let marked = |site: &Site, mark: &str| site.within(|| ask(BESIDE, mark));
+    // A rise is seen against what was before.
+    let known = "count_over_time(linkpatrol_incidents{scope=\"link\",phase=\"open\"}[1m:15s]) >= 2";
+    wait_for("half a minute is known", Duration::from_secs(60), || (!marked(&site, known).is_empty()).then_some(()));
+    assert_eq!((marked(&site, cut), marked(&site, work)), (vec![], vec![]));
+    site.cut(1);
+    let now = SystemClock::start().now().utc;
+    let at = |seconds| now.plus(Duration::from_secs(seconds)).rfc3339(chrono_tz::Asia::Shanghai);
+    let planned = site.post("/api/v1/windows", &json!({
+        "scopes": ["link/LL-0002"], "from": at(1), "to": at(600), "requester": "甲", "reason": "割接", "actor": "值班"
+    }));
+    assert!(planned.is_ok(), "{planned:?}");
+    for (mark, what) in [(cut, "the cut is marked"), (work, "the work is marked")] {
+        let rows =
+            wait_for(what, Duration::from_secs(90), || Some(marked(&site, mark)).filter(|rows| !rows.is_empty()));
+        assert_eq!((rows.len(), &rows[0]["metric"]["scope"]), (1, &json!("link")), "{rows:?}");
+    }
+    let (late, valid) = ("standing=\"late\",drill=\"false\"", "standing=\"valid\",drill=\"false\"");
+    let running = |which| site.metric(&format!("linkpatrol_maintenance_windows{{scope=\"link\",{which}}}"));
+    assert_eq!((running(late), running(valid)), (Some(1.0), Some(0.0)), "announced a second before it began");
 }
 
 /// Where `tests/run` puts Grafana's own schema types.

@@ -5,7 +5,6 @@ use std::{
     fs,
     io::{Read, Write},
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
-    path::PathBuf,
     sync::{Arc, Mutex},
 };
 
@@ -25,9 +24,9 @@ const ALERTMANAGER: SocketAddr = local(9093);
 /// Where the shipped configuration sends everybody's notifications.
 const PEOPLE: SocketAddr = local(8080);
 
-/// The people: which receiver heard of which alert on which link or instance, in order.
+/// The people: which receiver heard of which alert on which link or instance, and that it fires or is resolved, in order.
 #[derive(Clone)]
-struct People(Arc<Mutex<Vec<[String; 3]>>>);
+struct People(Arc<Mutex<Vec<[String; 4]>>>);
 
 impl People {
     fn listen(site: &Site) -> Self {
@@ -55,22 +54,26 @@ impl People {
         };
         write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").ok()?;
         let told: Value = serde_json::from_str(&body).ok()?;
-        for alert in told["alerts"].as_array()?.iter().filter(|alert| alert["status"] == "firing") {
+        for alert in told["alerts"].as_array()? {
             let label = |name: &str| alert["labels"][name].as_str().unwrap_or_default().to_owned();
             let about = [label("link"), label("scope_id")].concat();
-            self.0.lock().expect("what was heard").push([path.clone(), label("alertname"), about]);
+            let status = alert["status"].as_str().unwrap_or_default().to_owned();
+            self.0.lock().expect("what was heard").push([path.clone(), label("alertname"), about, status]);
         }
         Some(())
     }
 
     fn heard(&self, receiver: &str, alert: &str, about: &str) -> Option<()> {
-        let heard = self.0.lock().expect("what was heard");
-        heard.iter().any(|told| *told == [receiver, alert, about]).then_some(())
+        (self.times([receiver, alert, about, "firing"]) > 0).then_some(())
+    }
+
+    fn times(&self, said: [&str; 4]) -> usize {
+        self.0.lock().expect("what was heard").iter().filter(|told| **told == said).count()
     }
 }
 
 /// A shipped file at the pace of a story, which has no minutes.
-fn shipped(site: &Site, name: &str) -> PathBuf {
+fn shipped(site: &Site, name: &str) {
     let text = fs::read_to_string(root().join("deploy/prometheus").join(name)).expect("a shipped file");
     let quick = [
         ("_interval: 15s", "_interval: 1s"),
@@ -81,13 +84,25 @@ fn shipped(site: &Site, name: &str) -> PathBuf {
         ("[45s]", "[3s]"),
     ];
     site.write(name, &quick.iter().fold(text, |text, (long, short)| text.replace(long, short)));
-    site.path(name)
 }
 
 fn start(site: &Site, name: &str, program: &str, config: &str, storage: &str, address: SocketAddr) -> Option<Running> {
+    shipped(site, config);
+    start_with(site, name, program, config, storage, address)
+}
+
+/// With a file of the site.
+fn start_with(
+    site: &Site,
+    name: &str,
+    program: &str,
+    config: &str,
+    storage: &str,
+    address: SocketAddr,
+) -> Option<Running> {
     let program = peer(program)?;
     let mut command = site.namespace.command(&[&program.to_string_lossy()]);
-    command.arg(format!("--config.file={}", shipped(site, config).display()));
+    command.arg(format!("--config.file={}", site.path(config).display()));
     command.arg(format!("{storage}={}", site.path(name).display())).arg(format!("--web.listen-address={address}"));
     // Prometheus offers an alert again after a minute, and what it has before it knows an Alertmanager is not taken.
     command.arg(if name == "alertmanager" { "--cluster.listen-address=" } else { "--rules.alert.resend-delay=1s" });
@@ -180,4 +195,51 @@ fn the_second_line_is_silent_while_the_first_speaks_and_each_speaks_alone() {
     let prometheus = start(&site, "prometheus", "prometheus", "prometheus.yml", "--storage.tsdb.path", PROMETHEUS);
     assert!(prometheus.is_some());
     site.wait("nobody watches", |_| people.heard("tier-1", "LinkpatrolUnreachable", ""));
+}
+
+/// Every second it is offered again, by this process and the next, taken on meanwhile; a page is a page once.
+#[test]
+fn one_cut_pages_once_however_often_alertmanager_is_told_of_it() {
+    let Some(mut site) = Site::make(12) else { return };
+    let people = People::listen(&site);
+    shipped(&site, "alertmanager.yml");
+    // People are reminded after an hour, and the story is shorter.
+    let patient = site.read("alertmanager.yml").replace("repeat_interval: 1s", "repeat_interval: 1h");
+    site.write("alertmanager.yml", &patient);
+    let program = "prometheus-alertmanager";
+    let alertmanager = start_with(&site, "alertmanager", program, "alertmanager.yml", "--storage.path", ALERTMANAGER);
+    let Some(_alertmanager) = alertmanager else { return };
+    let line = format!("alertmanagers: [{{name: main, url: \"http://{ALERTMANAGER}\", resend: 1s}}]\n");
+    site.write("linkpatrol.yaml", &(site.read("linkpatrol.yaml") + &line));
+    site.start(&[]);
+    site.all_up(12);
+    site.cut(2);
+    let [page, end] = ["firing", "resolved"].map(|status| ["tier-2", "LinkOutage", "LL-0002", status]);
+    site.wait("the duty officer is paged", |_| (people.times(page) > 0).then_some(()));
+    let offered = |site: &Site| {
+        let answer = site.within(|| request(ALERTMANAGER, "GET", "/api/v2/alerts", &[], "")).ok()?.json();
+        let ours = answer.as_array()?.iter().find(|alert| alert["labels"]["scope_id"] == "LL-0002").cloned()?;
+        Some((ours["labels"]["incident"].as_str()?.to_owned(), ours["updatedAt"].as_str()?.to_owned()))
+    };
+    let offered_again = |site: &Site, times: usize| {
+        for _ in 0..times {
+            let before = offered(site);
+            site.wait("it is offered again", |site| offered(site).filter(|_| offered(site) != before));
+        }
+    };
+    offered_again(&site, 3);
+    site.daemon().signal(libc::SIGKILL);
+    site.daemon().wait(std::time::Duration::from_secs(10));
+    site.start(&[]);
+    offered_again(&site, 2);
+    let (incident, _) = offered(&site).expect("it fires");
+    let taken = serde_json::json!({"actor": "示例值班", "note": "已联系运营商"});
+    let answer = site.post(&format!("/api/v1/incidents/{incident}/acknowledge"), &taken);
+    assert!(answer.is_ok(), "{answer:?}");
+    offered_again(&site, 2);
+    assert_eq!((people.times(page), people.times(end)), (1, 0), "{:?}", people.0);
+    site.heal(2);
+    site.wait("and told that it is over", |_| (people.times(end) > 0).then_some(()));
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    assert_eq!((people.times(page), people.times(end)), (1, 1), "{:?}", people.0);
 }

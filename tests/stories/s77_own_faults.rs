@@ -103,18 +103,7 @@ fn a_daemon_without_the_right_to_raw_sockets_knows_nothing_and_measures_once_it_
 fn an_interface_that_vanishes_makes_its_lines_unknown_and_they_are_up_again_when_it_is_back() {
     let Some(mut site) = Site::make(3) else { return };
     let Some(far) = Namespace::make() else { return };
-    let join = |site: &Site| {
-        for line in [
-            format!("ip link add near type veth peer name far netns {}", far.name),
-            "ip addr add 10.77.0.1/24 dev near".into(),
-            "ip link set near up".into(),
-        ] {
-            site.namespace.run(&line.split(' ').collect::<Vec<_>>());
-        }
-        far.run(&["ip", "addr", "add", "10.77.0.2/24", "dev", "far"]);
-        far.run(&["ip", "link", "set", "far", "up"]);
-    };
-    join(&site);
+    site.join(&far);
     let ledger = site.read("site/links.csv").replace("127.10.0.2\n", "10.77.0.2,near\n");
     let ledger = ledger.replace(",far_address\n", ",far_address,interface\n");
     site.write(
@@ -133,7 +122,7 @@ fn an_interface_that_vanishes_makes_its_lines_unknown_and_they_are_up_again_when
     let about = |site: &Site| site.incidents().into_iter().filter(|it| it["kind"] != "own").collect::<Vec<_>>();
     assert_eq!(about(&site), Vec::<serde_json::Value>::new());
 
-    join(&site);
+    site.join(&far);
     site.all_up(3);
     assert_eq!(site.metric("linkpatrol_link_probes_total{link=\"LL-0002\",outcome=\"lost\"}"), Some(0.0));
     assert_eq!(about(&site), Vec::<serde_json::Value>::new());

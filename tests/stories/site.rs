@@ -133,6 +133,16 @@ impl Site {
         self.daemon.as_ref().map(Running::printed).unwrap_or_default()
     }
 
+    /// A wire to another namespace: 10.77.0.1 at `near` here, 10.77.0.2 at `far` there.
+    pub fn join(&self, far: &Namespace) {
+        let make = format!("ip link add near type veth peer name far netns {}", far.name);
+        self.namespace.run(&make.split(' ').collect::<Vec<_>>());
+        for (namespace, end, address) in [(&self.namespace, "near", "10.77.0.1/24"), (far, "far", "10.77.0.2/24")] {
+            namespace.run(&["ip", "addr", "add", address, "dev", end]);
+            namespace.run(&["ip", "link", "set", end, "up"]);
+        }
+    }
+
     pub fn cut(&self, number: u8) {
         self.namespace.run(&["nft", &format!("add element inet cut down {{ 127.10.0.{number} }}")]);
     }

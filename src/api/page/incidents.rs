@@ -13,6 +13,7 @@ use axum::{
 use super::{
     Frame, Lenient,
     forms::{Form, Sent, done},
+    said::said,
     sheet::{Asked, Cell, Sheet, chosen},
     show, spell,
 };
@@ -404,7 +405,7 @@ fn timeline(frame: &Frame, incident: &Incident, inventory: &Inventory) -> Sheet 
     for entry in &incident.timeline {
         let eta = entry.eta.map(|eta| format!("→ {} ", frame.clock(eta))).unwrap_or_default();
         let corrects = entry.corrects.map(|entry| format!("{} ", frame.say(Message::Corrects { entry: entry.into() })));
-        let note = [corrects.unwrap_or_default(), eta, entry.work_order.clone(), entry.note.clone()];
+        let note = [corrects.unwrap_or_default(), eta, entry.work_order.clone(), said(frame, entry, inventory)];
         let note = note.iter().map(|part| part.trim()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
         sheet.row([
             (entry.number as usize).into(),

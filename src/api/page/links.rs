@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{
     Frame, Lenient,
+    plot::spark,
     sheet::{Cell, Choices, Sheet},
     show, spell,
     start::{kind, measured_loss, measured_rtt, states, trouble},
@@ -105,12 +106,13 @@ pub(in crate::api) async fn links(
     let mut sheet = Sheet::new("links", frame.say(Message::Links)).columns(COLUMNS.map(|(_, label)| label(&frame)));
     if wanted.format == "csv" {
         rows.iter().for_each(|row| sheet.row(cells(&frame, &snapshot, *row)));
+        sheet.leave_out(|place| COLUMNS[place].0 == DRAWN);
         return sheet.csv();
     }
     let pages = found.div_ceil(ROWS).max(1);
     let page = wanted.page.parse().unwrap_or(1).clamp(1, pages);
     rows.iter().skip((page - 1) * ROWS).take(ROWS).for_each(|row| sheet.row(cells(&frame, &snapshot, *row)));
-    for (column, (key, _)) in sheet.columns.iter_mut().zip(COLUMNS) {
+    for (column, (key, _)) in sheet.columns.iter_mut().zip(COLUMNS).filter(|(_, (key, _))| *key != DRAWN) {
         let (mark, next) = match wanted.sort.strip_prefix('-') {
             None if wanted.sort == key => (" ▲", format!("-{key}")),
             Some(sorted) if sorted == key => (" ▼", String::new()),
@@ -139,7 +141,7 @@ pub(in crate::api) async fn links(
 type Label = fn(&Frame) -> String;
 
 /// Key to sort by, and what stands above.
-const COLUMNS: [(&str, Label); 18] = [
+const COLUMNS: [(&str, Label); 19] = [
     ("state", |frame| frame.say(Message::StateName)),
     ("id", |frame| frame.say(Message::LinkName)),
     ("cid", |frame| frame.say(Message::CircuitId)),
@@ -150,6 +152,7 @@ const COLUMNS: [(&str, Label); 18] = [
     ("lasts", |frame| format!("#{}", frame.say(Message::Lasts))),
     ("rtt", |frame| format!("#{}", frame.say(Message::RttName))),
     ("loss", |frame| format!("#{}", frame.say(Message::LossMinute))),
+    (DRAWN, |frame| frame.sheet(SheetText::LastHour)),
     ("availability", |frame| format!("#{}", frame.say(Message::AvailabilityMonth))),
     ("lower", |frame| format!("#{}", frame.sheet(SheetText::Lower))),
     ("upper", |frame| format!("#{}", frame.sheet(SheetText::Upper))),
@@ -160,6 +163,9 @@ const COLUMNS: [(&str, Label); 18] = [
     ("failures", |frame| format!("#{}", frame.sheet(SheetText::Failures))),
 ];
 
+/// Left out of the CSV, and no order by it.
+const DRAWN: &str = "hour";
+
 /// Left out of the page.
 const NARROW: [&str; 6] = ["cid", "lower", "upper", "month_loss", "month_rtt", "failures"];
 
@@ -167,6 +173,7 @@ fn cells(frame: &Frame, snapshot: &Snapshot, (link, view): Row<'_>) -> [Cell; CO
     let (inventory, promised) = (&snapshot.inventory, snapshot.contract.objectives.availability);
     let whole = snapshot.judged(view).unwrap_or_default();
     let standard = Standard::of(&snapshot.contract);
+    let (rtt, loss) = (frame.say(Message::RttName), frame.sheet(SheetText::Loss));
     [
         Cell::state(frame.state(view.state), view.state.name()),
         Cell::to(link.id.as_str(), format!("/links/{}?lang={}", link.id, frame.lang())),
@@ -178,6 +185,7 @@ fn cells(frame: &Frame, snapshot: &Snapshot, (link, view): Row<'_>) -> [Cell; CO
         frame.since(view.state_since).into(),
         measured_rtt(view).into(),
         measured_loss(view).into(),
+        Cell::drawn(view.deciding_point().map(|point| spark(&point.beats, [&rtt, &loss])).unwrap_or_default()),
         standard.percent(whole.accounted.known()).into(),
         standard.percent(whole.accounted.unknown_as_down()).into(),
         standard.percent(whole.accounted.unknown_as_up()).into(),

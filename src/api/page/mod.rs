@@ -16,6 +16,7 @@ mod login;
 mod notices;
 mod papers;
 mod plot;
+mod said;
 mod service;
 mod services;
 mod sheet;

@@ -12,6 +12,7 @@ use crate::{
     ledger::{HistoryRow, SMOKE, Span},
     text::milliseconds,
     units::{Rtt, Timestamp},
+    window::Beat,
 };
 
 const WIDTH: f64 = 1_000.0;
@@ -180,6 +181,45 @@ impl Plot<'_> {
     }
 }
 
+/// An hour and the piece of it that is not over, in seconds.
+const HOUR: f64 = 3_840.0;
+const SPARK: [f64; 2] = [120.0, 20.0];
+
+/// A link's last hour in one cell: mean RTT of each piece as a line from zero up, loss as columns. `names`: of RTT and loss.
+pub(super) fn spark(beats: &[Beat], names: [&str; 2]) -> String {
+    let answered = || beats.iter().map(|beat| beat.rtt_micros).filter(|micros| *micros > 0);
+    let worst = beats.iter().map(|beat| beat.lost).max().unwrap_or(0);
+    let (least, most) = (answered().min(), answered().max().unwrap_or(1));
+    if least.is_none() && worst == 0 {
+        return String::new();
+    }
+    let ms = |micros| short(f64::from(micros) / 1e3);
+    let rtts = least.map(|least| format!("{} {}–{} ms · ", names[0], ms(least), ms(most))).unwrap_or_default();
+    let words = format!("{rtts}{} ≤ {} %", names[1], short(f64::from(worst) / 100.0));
+    let [width, height] = SPARK;
+    let whole: f64 = beats.iter().map(|beat| f64::from(beat.seconds)).sum();
+    let (mut columns, mut line, mut x, mut pen) = (String::new(), String::new(), (HOUR - whole).max(0.0), 'M');
+    for beat in beats {
+        let [from, to] = [x, x + f64::from(beat.seconds)].map(|at| at / HOUR * width);
+        x += f64::from(beat.seconds);
+        if beat.lost > 0 {
+            let tall = (height * f64::from(beat.lost) / 1e4).max(LEAST);
+            let (y, wide) = (height - tall, to - from);
+            // Writing to a string cannot fail.
+            _ = write!(columns, r#"<rect x="{from:.1}" y="{y:.1}" width="{wide:.1}" height="{tall:.1}"/>"#);
+        }
+        if beat.rtt_micros > 0 {
+            let y = height_of([1.0, height], f64::from(beat.rtt_micros) / f64::from(most));
+            _ = write!(line, "{pen}{from:.1} {y:.1}H{to:.1}");
+            pen = 'L';
+        } else {
+            pen = 'M';
+        }
+    }
+    let size = format!(r#"viewBox="0 0 {width} {height}" width="{width}" height="{height}""#);
+    format!(r#"<svg class="spark" {size} role="img"><title>{words}</title>{columns}<path d="{line}"/></svg>"#)
+}
+
 fn civil(at: Timestamp, zone: Tz) -> DateTime<Tz> {
     DateTime::from_timestamp_millis(at.0).unwrap_or_default().with_timezone(&zone)
 }
@@ -221,4 +261,18 @@ fn scale(out: &mut String, panel: [f64; 2], most: f64, words: impl Fn(f64) -> St
 fn short(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_s_last_hour_is_a_line_with_a_gap_where_nothing_answered_and_a_column_for_every_loss() {
+        let beat = |lost, rtt_micros| Beat { seconds: 300, lost, rtt_micros };
+        let drawn = spark(&[beat(0, 2_000), beat(1, 4_000), beat(10_000, 0), beat(0, 1_000)], ["RTT", "loss"]);
+        insta::assert_snapshot!(drawn, @r#"<svg class="spark" viewBox="0 0 120 20" width="120" height="20" role="img"><title>RTT 1–4 ms · loss ≤ 100 %</title><rect x="91.9" y="18.5" width="9.4" height="1.5"/><rect x="101.2" y="0.0" width="9.4" height="20.0"/><path d="M82.5 10.5H91.9L91.9 1.0H101.2M110.6 15.2H120.0"/></svg>"#);
+        assert_eq!(spark(&[beat(0, 0)], ["RTT", "loss"]), "", "nothing was measured");
+        assert_eq!(spark(&[], ["RTT", "loss"]), "");
+    }
 }

@@ -112,6 +112,11 @@ impl Cell {
     pub fn state(text: String, class: &'static str) -> Self {
         Self { text, class, ..Self::default() }
     }
+
+    /// Markup of our own.
+    pub fn drawn(svg: String) -> Self {
+        Self { text: svg, class: "drawn", ..Self::default() }
+    }
 }
 
 impl Sheet {

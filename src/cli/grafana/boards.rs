@@ -209,6 +209,11 @@ fn incidents() -> Board {
             Panel::stat(Rounds, "short", "linkpatrol_rounds", "{{status}}"),
             Panel::table(Countdowns, "s", format!("sort({left})")).good_from(0.0).wide(24, 10),
             Panel::course(Incidents, "short", "sum by (scope, phase) (linkpatrol_incidents)", "{{scope}} {{phase}}"),
+            Panel::timeline(
+                PlannedWork,
+                "sum by (scope, standing) (linkpatrol_maintenance_windows)",
+                "{{scope}} {{standing}}",
+            ),
             Panel::course(RoundsEnded, "short", "linkpatrol_rounds_ended_total", "{{outcome}}"),
             Panel::stat(DeskWaits, "short", "linkpatrol_desk_waiting", "{{kind}}").wide(8, 4),
             Panel::stat(Devices, "short", "linkpatrol_devices", "{{status}}").wide(8, 4),

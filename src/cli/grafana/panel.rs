@@ -165,7 +165,7 @@ impl Board {
             "refresh": "10s",
             "time": {"from": "now-3h", "to": "now"},
             "templating": {"list": std::iter::once(source).chain(variables).collect::<Vec<_>>()},
-            "annotations": {"list": [annotation(language)]},
+            "annotations": {"list": annotations(language)},
             "links": [{"type": "dashboards", "tags": ["linkpatrol"], "title": "linkpatrol", "asDropdown": true,
                        "keepTime": true, "includeVars": true}],
             "panels": panels,
@@ -206,14 +206,18 @@ fn label(name: &str) -> &'static str {
     }
 }
 
-/// Where the number of open incidents rose.
-fn annotation(language: Language) -> Value {
-    json!({
-        "name": say(GrafanaText::Incidents, language), "enable": true, "iconColor": "red",
-        "datasource": {"type": "prometheus", "uid": "${datasource}"},
-        "expr": "delta(sum by (tier, scope) (linkpatrol_incidents{phase=\"open\"})[1m:15s]) > 0",
-        "titleFormat": "{{scope}}", "textFormat": "tier {{tier}}",
-    })
+/// Where the number of open incidents rose, and while planned work runs.
+fn annotations(language: Language) -> [Value; 2] {
+    let rose = "delta(sum by (tier, scope) (linkpatrol_incidents{phase=\"open\"})[1m:15s]) > 0";
+    let works = "sum by (scope, standing) (linkpatrol_maintenance_windows) > 0";
+    [(GrafanaText::Incidents, "red", rose, "tier {{tier}}"), (GrafanaText::PlannedWork, "blue", works, "{{standing}}")]
+        .map(|(name, colour, expr, text)| {
+            json!({
+                "name": say(name, language), "enable": true, "iconColor": colour,
+                "datasource": {"type": "prometheus", "uid": "${datasource}"},
+                "expr": expr, "titleFormat": "{{scope}}", "textFormat": text,
+            })
+        })
 }
 
 pub(super) fn say(text: GrafanaText, language: Language) -> String {

@@ -46,6 +46,8 @@ pub struct Point {
     pub carrier: usize,
     pub cell: usize,
     pub chain: Chain,
+    /// Of its turns, what the limits of its carrier and its target let through.
+    share: f32,
 }
 
 /// What all points with the same [`Measure`] share.
@@ -129,6 +131,7 @@ impl Roster {
                 carrier,
                 cell: index as usize,
                 chain: Chain::default(),
+                share: 1.0,
             });
             self.readdress(PointIndex(index), planned.address);
             if let Some(kept) = kept.map(|kept| &old[kept.at()]).filter(|kept| kept.address == planned.address) {
@@ -136,7 +139,32 @@ impl Roster {
             }
         }
         (self.plan, self.carriers) = (plan, carriers.len().max(1));
+        self.share_out();
         moved
+    }
+
+    /// Divides what the limits let through evenly between those who want it.
+    pub fn share_out(&mut self) {
+        let (mut carriers, mut cells) = (vec![0.0; self.carriers], vec![0.0; self.points.len()]);
+        let wanted = |point: &Point| point.expected || point.address.is_some();
+        for point in self.points.iter().filter(|point| wanted(point)) {
+            let rate = 1e9 / self.shapes[point.shape as usize].interval.max(1) as f64;
+            carriers[point.carrier] += rate;
+            cells[point.cell] += rate;
+        }
+        let part = |limit: u32, rate: f64| (f64::from(limit) / rate).min(1.0) as f32;
+        let limits = self.plan.limits;
+        for point in &mut self.points {
+            let (carrier, target) = (carriers[point.carrier], cells[point.cell]);
+            point.share = part(limits.per_carrier, carrier).min(part(limits.per_target, target));
+        }
+    }
+
+    /// Whether a turn of this point is left out, because more is planned than a limit lets through. Which turns is left to
+    /// chance: in the order of their phases the same points would always come last.
+    pub fn leaves_out(&self, point: PointIndex) -> bool {
+        let share = self.points[point.at()].share;
+        share < 1.0 && rand::random::<f32>() >= share
     }
 
     /// The point is probed at `address` from now on. What was being confirmed at another one says nothing about it.

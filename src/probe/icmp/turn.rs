@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     clock::{self, Clock},
-    sample::{BLOCK, Block, LocalFault, Purpose},
+    sample::{BLOCK, Block, LocalFault, Purpose, Sample},
     schedule::{Governor, Plan, Wheel, nanos},
 };
 
@@ -147,6 +147,7 @@ impl Worker {
             }
         }
         if furnish {
+            self.books.roster.share_out();
             self.furnish(at.now);
         }
         true
@@ -206,6 +207,11 @@ impl Worker {
             if turn.missed {
                 let fault = if self.throttled { LocalFault::RateLimited } else { LocalFault::Overrun };
                 self.books.missed(request, fault, at);
+                if self.books.samples.len() >= BLOCK {
+                    self.flush_samples(at);
+                }
+            } else if self.books.roster.leaves_out(turn.point) {
+                self.books.missed(request, LocalFault::RateLimited, at);
             } else if !self.send(request, at) {
                 return false;
             }
@@ -340,18 +346,22 @@ impl Worker {
 
     /// Passes on what was booked. `false`: nobody listens any more.
     fn flush_samples(&mut self, at: &Tick) -> bool {
+        let samples = std::mem::take(&mut self.books.samples);
+        self.books.samples.reserve(samples.len().min(BLOCK));
+        // What a stall leaves is passed on in pieces of their own: a part of a large vector would keep all of its room.
+        match samples.len() {
+            0 => true,
+            1..=BLOCK => self.pass_on(samples, at),
+            _ => samples.chunks(BLOCK).all(|part| self.pass_on(part.to_vec(), at)),
+        }
+    }
+
+    fn pass_on(&mut self, samples: Vec<Sample>, at: &Tick) -> bool {
         let generation = self.books.roster.plan.generation;
-        while !self.books.samples.is_empty() {
-            let rest = match self.books.samples.len() {
-                many if many > BLOCK => self.books.samples.split_off(BLOCK),
-                few => Vec::with_capacity(few),
-            };
-            let samples = std::mem::replace(&mut self.books.samples, rest);
-            match self.blocks.try_send(Block { generation, at: at.mono, samples }) {
-                Ok(()) => {}
-                Err(TrySendError::Full(block)) => self.counters.dropped(BLOCKS_OVERFLOW, block.samples.len() as u64),
-                Err(TrySendError::Disconnected(_)) => return false,
-            }
+        match self.blocks.try_send(Block { generation, at: at.mono, samples }) {
+            Err(TrySendError::Full(block)) => self.counters.dropped(BLOCKS_OVERFLOW, block.samples.len() as u64),
+            Err(TrySendError::Disconnected(_)) => return false,
+            Ok(()) => {}
         }
         true
     }

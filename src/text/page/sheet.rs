@@ -45,6 +45,7 @@ words! {
     Important: "重要", "important";
     Normal: "一般", "normal";
     Priority: "优先级", "priority";
+    LastHour: "近 1 小时", "last hour";
     Smoke: "时延烟雾图", "RTT smoke plot";
     SmokeHint: "线为中位数，颜色为丢包；灰带由内到外为 25–75、10–90、5–95、1–99 百分位。数据为本系统自存的五分钟统计。",
         "the line is the median, coloured by loss; grey bands are percentiles 25–75, 10–90, 5–95 and 1–99, from what this daemon stored";

@@ -258,6 +258,39 @@ fn what_a_limit_holds_back_is_late_or_unmeasured_but_never_forgotten() {
 }
 
 #[test]
+fn points_above_a_limit_share_what_it_leaves() {
+    let mut play = Play::with(8, Limits { per_carrier: 5, ..Limits::default() });
+    let mut sent = [0; 8];
+    for millis in (0..120_000).step_by(10) {
+        // Each has its turn once a second, at a moment of its own.
+        let (turn, own) = (millis / 10 % 100 / 12, millis / 10 % 100 % 12 == 0);
+        let has_turn = own && turn < 8 && !play.books.roster.leaves_out(PointIndex(turn as u32));
+        let scheduled = has_turn.then(|| Request {
+            point: PointIndex(turn as u32),
+            purpose: Purpose::Scheduled,
+            due: at(millis).now,
+        });
+        let put_off = std::iter::from_fn(|| play.books.errands.next(at(millis).now));
+        let put_off: Vec<_> = put_off.collect();
+        let requests = put_off.into_iter().filter_map(|errand| match errand {
+            Errand::PutOff(request) => Some(request),
+            _ => None,
+        });
+        for request in requests.chain(scheduled) {
+            if let Some(number) = play.leave(request, millis) {
+                sent[request.point.at()] += 1;
+                let (echo, source) = play.echo(number);
+                play.answer(&echo, source, millis).unwrap();
+            }
+        }
+        play.expire(millis);
+    }
+    let all: usize = sent.iter().sum();
+    assert!((500..=610).contains(&all), "five a second: {sent:?}");
+    assert!(sent.iter().all(|sent| (45..=110).contains(sent)), "75 each: {sent:?}");
+}
+
+#[test]
 fn a_reload_keeps_what_is_in_flight_to_kept_points() {
     let mut play = Play::new(3);
     let numbers: Vec<_> = (0..3).map(|point| play.send(point, Purpose::Scheduled, 0).unwrap()).collect();
