@@ -1,5 +1,7 @@
 //! `linkpatrol contract explain`: which rule applies to what, where each figure stands, and what people must supply.
 
+mod assessed;
+mod made_up;
 mod simulate;
 
 use std::{

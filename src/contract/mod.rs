@@ -15,6 +15,7 @@ mod holidays;
 mod idle;
 mod limit;
 mod links;
+mod moments;
 mod money;
 mod objective;
 mod read;
@@ -35,6 +36,7 @@ pub use self::{
     explained::{Explained, Section as ExplainedSection},
     holidays::Holidays,
     limit::{Bound, Quantity, Span},
+    moments::Moments,
     objective::Objective,
     read::window,
     service::Service,

@@ -90,7 +90,8 @@ fn load(folder: &Path, findings: &mut Findings) -> Option<(Document<Written>, Te
     let approval = resolver.chosen("maintenance.approval", &maintenance.approval);
     let in_guards = resolver.chosen_or("maintenance.guards", maintenance.guards.as_ref(), InGuards::Allowed);
     let problems = written.problems.as_ref().map(|problems| resolver.problems(problems));
-    let assessment = resolver.assessment(&written.assessment);
+    let clocked: Vec<&Class> = classes.iter().chain(&overrides).collect();
+    let assessment = resolver.assessment(&written.assessment, &clocked);
     let agreements = agreements(folder, &file, &calendars, resolver.findings);
     let services = Service::load(folder, findings);
     let places = written.switches.iter().enumerate();
@@ -156,7 +157,7 @@ fn guards(file: &Document<Written>, findings: &mut Findings) {
 /// A whole number from 1 on, written as text: a switch may answer it.
 #[derive(serde::Deserialize)]
 #[serde(try_from = "String")]
-struct Count(u32);
+pub(super) struct Count(pub u32);
 
 impl TryFrom<String> for Count {
     type Error = &'static str;

@@ -19,6 +19,16 @@ macro_rules! words {
     )*};
 }
 
+/// What is due after a fault, or whether it is over or not.
+const FOLLOW_UPS: [ClockKind; 4] = [ClockKind::Register, ClockKind::Report, ClockKind::Feedback, ClockKind::Analysis];
+
+impl ClockKind {
+    /// Whether the end of the fault leaves it running.
+    pub fn is_follow_up(self) -> bool {
+        FOLLOW_UPS.contains(&self)
+    }
+}
+
 words! {
     /// Who has to keep a promise. Each carrier is a party of its own, with its own agreement.
     Party {

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     command::Step,
     contract::{
-        Tier,
+        Moments, Tier,
         words::{ClockKind, Start},
     },
     units::{Mono, Now, Timestamp},
@@ -23,8 +23,11 @@ use crate::{
 
 const RESPONSE: &str = "response";
 const RESTORE: &str = "restore";
-/// What is due after the outage, or whether it is over or not.
-const FOLLOW_UPS: [&str; 4] = ["register", "report", "feedback", "analysis"];
+
+/// Whether the end of the outage leaves a clock of this name running.
+fn is_follow_up(clock: &str) -> bool {
+    ClockKind::ALL.iter().any(|kind| kind.as_str() == clock && kind.is_follow_up())
+}
 
 impl Case {
     /// The incident is of this level, and nothing but it: its clocks count from `since`.
@@ -77,7 +80,7 @@ impl Case {
         }
         let (starts, at) = self.started(clock.starts.value, party, *tier, since)?;
         // What ended before it could start needs no clock.
-        let over = self.restored.is_some() && !FOLLOW_UPS.contains(&clock.kind.as_str());
+        let over = self.restored.is_some() && !clock.kind.is_follow_up();
         if over || !clock.runs_from(at) || clock.gives_way(own, at) || self.incident.annulled.is_some() {
             return None;
         }
@@ -107,23 +110,19 @@ impl Case {
             let is_it = |entry: &&TimelineEntry| entry.is(step) && whose.is_none_or(|whose| entry.party == whose);
             incident.timeline.iter().filter(is_it).map(|entry| entry.at).min()
         };
-        let at = match start {
-            // That is the first failed sample, which is always known.
-            Start::Earliest => return self.started(Start::Occurred, party, tier, since),
-            Start::Occurred => Some(since),
-            Start::Detected => Some(incident.opened.max(since)),
-            Start::Alarmed => incident.announced.map(|at| at.max(since)),
-            Start::NoticeDelivered => entry(Step::Notified, Some(party)).map(|at| at.max(since)),
-            Start::CustomerReported => entry(Step::CustomerReported, None),
-            Start::Restored => incident.restored,
-            Start::RestoreOverdue => {
-                let missed = |clock: &&Clock| {
-                    clock.clock == RESTORE && clock.party == party && clock.tier == tier && clock.overdue.is_some()
-                };
-                incident.clocks.iter().find(missed).map(|clock| clock.deadline)
-            }
+        let missed = |clock: &&Clock| {
+            clock.clock == RESTORE && clock.party == party && clock.tier == tier && clock.overdue.is_some()
         };
-        at.map(|at| (start, at))
+        let moments = Moments {
+            occurred: since,
+            detected: Some(incident.opened.max(since)),
+            alarmed: incident.announced.map(|at| at.max(since)),
+            notice_delivered: entry(Step::Notified, Some(party)).map(|at| at.max(since)),
+            customer_reported: entry(Step::CustomerReported, None),
+            restored: incident.restored,
+            restore_overdue: incident.clocks.iter().find(missed).map(|clock| clock.deadline),
+        };
+        moments.start(start)
     }
 
     /// Clocks that another incident had running earlier run on in this one, and so do its promises.
@@ -187,7 +186,7 @@ impl Case {
 
     /// Everything is up again: what is left to do is to tell of it.
     pub fn stop_work(&mut self, at: Timestamp) {
-        self.stop(|clock| !FOLLOW_UPS.contains(&clock.clock.as_str()), at);
+        self.stop(|clock| !is_follow_up(&clock.clock), at);
     }
 
     /// It fails again: what its end had stopped runs on.

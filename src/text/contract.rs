@@ -1,9 +1,12 @@
 //! What is said about contract files, in both languages.
 
+mod assessed;
+
 use std::fmt;
 
 use chrono::NaiveDate;
 
+pub use self::assessed::{AssessedText, RunSaid};
 use super::{Language, Message, some};
 use crate::diagnostic::Place;
 
@@ -65,6 +68,11 @@ pub enum ContractText {
         period: &'static str,
     },
     PeriodNotJudgedHelp,
+    PeriodNotCounted {
+        period: &'static str,
+    },
+    PeriodNotCountedHelp,
+    Assessed(Box<AssessedText>),
     ExplainIdle,
     /// `beside`: loss and RTT by month, and deductions.
     Simulated {
@@ -201,6 +209,9 @@ impl ContractText {
                     "write month, quarter or year: accounts are kept by civil month, and a period is made of whole ones"
                 )
             }
+            Self::PeriodNotCounted { period } => write!(out, "nothing is counted over `{period}` here"),
+            Self::PeriodNotCountedHelp => write!(out, "write quarter or year"),
+            Self::Assessed(text) => text.en(out),
             Self::Simulated { link, period, verdict, down, unknown, beside } => {
                 let Beside { quality, deductions } = &**beside;
                 write!(out, "{link}  {period}  {verdict}  down {down} s  unknown {unknown} s")?;
@@ -301,6 +312,9 @@ impl ContractText {
             Self::WrongMeasure { objective, measure } => write!(out, "目标 `{objective}` 没有链路 `{measure}` 的限值"),
             Self::PeriodNotJudged { measure, period } => write!(out, "链路的 {measure} 不能按 `{period}` 判定"),
             Self::PeriodNotJudgedHelp => write!(out, "写 month、quarter 或 year：台账按自然月记，周期由整月组成"),
+            Self::PeriodNotCounted { period } => write!(out, "此处不按 `{period}` 计数"),
+            Self::PeriodNotCountedHelp => write!(out, "写 quarter 或 year"),
+            Self::Assessed(text) => text.zh_cn(out),
             Self::Simulated { link, period, verdict, down, unknown, beside } => {
                 let Beside { quality, deductions } = &**beside;
                 write!(out, "{link}  {period}  {verdict}  中断 {down} 秒  未知 {unknown} 秒")?;

@@ -37,7 +37,7 @@ pub use self::{
     argument::{AddressFault, Clocks, Expected, HostFault, Mark},
     breach::{PaperLine, PaperText, seconds, share},
     channel::{ChannelText, NoticeLine},
-    contract::{Beside, ContractText},
+    contract::{AssessedText, Beside, ContractText, RunSaid},
     desk::{DeskLine, DeskMessage},
     duty::DutyText,
     grafana::GrafanaText,

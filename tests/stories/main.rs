@@ -65,4 +65,5 @@ mod s80_freshness;
 mod s81_reveal;
 mod s82_windows;
 mod s85_paths;
+mod s83_made_up;
 mod site;

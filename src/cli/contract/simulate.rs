@@ -1,4 +1,4 @@
-//! `linkpatrol contract simulate`: what a draft would have made of months that are stored.
+//! `linkpatrol contract simulate`: what a draft would have made of months that are stored, or makes of one that is made up.
 
 use std::{
     collections::BTreeMap,
@@ -10,18 +10,16 @@ use std::{
 use serde::Serialize;
 use serde_json::json;
 
+use super::assessed::{self, Deduction};
 use crate::{
     cli::{Global, Output, print_findings},
     config::Config,
-    contract::{
-        Contract,
-        assessment::{Candidate, Event},
-    },
+    contract::{Contract, assessment::Event},
     diagnostic::Findings,
     inventory::{Inventory, LinkId, Responder},
     judge,
     ledger::{self, Accounted, Booked, ClosedMonth, Elapsed, Spans, Standard, Statement, Stretch, Terms, Verdict},
-    store::{self, StoreError},
+    store::{self, StoredAccount},
     text::{Beside, ContractText, Message},
     units::Timestamp,
 };
@@ -30,25 +28,28 @@ use crate::{
 const BREACHED: &str = "availability_breached";
 const DOWN: &str = "down";
 
-/// Judges stored months of links by a draft contract: verdicts per link and period, and deductions that may follow.
+/// Judges stored months of links, or faults that somebody makes up, by a draft contract: verdicts, and deductions that may follow.
 #[derive(Debug, clap::Args)]
 pub(super) struct Simulate {
     /// The draft: a contract.yaml, or the folder that it stands in.
     draft: PathBuf,
     /// First month, such as 2026-07.
-    #[arg(long, value_name = "MONTH")]
-    from: String,
+    #[arg(long, value_name = "MONTH", required_unless_present = "faults")]
+    from: Option<String>,
     /// Last month; without it the newest.
-    #[arg(long, value_name = "MONTH")]
+    #[arg(long, value_name = "MONTH", requires = "from")]
     to: Option<String>,
     /// The state folder, instead of `data_dir` of the configuration.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "faults")]
     data_dir: Option<PathBuf>,
+    /// Instead of stored months: a YAML file of faults and counts that are made up (docs/contracts.md).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to"])]
+    faults: Option<PathBuf>,
 }
 
 /// One link and period under the draft.
 #[derive(Debug, Serialize)]
-struct Row {
+pub(super) struct Row {
     link: LinkId,
     period: String,
     availability: &'static str,
@@ -60,7 +61,7 @@ struct Row {
     /// Of each period of loss and RTT whose last stored month is in this one.
     quality: Vec<Counted>,
     /// Alternatives, for the customer to decide: never a sum.
-    deductions: Vec<Deduction>,
+    pub deductions: Vec<Deduction>,
 }
 
 /// Loss and RTT of a period under the draft.
@@ -142,24 +143,16 @@ impl Counted {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct Deduction {
-    penalty: String,
-    clause: String,
-    /// Hundredths of a yuan. `null`: something is missing.
-    fen: Option<u64>,
-    missing: Vec<String>,
-}
-
 impl Simulate {
     /// Exit code 1: the draft would have been broken, or has errors; 2: nothing could be judged.
     pub(super) fn run(self, global: &Global) -> ExitCode {
+        if let Some(faults) = &self.faults {
+            return assessed::run(self.folder(), faults, global);
+        }
         let mut findings = Findings::default();
         let config = Config::load(global.config_file.as_deref(), &mut findings);
         let language = global.language(config.as_ref());
-        let folder =
-            if self.draft.is_dir() { self.draft.as_path() } else { self.draft.parent().unwrap_or(Path::new(".")) };
-        let contract = Contract::load(folder, &mut findings);
+        let contract = Contract::load(self.folder(), &mut findings);
         let failed = findings.has_errors();
         print_findings(&findings.into_sorted(), language);
         let (Some(config), Some(contract), false) = (config, contract, failed) else { return ExitCode::from(1) };
@@ -168,8 +161,11 @@ impl Simulate {
         let in_force = inventory.as_ref().and_then(|inventory| Contract::load(&inventory.folder, &mut beside));
         let known = inventory.zip(in_force);
         let data_dir = self.data_dir.clone().unwrap_or(config.data_dir);
-        let rows = match self.rows(&data_dir, &contract, known.as_ref()) {
-            Ok(rows) => rows,
+        let asked = |month: &str| {
+            self.from.as_deref().is_none_or(|from| month >= from) && self.to.as_deref().is_none_or(|to| month <= to)
+        };
+        let rows = match store::accounts(&data_dir) {
+            Ok(stored) => rows(&stored, &contract, known.as_ref(), asked),
             Err(error) => {
                 anstream::eprintln!("{error}");
                 return ExitCode::from(2);
@@ -177,100 +173,105 @@ impl Simulate {
         };
         match global.output {
             Output::Json => anstream::println!("{:#}", json!({ "contract": contract.name, "rows": rows })),
-            Output::Text => rows.iter().for_each(|row| {
-                let text = ContractText::Simulated {
-                    link: row.link.to_string(),
-                    period: row.period.clone(),
-                    verdict: row.availability,
-                    down: row.down / 1_000,
-                    unknown: row.unknown / 1_000,
-                    beside: Box::new(Beside {
-                        quality: row.quality.iter().map(Counted::text).collect(),
-                        deductions: row.deductions.iter().map(Deduction::text).collect(),
-                    }),
-                };
-                anstream::println!("{}", Message::from(text).say(language));
-            }),
+            Output::Text => rows.iter().for_each(|row| anstream::println!("{}", row.message().say(language))),
         }
         if rows.is_empty() {
             anstream::eprintln!("{}", Message::from(ContractText::NothingSimulated).say(language));
             return ExitCode::from(2);
         }
-        let breached =
-            |row: &Row| row.availability == Verdict::Breached.as_str() || row.quality.iter().any(Counted::is_breached);
-        ExitCode::from(u8::from(rows.iter().any(breached)))
+        ExitCode::from(u8::from(rows.iter().any(Row::is_breached)))
     }
 
-    /// Every period of the draft that has a month between the two. `known`: the links, and the contract that their answers
-    /// were counted by.
-    fn rows(
-        &self,
-        folder: &Path,
-        contract: &Contract,
-        known: Option<&(Inventory, Contract)>,
-    ) -> Result<Vec<Row>, StoreError> {
-        let standard = Standard::of(contract);
-        let judge = Judge {
-            terms: Terms::of(contract),
-            spans: Spans::of(contract),
-            same_limit: known.is_some_and(|(_, in_force)| in_force.objectives.rtt == contract.objectives.rtt),
-        };
-        let mut counted: BTreeMap<LinkId, Vec<ClosedMonth>> = BTreeMap::new();
-        let mut links: BTreeMap<LinkId, Vec<Booked>> = BTreeMap::new();
-        for row in store::accounts(folder)? {
-            if let Ok(closed) = serde_json::from_str::<ClosedMonth>(&row.account) {
-                counted.entry(row.link.clone()).or_default().push(closed);
-            }
-            links.entry(row.link.clone()).or_default().extend(Booked::read(&row.account, &standard));
-        }
-        links.values_mut().for_each(|months| months.sort_by_key(|booked| booked.month.begins));
-        counted.values_mut().for_each(|months| months.sort_by_key(|closed| closed.month.begins));
-        let gap = contract.terms.flaps.gap.value;
-        let together = |stretch: &Stretch| {
-            let sums: Vec<_> = links
-                .values()
-                .map(|months| Statement::of(&standard, stretch, months, gap))
-                .map(|one| one.sums)
-                .collect();
-            standard.together(sums.iter())
-        };
-        let mut fleet: BTreeMap<String, Option<Accounted>> = BTreeMap::new();
-        let mut rows = vec![];
-        for (link, months) in &links {
-            let mut periods: Vec<_> = vec![];
-            for booked in months {
-                let name = booked.month.to_string();
-                let asked = name >= self.from && self.to.as_ref().is_none_or(|to| name <= *to);
-                let stretch = standard.stretch(booked.month);
-                if asked && !periods.contains(&stretch) {
-                    periods.push(stretch);
-                }
-            }
-            for stretch in periods {
-                let mut statement = Statement::of(&standard, &stretch, months, gap);
-                if let Some(together) = fleet.entry(stretch.name.clone()).or_insert_with(|| together(&stretch)) {
-                    statement.judge_by(&standard, together);
-                }
-                let (sums, verdict) = (statement.sums, statement.availability);
-                let down = Duration::from_millis(sums.down);
-                let months = counted.get(link).map_or(&[][..], Vec::as_slice);
-                let is_control_plane = known.is_none_or(|(inventory, _)| by_a_control_plane(inventory, contract, link));
-                rows.push(Row {
-                    quality: judge.counted(months, &stretch, is_control_plane),
-                    link: link.clone(),
-                    period: stretch.name,
-                    availability: verdict.as_str(),
-                    down: sums.down,
-                    unknown: sums.unknown,
-                    excluded: sums.excluded,
-                    elapsed: sums.elapsed(),
-                    error_budget_remaining: statement.error_budget_remaining,
-                    deductions: if verdict == Verdict::Breached { deductions(contract, down) } else { vec![] },
-                });
-            }
-        }
-        Ok(rows)
+    fn folder(&self) -> &Path {
+        if self.draft.is_dir() { self.draft.as_path() } else { self.draft.parent().unwrap_or(Path::new(".")) }
     }
+}
+
+impl Row {
+    pub fn is_breached(&self) -> bool {
+        self.availability == Verdict::Breached.as_str() || self.quality.iter().any(Counted::is_breached)
+    }
+
+    pub fn message(&self) -> Message {
+        let text = ContractText::Simulated {
+            link: self.link.to_string(),
+            period: self.period.clone(),
+            verdict: self.availability,
+            down: self.down / 1_000,
+            unknown: self.unknown / 1_000,
+            beside: Box::new(Beside {
+                quality: self.quality.iter().map(Counted::text).collect(),
+                deductions: self.deductions.iter().map(Deduction::text).collect(),
+            }),
+        };
+        text.into()
+    }
+}
+
+/// Every period of the draft with a month that is `asked` for. `known`: the links, and the contract that their answers
+/// were counted by.
+pub(super) fn rows(
+    stored: &[StoredAccount],
+    contract: &Contract,
+    known: Option<&(Inventory, Contract)>,
+    asked: impl Fn(&str) -> bool,
+) -> Vec<Row> {
+    let standard = Standard::of(contract);
+    let judge = Judge {
+        terms: Terms::of(contract),
+        spans: Spans::of(contract),
+        same_limit: known.is_some_and(|(_, in_force)| in_force.objectives.rtt == contract.objectives.rtt),
+    };
+    let mut counted: BTreeMap<LinkId, Vec<ClosedMonth>> = BTreeMap::new();
+    let mut links: BTreeMap<LinkId, Vec<Booked>> = BTreeMap::new();
+    for row in stored {
+        if let Ok(closed) = serde_json::from_str::<ClosedMonth>(&row.account) {
+            counted.entry(row.link.clone()).or_default().push(closed);
+        }
+        links.entry(row.link.clone()).or_default().extend(Booked::read(&row.account, &standard));
+    }
+    links.values_mut().for_each(|months| months.sort_by_key(|booked| booked.month.begins));
+    counted.values_mut().for_each(|months| months.sort_by_key(|closed| closed.month.begins));
+    let gap = contract.terms.flaps.gap.value;
+    let together = |stretch: &Stretch| {
+        let sums: Vec<_> =
+            links.values().map(|months| Statement::of(&standard, stretch, months, gap)).map(|one| one.sums).collect();
+        standard.together(sums.iter())
+    };
+    let mut fleet: BTreeMap<String, Option<Accounted>> = BTreeMap::new();
+    let mut rows = vec![];
+    for (link, months) in &links {
+        let mut periods: Vec<_> = vec![];
+        for booked in months {
+            let stretch = standard.stretch(booked.month);
+            if asked(&booked.month.to_string()) && !periods.contains(&stretch) {
+                periods.push(stretch);
+            }
+        }
+        for stretch in periods {
+            let mut statement = Statement::of(&standard, &stretch, months, gap);
+            if let Some(together) = fleet.entry(stretch.name.clone()).or_insert_with(|| together(&stretch)) {
+                statement.judge_by(&standard, together);
+            }
+            let (sums, verdict) = (statement.sums, statement.availability);
+            let down = Duration::from_millis(sums.down);
+            let months = counted.get(link).map_or(&[][..], Vec::as_slice);
+            let is_control_plane = known.is_none_or(|(inventory, _)| by_a_control_plane(inventory, contract, link));
+            rows.push(Row {
+                quality: judge.counted(months, &stretch, is_control_plane),
+                link: link.clone(),
+                period: stretch.name,
+                availability: verdict.as_str(),
+                down: sums.down,
+                unknown: sums.unknown,
+                excluded: sums.excluded,
+                elapsed: sums.elapsed(),
+                error_budget_remaining: statement.error_budget_remaining,
+                deductions: if verdict == Verdict::Breached { deductions(contract, down) } else { vec![] },
+            });
+        }
+    }
+    rows
 }
 
 /// Whether the point that decides by the draft is a router's control plane. A link that is gone is taken for one.
@@ -291,16 +292,5 @@ fn deductions(contract: &Contract, down: Duration) -> Vec<Deduction> {
         ..Event::default()
     };
     let about = assessment.penalties.iter().filter(|penalty| penalty.needs.iter().any(|fact| fact == BREACHED));
-    let candidates = about.filter_map(|penalty| assessment.candidate(penalty, &event));
-    candidates
-        .map(|Candidate { penalty, clause, fen, missing, .. }| Deduction { penalty, clause, fen, missing })
-        .collect()
-}
-
-impl Deduction {
-    fn text(&self) -> String {
-        let yuan = self.fen.map_or_else(|| "?".to_owned(), |fen| format!("{}.{:02}", fen / 100, fen % 100));
-        let missing = if self.missing.is_empty() { String::new() } else { format!(" ({})", self.missing.join(", ")) };
-        format!("{} {yuan}{missing} [{}]", self.penalty, self.clause)
-    }
+    about.filter_map(|penalty| assessment.candidate(penalty, &event)).map(Deduction::from).collect()
 }

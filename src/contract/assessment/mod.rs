@@ -1,18 +1,25 @@
 //! What follows when a promise is broken: penalties and scores, as the contract's own formulas.
 //!
-//! In: facts and counts, measured or stated by people. Out: candidates and points, each with its clause. Never a sum of
+//! In: facts, counts and the clocks of faults, measured or stated by people. Out: candidates and points, each with its clause. Never a sum of
 //! penalties: whether two of them hit one event is for the customer to say. What was not stated is named as missing
 //! and never taken for no.
 
+mod fault;
 mod penalty;
 mod score;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::{penalty::WrittenPenalty, score::WrittenScore};
 pub use self::{
+    fault::{Fault, Grades, Late, Overrun, Run},
     penalty::{Amount, Base, Candidate, Days, Event, Item, Penalty, Repeats, Sum},
-    score::{Band, Below, Edge, Item as ScoreItem, Outcome, QuarterScore, Reading, Rule, Score, Veto, ZeroScope},
+    score::{
+        Band, Below, Edge, Item as ScoreItem, Outcome, QuarterScore, Reading, Rule, Score, Taken, Veto, ZeroScope,
+    },
+};
+pub(super) use self::{
+    penalty::WrittenPenalty,
+    score::{WrittenGrades, WrittenScore, WrittenVeto},
 };
 
 /// Everything that the contract says about money and points. Empty: it says nothing.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::Deserialize;
 
-use super::Assessment;
+use super::{Assessment, Late, Overrun};
 use crate::{
     contract::{Chosen, Words, switch::Setting},
     diagnostic::yaml::{Lasting, Percent},
@@ -36,6 +36,8 @@ pub struct Penalty {
     pub needs: Vec<String>,
     /// Facts of which none may be true.
     pub unless: Vec<String>,
+    /// A clock that must have run out; `by` may then be `late_by`.
+    pub late: Option<Late>,
     /// Name of the length of time that chooses among the amounts, or is counted in days.
     pub by: Option<String>,
     /// A fact that makes it the last amount, however short the time.
@@ -102,6 +104,8 @@ pub struct Event<'a> {
     pub item: &'a str,
     pub facts: BTreeMap<&'a str, bool>,
     pub lengths: BTreeMap<&'a str, Duration>,
+    /// Clocks that ran out.
+    pub overruns: Vec<Overrun<'a>>,
     /// How often it happened in a row, this time included.
     pub in_a_row: u32,
 }
@@ -125,12 +129,24 @@ impl Assessment {
         self.penalties.iter().filter_map(|penalty| self.candidate(penalty, event)).collect()
     }
 
-    /// `None` when a stated fact rules the penalty out.
+    /// Those of them that something stated speaks for: what it needs, or a clock that ran out.
+    pub fn spoken_for(&self, event: &Event<'_>) -> Vec<Candidate> {
+        let is_true = |fact: &String| event.facts.get(fact.as_str()) == Some(&true);
+        let speaks = |penalty: &&Penalty| penalty.late.is_some() || penalty.needs.iter().any(is_true);
+        self.penalties.iter().filter(speaks).filter_map(|penalty| self.candidate(penalty, event)).collect()
+    }
+
+    /// `None` when a stated fact rules the penalty out, or its clock did not run out.
     pub fn candidate(&self, penalty: &Penalty, event: &Event<'_>) -> Option<Candidate> {
         let stated = |fact: &String| event.facts.get(fact.as_str()).copied();
         let ruled_out = penalty.needs.iter().any(|fact| stated(fact) == Some(false))
             || penalty.unless.iter().any(|fact| stated(fact) == Some(true));
-        if ruled_out {
+        // The longest of them, where several clocks of this kind ran out.
+        let late = penalty.late.as_ref().map(|late| {
+            let overruns = event.overruns.iter().filter(|overrun| late.covers(overrun));
+            overruns.map(|overrun| overrun.by).max()
+        });
+        if ruled_out || late == Some(None) {
             return None;
         }
         let facts = penalty.needs.iter().chain(&penalty.unless);
@@ -142,7 +158,8 @@ impl Assessment {
             })
         });
         let length = penalty.by.as_ref().and_then(|name| {
-            let length = event.lengths.get(name.as_str()).copied();
+            let own = late.flatten().filter(|_| name == LATE_BY);
+            let length = own.or_else(|| event.lengths.get(name.as_str()).copied());
             if length.is_none() && worst != Some(true) {
                 missing.push(name.clone());
             }
@@ -200,6 +217,8 @@ impl Assessment {
 }
 
 const DAY: u64 = 86_400_000;
+/// How a penalty of a clock calls the length of time that the clock was overrun by.
+const LATE_BY: &str = "late_by";
 
 impl Base {
     /// What to ask for.
@@ -227,6 +246,8 @@ pub(in crate::contract) struct WrittenPenalty {
     pub needs: Vec<String>,
     #[serde(default)]
     pub unless: Vec<String>,
+    #[serde(default)]
+    pub late: Option<Late>,
     #[serde(default)]
     pub by: Option<String>,
     #[serde(default)]

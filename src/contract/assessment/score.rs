@@ -4,8 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::{Fault, Grades, Late};
 use crate::{
-    contract::{Chosen, Words, switch::Setting, words::Source},
+    contract::{
+        Chosen, Terms, Words,
+        switch::Setting,
+        words::{Period, Source},
+    },
     diagnostic::yaml,
     units::Ppm,
 };
@@ -81,6 +86,9 @@ pub struct Rule {
     /// Points for each; none: the first one takes all.
     #[serde(default)]
     pub each: Option<u32>,
+    /// Clocks whose overruns are what is counted. None: people count.
+    #[serde(default)]
+    pub late: Option<Late>,
     pub source: Source,
     #[serde(default)]
     pub clause: Option<String>,
@@ -112,6 +120,23 @@ pub struct Veto {
     pub name: Words,
     pub counts: String,
     pub at_least: Chosen<u32>,
+    /// Over which it is counted: `quarter` or `year`.
+    pub period: Chosen<Period>,
+    /// Faults that are what is counted. None: people count.
+    pub faults: Option<Grades>,
+}
+
+/// What a rule took from a quarter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// Ids of the item and of its rule.
+    pub item: String,
+    pub rule: String,
+    pub count: u32,
+    /// Points for each; `None`: the first one took all.
+    pub each: Option<u32>,
+    /// Of the rule, or of its item. `None`: no clause was written.
+    pub clause: Option<String>,
 }
 
 /// Points of one quarter, in hundredths.
@@ -124,6 +149,8 @@ pub struct QuarterScore {
     pub missing: Vec<String>,
     /// Vetoes that hold.
     pub vetoed: Vec<String>,
+    /// What counts towards each veto, in file order.
+    pub towards: Vec<u32>,
 }
 
 /// What a year comes to.
@@ -136,20 +163,60 @@ pub struct Outcome {
     pub withheld: Ppm,
     /// The switch that decided, where the text has two answers or none.
     pub decided_by: Option<String>,
+    /// Vetoes that hold.
+    pub vetoed: Vec<String>,
 }
 
 impl Score {
+    /// Names of all that is counted.
+    pub fn counted(&self) -> impl Iterator<Item = &str> {
+        let rules = self.items.iter().flat_map(|item| &item.rules).map(|rule| &rule.counts);
+        rules.chain(self.vetoes.iter().map(|veto| &veto.counts)).map(String::as_str)
+    }
+
+    /// What these faults add to the counts: nought, where none of them does.
+    pub fn counts(&self, terms: &Terms, faults: &[Fault<'_>]) -> BTreeMap<&str, u32> {
+        let mut counts = BTreeMap::new();
+        let mut add = |name, more: usize| {
+            let count: &mut u32 = counts.entry(name).or_default();
+            *count = count.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
+        };
+        let runs: Vec<_> = faults.iter().flat_map(|fault| terms.runs(fault)).collect();
+        for rule in self.items.iter().flat_map(|item| &item.rules) {
+            let Some(late) = &rule.late else { continue };
+            let overruns = runs.iter().filter_map(|run| run.overrun());
+            add(rule.counts.as_str(), overruns.filter(|overrun| late.covers(overrun)).count());
+        }
+        for veto in &self.vetoes {
+            let Some(grades) = &veto.faults else { continue };
+            add(veto.counts.as_str(), faults.iter().filter(|fault| grades.covers(fault, terms)).count());
+        }
+        counts
+    }
+
+    /// Each rule that takes something from a quarter with these counts, in file order.
+    pub fn taken(&self, counts: &BTreeMap<&str, u32>) -> Vec<Taken> {
+        let rules = self.items.iter().flat_map(|item| item.rules.iter().map(move |rule| (item, rule)));
+        let taken = rules.map(|(item, rule)| Taken {
+            item: item.id.clone(),
+            rule: rule.id.clone(),
+            count: count(counts, &rule.counts),
+            each: rule.each,
+            clause: rule.clause.clone().or_else(|| item.clause.clone()),
+        });
+        taken.filter(|taken| taken.count > 0).collect()
+    }
+
     /// Points of a quarter from counts by the names that the rules use.
     pub fn quarter(&self, counts: &BTreeMap<&str, u32>) -> QuarterScore {
         let items: Vec<(String, u32)> =
             self.items.iter().map(|item| (item.id.clone(), self.points(item, counts))).collect();
-        let rules = self.items.iter().flat_map(|item| &item.rules).map(|rule| &rule.counts);
-        let names = rules.chain(self.vetoes.iter().map(|veto| &veto.counts));
         let vetoed = self.vetoes.iter().filter(|veto| count(counts, &veto.counts) >= veto.at_least.value);
         QuarterScore {
             total: items.iter().fold(0, |sum, (_, points)| sum.saturating_add(*points)),
-            missing: names.filter(|name| !counts.contains_key(name.as_str())).cloned().collect(),
+            missing: self.counted().filter(|name| !counts.contains_key(name)).map(str::to_owned).collect(),
             vetoed: vetoed.map(|veto| veto.id.clone()).collect(),
+            towards: self.vetoes.iter().map(|veto| count(counts, &veto.counts)).collect(),
             items,
         }
     }
@@ -180,7 +247,16 @@ impl Score {
             }
         };
         let withheld = band.map_or(Ppm(0), |band| band.withheld);
-        Some(Outcome { mean, band: band.map(|band| band.id.clone()), withheld, decided_by })
+        let vetoed = self.vetoes.iter().enumerate().filter(|(nth, veto)| {
+            let of = |quarter: &QuarterScore| quarter.towards.get(*nth).copied().unwrap_or(0);
+            let counted = match veto.period.value {
+                Period::Year => quarters.iter().map(of).fold(0, u32::saturating_add),
+                _ => quarters.iter().map(of).max().unwrap_or(0),
+            };
+            counted >= veto.at_least.value
+        });
+        let vetoed = vetoed.map(|(_, veto)| veto.id.clone()).collect();
+        Some(Outcome { mean, band: band.map(|band| band.id.clone()), withheld, decided_by, vetoed })
     }
 
     /// Hundredths of a point that an item adds.
@@ -236,4 +312,15 @@ pub(in crate::contract) struct WrittenVeto {
     pub name: Words,
     pub counts: String,
     pub at_least: Setting,
+    #[serde(default)]
+    pub period: Option<Setting>,
+    #[serde(default)]
+    pub faults: Option<WrittenGrades>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::contract) struct WrittenGrades {
+    pub class: String,
+    pub level: Setting,
 }

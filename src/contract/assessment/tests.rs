@@ -24,6 +24,7 @@ fn event<'a>(item: &'a str, facts: &[(&'a str, bool)], lengths: &[(&'a str, u64)
         facts: facts.iter().copied().collect(),
         lengths: lengths.iter().map(|(name, hours)| (*name, Duration::from_secs(hours * 3_600))).collect(),
         in_a_row: 1,
+        overruns: vec![],
     }
 }
 
@@ -150,7 +151,13 @@ fn no_points_takes_the_item_or_by_the_switch_only_the_rule() {
 #[test]
 fn edges_of_bands_and_the_gap_below_them_are_decided_by_switches() {
     let at = |score: &Score, points: u32| {
-        let quarter = score::QuarterScore { items: vec![], total: points * 100, missing: vec![], vetoed: vec![] };
+        let quarter = score::QuarterScore {
+            items: vec![],
+            total: points * 100,
+            missing: vec![],
+            vetoed: vec![],
+            towards: vec![],
+        };
         let outcome = score.year(&[quarter]).unwrap();
         (outcome.withheld.0 / 10_000, outcome.decided_by)
     };
