@@ -41,6 +41,8 @@ pub struct Applies {
     /// Groups of requirements.csv.
     pub groups: Vec<String>,
     pub categories: Vec<String>,
+    /// Classes of requirements.csv that patrols go by, such as `core`.
+    pub classes: Vec<String>,
     pub kinds: Vec<Kind>,
 }
 
@@ -53,6 +55,8 @@ pub struct Target<'a> {
     /// The requirement that it is a part of.
     pub requirement: &'a str,
     pub category: &'a str,
+    /// By which it is patrolled; empty: by none.
+    pub class: &'a str,
     pub groups: &'a [String],
     pub link_kind: Option<Kind>,
 }
@@ -64,6 +68,7 @@ impl Applies {
             && (self.requirements.is_empty() || self.requirements.iter().any(requirement))
             && (self.groups.is_empty() || self.groups.iter().any(|group| target.groups.contains(group)))
             && (self.categories.is_empty() || self.categories.iter().any(|category| category == target.category))
+            && (self.classes.is_empty() || self.classes.iter().any(|class| class == target.class))
             && (self.kinds.is_empty() || target.link_kind.is_none_or(|kind| self.kinds.contains(&kind)))
     }
 }

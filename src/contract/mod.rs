@@ -99,6 +99,7 @@ impl Contract {
             id: &self.requirement,
             requirement: &self.requirement,
             category: "link",
+            class: "",
             groups: &[],
             link_kind: Some(kind),
         }
@@ -112,6 +113,7 @@ impl Contract {
             id,
             requirement: row.map_or(requirement, |row| &row.requirement),
             category: row.map_or("", |row| &row.category),
+            class: row.map_or("", |row| &row.patrol),
             groups: row.map_or(&[], |row| &row.groups),
             link_kind: None,
         }

@@ -8,15 +8,16 @@ use std::{
 use chrono::Datelike;
 
 use super::{
-    Agreement, Answering, Calendar, Chosen, Class, ClassTier, Clock, Closing, Condition, Contract, Figure, Flaps,
+    Agreement, Answering, Calendar, Chosen, Class, ClassTier, Clock, Closing, Condition, Contract, Duty, Figure, Flaps,
     Holidays, InGuards, Maintenance, NOT_FROM_CONTRACT, Objective, Problems, Service, Span, Switch, Terms,
     calendar::{Open, OpenDays},
     links,
     resolve::Resolver,
+    terms::{PATROL_CLASS, UNCLASSED},
     words::{Party, Start},
     written::{
-        DaysWord, Written, WrittenAgreements, WrittenCalendar, WrittenClass, WrittenClock, WrittenDays, WrittenHours,
-        WrittenObjective, WrittenProblems, WrittenTier,
+        DaysWord, Written, WrittenAgreements, WrittenCalendar, WrittenClass, WrittenClock, WrittenDays, WrittenDuty,
+        WrittenHours, WrittenObjective, WrittenProblems, WrittenTier,
     },
 };
 use crate::{
@@ -93,7 +94,11 @@ fn load(folder: &Path, findings: &mut Findings) -> Option<(Document<Written>, Te
     let clocked: Vec<&Class> = classes.iter().chain(&overrides).collect();
     let assessment = resolver.assessment(&written.assessment, &clocked);
     let agreements = agreements(folder, &file, &calendars, resolver.findings);
-    let services = Service::load(folder, findings);
+    let duties = written.duties.iter().enumerate().map(|(nth, duty)| resolver.duty(nth, duty)).collect();
+    let mut services = Service::load(folder, findings);
+    let unclassed = written.switches.iter().find(|switch| switch.id == PATROL_CLASS).map(Switch::value);
+    let of_unclassed = services.iter_mut().filter(|service| service.class == UNCLASSED);
+    of_unclassed.for_each(|service| service.patrol = unclassed.unwrap_or(UNCLASSED).to_owned());
     let places = written.switches.iter().enumerate();
     let places = places.map(|(nth, switch)| (switch.id.clone(), file.place(&format!("switches.{nth}"))));
     let terms = Terms {
@@ -129,7 +134,7 @@ fn load(folder: &Path, findings: &mut Findings) -> Option<(Document<Written>, Te
             clause: clause(maintenance.clause.as_deref()),
         },
         problems: problems.map_or(Some(None), |problems| problems.map(Some))?,
-        duties: written.duties.clone(),
+        duties,
         assessment,
         services,
         switches: written.switches.clone(),
@@ -168,6 +173,12 @@ impl TryFrom<String> for Count {
 }
 
 impl Resolver<'_, Written> {
+    fn duty(&mut self, nth: usize, written: &WrittenDuty) -> Duty {
+        let every = self.optional(&format!("duties.{nth}.every"), written.every.as_ref());
+        let WrittenDuty { id, kind, name, applies, times, within, due, source, clause, .. } = written.clone();
+        Duty { id, kind, name, applies, every: every.map(|every| every.value), times, within, due, source, clause }
+    }
+
     /// `None`, with a finding, when a switch does not exist or answers something else.
     fn problems(&mut self, written: &WrittenProblems) -> Option<Problems> {
         let faults = self.chosen::<Count>("problems.faults", &written.faults);

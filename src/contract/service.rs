@@ -25,6 +25,8 @@ pub struct Service {
     pub category: String,
     /// Criticality: `core`, `general`, `room-network`, or `unknown` until the customer sets it.
     pub class: String,
+    /// The same, and the contract's answer where that is `unknown`.
+    pub patrol: String,
     pub zone: String,
     /// As the text has it, such as `weekly`. Empty: only the general rule.
     pub inspection: String,
@@ -99,6 +101,7 @@ impl Service {
             id: row.id,
             name: row.name,
             category: row.category,
+            patrol: row.class.clone(),
             class: row.class,
             zone: row.zone,
             inspection: row.inspection,
@@ -114,6 +117,7 @@ impl Service {
             id: &self.id,
             requirement: &self.requirement,
             category: &self.category,
+            class: &self.patrol,
             groups: &self.groups,
             link_kind: None,
         }

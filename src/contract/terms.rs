@@ -11,8 +11,12 @@ use super::{
 };
 use crate::{diagnostic::Place, units::Ppm};
 
-/// The one switch that stands in place of no figure: the engine asks it by its name.
+/// A switch that stands in place of no figure: the engine asks it by its name.
 pub(super) const UPGRADE_REBASE: &str = "upgrade-rebase";
+/// And the one that stands in place of a class that the customer has not said: of rows of requirements.csv.
+pub(super) const PATROL_CLASS: &str = "patrol-class";
+/// Their class until then.
+pub(super) const UNCLASSED: &str = "unknown";
 
 /// One contract as data.
 #[derive(Debug, Clone, PartialEq)]
@@ -274,26 +278,19 @@ pub enum InGuards {
 }
 
 /// A duty that comes again.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Duty {
     pub id: String,
     pub kind: DutyKind,
     pub name: Words,
-    #[serde(default, rename = "for")]
     pub applies: Applies,
-    #[serde(default)]
     pub every: Option<Cadence>,
     /// So often in each.
-    #[serde(default)]
     pub times: Option<u32>,
-    #[serde(default)]
     pub within: Option<Span>,
     /// When it is due, as printed.
-    #[serde(default)]
     pub due: Option<Words>,
     pub source: Source,
-    #[serde(default)]
     pub clause: Option<String>,
 }
 

@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::Deserialize;
 
 use super::{
-    Applies, Duty, Evidence, Guard, Ladder, Obligor, Switch, Term, Words,
+    Applies, Evidence, Guard, Ladder, Obligor, Span, Switch, Term, Words,
     assessment::WrittenAssessment,
     holidays::Date,
     limit::WrittenBound,
     switch::Setting,
     terms,
-    words::{ClockKind, Exclusion, FaultKind, Impact, Measure, Party, Scope, Source},
+    words::{ClockKind, DutyKind, Exclusion, FaultKind, Impact, Measure, Party, Scope, Source},
 };
 use crate::{
     diagnostic::yaml::{self, Lasting},
@@ -52,13 +52,35 @@ pub(super) struct Written {
     #[serde(default)]
     pub problems: Option<WrittenProblems>,
     #[serde(default)]
-    pub duties: Vec<Duty>,
+    pub duties: Vec<WrittenDuty>,
     #[serde(default)]
     pub assessment: WrittenAssessment,
     #[serde(default)]
     pub switches: Vec<Switch>,
     #[serde(default)]
     pub by_hand: Vec<Evidence>,
+}
+
+/// [`super::Duty`] before its switch is looked up.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenDuty {
+    pub id: String,
+    pub kind: DutyKind,
+    pub name: Words,
+    #[serde(default, rename = "for")]
+    pub applies: Applies,
+    #[serde(default)]
+    pub every: Option<Setting>,
+    #[serde(default)]
+    pub times: Option<u32>,
+    #[serde(default)]
+    pub within: Option<Span>,
+    #[serde(default)]
+    pub due: Option<Words>,
+    pub source: Source,
+    #[serde(default)]
+    pub clause: Option<String>,
 }
 
 /// `agreements.yaml`: what carriers promised us.

@@ -109,6 +109,7 @@ fn clocks(terms: &Terms, id: &str, requirement: &str) -> Vec<Clock> {
         id,
         requirement,
         category: service.map_or("device", |service| service.category.as_str()),
+        class: service.map_or("", |service| service.patrol.as_str()),
         groups: service.map_or(&[], |service| service.groups.as_slice()),
         link_kind: None,
     };

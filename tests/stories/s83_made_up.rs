@@ -311,3 +311,51 @@ counts:
         assert!(words(&output).contains(told), "{told}: {}", words(&output));
     }
 }
+
+/// Turned in a copy of the shipped city: the health report is planned by quarter, and systems that nobody has classed are
+/// patrolled as core systems, monthly.
+#[test]
+fn the_period_of_the_report_and_the_class_of_patrols_are_planned_as_the_switches_say() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let shipped = root().join("inventories");
+    for name in ["calendars", "xuchang"] {
+        fs::create_dir_all(folder.join(name)).unwrap();
+        for entry in fs::read_dir(shipped.join(name)).unwrap() {
+            let file = entry.unwrap().path();
+            if file.is_file() {
+                fs::copy(&file, folder.join(name).join(file.file_name().unwrap())).unwrap();
+            }
+        }
+    }
+    let explained = |more: &[&str]| {
+        let mut command = linkpatrol();
+        command.args(["--lang", "en", "contract", "explain"]).arg(folder.join("xuchang"));
+        let output = command.args(more).output().unwrap();
+        assert!(output.status.success(), "{}", words(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let contract = folder.join("xuchang/contract.yaml");
+    let text = fs::read_to_string(&contract).unwrap();
+    let answer = |switch: &str, answer: &str| {
+        let line = text.lines().find(|line| line.starts_with(&format!("  - {{id: {switch},"))).unwrap();
+        let chosen = line.replace("default: ", &format!("chosen: {answer}, clause: minutes of a meeting, default: "));
+        fs::write(&contract, text.replace(line, &chosen)).unwrap();
+    };
+    let patrols = |service: &str| {
+        let text = explained(&["--service", service]);
+        ["patrol-core", "patrol-general"].map(|duty| text.contains(duty))
+    };
+    // Requirement 36 is of no class.
+    assert_eq!(patrols("36"), [false, true]);
+    let report = |text: &str| text.lines().find(|line| line.contains("health-report  ")).unwrap().to_owned();
+    assert!(report(&explained(&[])).contains("monthly"), "{}", report(&explained(&[])));
+    answer("patrol-class", "core");
+    assert_eq!(patrols("36"), [true, false]);
+    answer("health-report-period", "quarterly");
+    assert!(report(&explained(&[])).contains("quarterly"), "{}", report(&explained(&[])));
+    answer("health-report-period", "weekly");
+    let refused =
+        linkpatrol().args(["--lang", "en", "contract", "explain"]).arg(folder.join("xuchang")).output().unwrap();
+    assert!(words(&refused).contains("`weekly` is not among the answers of this switch"), "{}", words(&refused));
+}

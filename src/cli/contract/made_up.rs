@@ -292,5 +292,5 @@ impl<'a> Made<'a> {
 }
 
 fn no_target<'a>(id: &'a str, category: &'a str) -> Target<'a> {
-    Target { kind: TargetKind::Service, id, requirement: id, category, groups: &[], link_kind: None }
+    Target { kind: TargetKind::Service, id, requirement: id, category, class: "", groups: &[], link_kind: None }
 }
