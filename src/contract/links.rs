@@ -7,7 +7,7 @@ use super::{
     NOT_FROM_CONTRACT, Objective, Objectives, Proof, Quantity, Terms, Tier,
     limit::WrittenBound,
     resolve::Resolver,
-    words::{ClockKind, Measure, Party, Period, Reach},
+    words::{ClockKind, Measure, Party, Reach},
     written::{Written, WrittenDegraded, WrittenLinks},
 };
 use crate::{
@@ -110,8 +110,8 @@ impl<'a> Links<'a> {
         let rtt = self.objective("rtt", rtt, Measure::Rtt);
         let loss = self.objective("loss", loss, Measure::Loss);
         let clause = up?.clause.clone();
-        let period = self.period(up?);
-        let (rtt_period, loss_period) = (self.period(rtt?), self.period(loss?));
+        let mut period = |objective: &Objective| objective.civil_period(self.file, self.findings);
+        let (rtt_period, loss_period, period) = (period(rtt?), period(loss?), period(up?));
         let counting = up?.counting();
         let availability = match up?.bound {
             Bound::AtLeast(Quantity::Share(share)) => Some(share),
@@ -134,19 +134,6 @@ impl<'a> Links<'a> {
             loss_period: loss_period?,
             clause,
         })
-    }
-
-    /// Accounts are kept by civil month, so a period is made of whole ones.
-    fn period(&mut self, objective: &Objective) -> Option<Period> {
-        let period = objective.period.as_ref().map_or(Period::Month, |chosen| chosen.value);
-        if matches!(period, Period::Month | Period::Quarter | Period::Year) {
-            return Some(period);
-        }
-        let place = self.file.place(&format!("{}.period", objective.path));
-        let message =
-            ContractText::PeriodNotJudged { measure: objective.measure.as_str(), period: period.as_str() }.into();
-        self.findings.error(place, Code::LINK_TERMS, message, ContractText::PeriodNotJudgedHelp.into());
-        None
     }
 
     fn wrong<V>(&mut self, objective: &Objective) -> Option<V> {

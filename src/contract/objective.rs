@@ -4,7 +4,11 @@ use super::{
     Applies, Bound, Chosen, Words,
     words::{Exclusion, Measure, Period, Reach, Rounding, Source, Statistic},
 };
-use crate::{diagnostic::Place, inventory::Role};
+use crate::{
+    diagnostic::{Code, Findings, Place, yaml::Document},
+    inventory::Role,
+    text::ContractText,
+};
 
 /// One objective with everything that is needed to judge it. What the text leaves open came from a switch.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +43,18 @@ impl Objective {
             other => named(other),
         };
         Exclusion::ALL.iter().copied().filter(|reason| counts(*reason) == Some(true)).collect()
+    }
+
+    /// Accounts are kept by civil month, so a period is made of whole ones. `None`, with a finding: it is another.
+    pub(super) fn civil_period<T>(&self, file: &Document<T>, findings: &mut Findings) -> Option<Period> {
+        let period = self.period.as_ref().map_or(Period::Month, |chosen| chosen.value);
+        if matches!(period, Period::Month | Period::Quarter | Period::Year) {
+            return Some(period);
+        }
+        let place = file.place(&format!("{}.period", self.path));
+        let message = ContractText::PeriodNotJudged { measure: self.measure.as_str(), period: period.as_str() }.into();
+        findings.error(place, Code::LINK_TERMS, message, ContractText::PeriodNotJudgedHelp.into());
+        None
     }
 
     /// Of printed shares; truncated where nothing is said.

@@ -14,7 +14,7 @@ use super::{
     links,
     resolve::Resolver,
     terms::{PATROL_CLASS, UNCLASSED},
-    words::{Party, Start},
+    words::{Measure, Party, Reach, Start},
     written::{
         DaysWord, Written, WrittenAgreements, WrittenCalendar, WrittenClass, WrittenClock, WrittenDays, WrittenDuty,
         WrittenHours, WrittenObjective, WrittenProblems, WrittenTier,
@@ -340,12 +340,14 @@ fn agreements(
     let mut agreements = vec![];
     for (nth, written) in list.iter().enumerate() {
         let path = format!("agreements.{nth}");
+        let objectives = resolver.objectives(&format!("{path}.objectives"), &written.objectives);
+        objectives.iter().for_each(|objective| resolver.of_a_circuit(objective));
         agreements.push(Agreement {
             number: written.id.clone(),
             carrier: written.carrier.clone(),
             from: written.from.0,
             to: written.to.0,
-            objectives: resolver.objectives(&format!("{path}.objectives"), &written.objectives),
+            objectives,
             clocks: resolver.clocks(&path, &written.clocks, Party::Carrier, &written.id),
             contacts: written.contacts.clone(),
             place: file.place(&format!("{path}.carrier")),
@@ -355,6 +357,18 @@ fn agreements(
 }
 
 impl<T> Resolver<'_, T> {
+    /// Reports what an agreement cannot promise: a carrier is judged circuit by circuit, and over whole civil months.
+    fn of_a_circuit(&mut self, objective: &Objective) {
+        if objective.reach.as_ref().is_some_and(|reach| reach.value == Reach::Fleet) {
+            let place = self.file.place(&format!("{}.reach", objective.path));
+            let (message, help) = (ContractText::ReachOfAgreement.into(), ContractText::ReachOfAgreementHelp.into());
+            self.findings.error(place, Code::LINK_TERMS, message, help);
+        }
+        if objective.measure == Measure::Availability {
+            objective.civil_period(self.file, self.findings);
+        }
+    }
+
     fn classes(&mut self, list: &str, written: &[WrittenClass]) -> Vec<Class> {
         self.unique(list, written.iter().map(|class| class.id.as_str()));
         written.iter().enumerate().map(|(nth, class)| self.class(format!("{list}.{nth}"), class)).collect()

@@ -68,6 +68,8 @@ pub enum ContractText {
         period: &'static str,
     },
     PeriodNotJudgedHelp,
+    ReachOfAgreement,
+    ReachOfAgreementHelp,
     PeriodNotCounted {
         period: &'static str,
     },
@@ -209,6 +211,13 @@ impl ContractText {
                     "write month, quarter or year: accounts are kept by civil month, and a period is made of whole ones"
                 )
             }
+            Self::ReachOfAgreement => {
+                write!(out, "an agreement is judged circuit by circuit: it promises nothing of all of them together")
+            }
+            Self::ReachOfAgreementHelp => write!(
+                out,
+                "leave `reach` out or write `link`; what the city is promised of all links together stands in contract.yaml"
+            ),
             Self::PeriodNotCounted { period } => write!(out, "nothing is counted over `{period}` here"),
             Self::PeriodNotCountedHelp => write!(out, "write quarter or year"),
             Self::Assessed(text) => text.en(out),
@@ -312,6 +321,10 @@ impl ContractText {
             Self::WrongMeasure { objective, measure } => write!(out, "目标 `{objective}` 没有链路 `{measure}` 的限值"),
             Self::PeriodNotJudged { measure, period } => write!(out, "链路的 {measure} 不能按 `{period}` 判定"),
             Self::PeriodNotJudgedHelp => write!(out, "写 month、quarter 或 year：台账按自然月记，周期由整月组成"),
+            Self::ReachOfAgreement => write!(out, "运营商协议按每条电路判定，不能对全部电路合并承诺"),
+            Self::ReachOfAgreementHelp => {
+                write!(out, "不写 `reach` 或写 `link`；对全部链路合并的承诺写在 contract.yaml")
+            }
             Self::PeriodNotCounted { period } => write!(out, "此处不按 `{period}` 计数"),
             Self::PeriodNotCountedHelp => write!(out, "写 quarter 或 year"),
             Self::Assessed(text) => text.zh_cn(out),
