@@ -68,13 +68,16 @@ impl Terms {
             tiers.iter().filter(|(class, _)| is_own(class)).flat_map(|(_, tier)| &tier.clocks).collect();
         let mut runs: Vec<Run<'a>> = vec![];
         for (class, tier) in tiers {
-            for clock in &tier.clocks {
+            // Those that wait for another to run out come after it, wherever the file has them.
+            let waits = |clock: &&Clock| clock.starts.value == Start::RestoreOverdue;
+            let first = tier.clocks.iter().filter(|clock| !waits(clock));
+            for clock in first.chain(tier.clocks.iter().filter(waits)) {
                 let missed = runs.iter().filter(|run| run.clock.kind == ClockKind::Restore && run.late().is_some());
                 let mut missed = missed.filter(|run| std::ptr::eq(run.tier, tier) && run.clock.party == clock.party);
                 let restore_overdue = missed.next().and_then(Run::deadline);
                 let started = Moments { restore_overdue, ..fault.moments }.start(clock.starts.value);
                 // An event that follows only from another, which did not happen.
-                let never = started.is_none() && clock.starts.value == Start::RestoreOverdue;
+                let never = started.is_none() && waits(&clock);
                 if !never && started.is_none_or(|(_, at)| fault.runs(clock, &own, at)) {
                     let done = fault.stopped(clock).map(|at| started.map_or(at, |(_, start)| at.max(start)));
                     runs.push(Run { class, tier, clock, started, done });

@@ -6,8 +6,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    contract::{Chosen, fixture::terms},
-    units::Ppm,
+    contract::{
+        Chosen, Clock, Facts, Moments,
+        fixture::terms,
+        words::{ClockKind, FaultKind, Scope, Start},
+    },
+    units::{Ppm, Timestamp},
 };
 
 fn beijing() -> Assessment {
@@ -206,4 +210,47 @@ fn no_penalty_exceeds_its_cap_or_overflows() {
         let fen = all.iter().find(|one| one.penalty == "late-deliverable").unwrap().fen;
         prop_assert!(fen.is_none_or(|fen| u128::from(fen) <= u128::from(budget) * 10));
     });
+}
+
+/// Requirement 92 of the city: two hours, else a swap, and two more hours from then on.
+#[test]
+fn a_clock_that_waits_for_another_to_run_out_runs_only_then_and_wherever_the_file_has_it() {
+    let mut terms = terms("xuchang");
+    let waits = |clock: &Clock| clock.starts.value == Start::RestoreOverdue;
+    let class = terms.overrides.iter_mut().find(|class| class.tiers.iter().any(|tier| tier.clocks.iter().any(waits)));
+    let class = class.expect("a class with such a clock");
+    let id = class.applies.requirements[0].clone();
+    class.tiers[0].clocks.reverse();
+    let row = terms.services.iter().find(|service| service.id == id).unwrap().clone();
+    let began = Timestamp(1_795_190_400_000);
+    let after = |hours: u64| began.plus(Duration::from_secs(hours * 3_600));
+    let runs = |hours: u64| {
+        let restored = after(hours);
+        let fault = Fault {
+            target: row.target(),
+            facts: Facts {
+                scope: Scope::Service,
+                failing: 1,
+                measured: 1,
+                kind: FaultKind::Outage,
+                impact: None,
+                service_class: None,
+                case: None,
+            },
+            moments: Moments {
+                restored: Some(restored),
+                notice_delivered: Some(began),
+                customer_reported: Some(began),
+                alarmed: Some(began),
+                detected: Some(began),
+                ..Moments::begun(began)
+            },
+            done: BTreeMap::from([(ClockKind::Restore, restored)]),
+        };
+        let runs = terms.runs(&fault).into_iter().filter(|run| waits(run.clock));
+        runs.map(|run| (run.started.unwrap(), run.late().is_some())).collect::<Vec<_>>()
+    };
+    assert_eq!(runs(2), []);
+    assert_eq!(runs(3), [((Start::RestoreOverdue, after(2)), false)]);
+    assert_eq!(runs(5), [((Start::RestoreOverdue, after(2)), true)]);
 }
