@@ -64,6 +64,6 @@ mod s79_accused;
 mod s80_freshness;
 mod s81_reveal;
 mod s82_windows;
-mod s85_paths;
 mod s83_made_up;
+mod s85_paths;
 mod site;
