@@ -22,8 +22,8 @@ use crate::{
     export, inventory,
     judge::service::ServiceState,
     ledger::Accounted,
-    profile::service,
-    sample::service::{Dated, Ending},
+    profile::{service, services::Service},
+    sample::service::{Dated, Ending, Report},
     snapshot::{ServiceView, Visits},
     units::{At, Ppm, Timestamp},
 };
@@ -72,6 +72,10 @@ struct Row<'a> {
     phase: Option<&'static str>,
     reason: Option<&'static str>,
     text: Option<&'a str>,
+    /// Of several steps, the one that failed.
+    step: Option<&'a str>,
+    /// As they are asked for.
+    steps: Vec<Step<'a>>,
     certificate_expires: Option<At>,
     freshness: Option<Freshness>,
     exchange: Option<Exchange>,
@@ -97,6 +101,27 @@ impl Freshness {
             at: dated.map(|dated| At(dated.at, zone)),
             age_seconds: dated.map(Dated::age_seconds),
         })
+    }
+}
+
+/// One step of several, and how it went in the last visit.
+#[derive(Serialize)]
+struct Step<'a> {
+    name: &'a str,
+    /// Of the last visit; `null`: it was not reached, or could not be looked at.
+    success: Option<bool>,
+    duration_seconds: Option<f64>,
+}
+
+impl<'a> Step<'a> {
+    fn all(service: &'a Service, report: Option<&Report>) -> Vec<Self> {
+        let seen = |name: &str| report?.steps.iter().find(|seen| seen.name == name);
+        let step = |name: &'a str| Self {
+            name,
+            success: seen(name).and_then(|seen| seen.passed),
+            duration_seconds: seen(name).map(|seen| seen.took.as_secs_f64()),
+        };
+        service.check.steps().into_iter().flat_map(|steps| &steps.list).map(|one| step(&one.name)).collect()
     }
 }
 
@@ -205,6 +230,8 @@ impl<'a> Row<'a> {
                 Ending::Unmeasured(text) if view.state == ServiceState::Unknown => Some(text),
                 Ending::Passed | Ending::Unmeasured(_) => None,
             }),
+            step: fault.and_then(|fault| fault.step.as_deref()),
+            steps: Step::all(service, report),
             certificate_expires: leaf.map(|certificate| At(certificate.not_after, zone)),
             freshness: Freshness::new(service.check.freshness(), report.and_then(|report| report.dated), zone),
             exchange: service

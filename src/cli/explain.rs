@@ -126,6 +126,10 @@ fn service_parts(loaded: &Loaded, service: &Service) -> Vec<Part> {
         values.extend((!value.is_empty()).then(|| Value::at(key, value, whose)));
     }
     values.extend(service.depends_on.iter().map(|parent| Value::at("depends_on", parent, place)));
+    if let Some(steps) = service.check.steps() {
+        let names: Vec<&str> = steps.list.iter().map(|step| step.name.as_str()).collect();
+        values.push(Value::at("steps", names.join(" → "), place));
+    }
     if let Some(freshness) = service.check.freshness() {
         values.push(Value::at("freshness.within", duration_text(freshness.within), place));
         values.extend(freshness.record.as_ref().map(|record| Value::at("freshness.record", record.as_str(), place)));

@@ -32,7 +32,7 @@ use crate::{
     },
     sample::{Block, Event, Outcome},
     schedule::{Limits, Plan, PlannedPoint, Wheel, nanos},
-    text::{Language, Message},
+    text::{Language, Message, ServiceText},
 };
 
 /// Measures one link, address or service now and prints what happened.
@@ -40,7 +40,8 @@ use crate::{
 /// Exit code: 0 answered, 1 not answered, 2 could not measure.
 #[derive(Debug, clap::Args)]
 pub struct Once {
-    /// Id of a link in the ledger, such as LL-0412, or its circuit id; or any address or name. Of a service:
+    /// Id of a link in the ledger, such as LL-0412, or its circuit id; id of a service, which is checked as it is written;
+    /// or any address or name. Of a service:
     /// https://host/path, http://…, tls://host:port[?starttls=smtp], tlcp://…, host:port, udp://host:port,
     /// dns://server/name?type=SOA, whois://server/name, rdap://…, icmp://host, smtp://host, ftp://host/file, sip://host or
     /// rtsp://host/stream.
@@ -108,6 +109,17 @@ impl Once {
         if loaded.is_none() && !is_host(&self.target) {
             print_findings(&findings, language);
             return ExitCode::from(2);
+        }
+        let mut services = loaded.iter().flat_map(|loaded| &loaded.services.list);
+        if let Some(service) = services.find(|service| service.id == self.target) {
+            if service.is_placeholder() {
+                anstream::eprintln!(
+                    "{}",
+                    Message::Service(ServiceText::Placeholder { url: service.url.clone() }).say(language)
+                );
+                return ExitCode::from(2);
+            }
+            return service::once(&service.url, service.check.clone(), global);
         }
         let mut subjects = match subjects(&self.target, loaded.as_ref()) {
             Ok(subjects) => subjects,

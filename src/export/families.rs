@@ -88,6 +88,8 @@ families! {
     PROBE_STATUS = Gauge "probe_http_status_code" "Status of the last answer of a web page; no sample without one.";
     CERTIFICATE = Gauge "linkpatrol_certificate_expiry_timestamp_seconds" "When a certificate that the service showed ends: the server's own (leaf), the soonest of what was served (served), and the verified chain (verified).";
     FRESHNESS = Gauge "linkpatrol_freshness_timestamp_seconds" "When the file, or the newest record of the page, was made that the last visit saw. No sample when none was seen.";
+    STEP_DURATION = Gauge "linkpatrol_step_duration_seconds" "Seconds that a step of a service took in the last visit, from its first look-up to its last byte. No sample of a step that the last visit did not reach.";
+    STEP_SUCCESS = Gauge "linkpatrol_step_success" "1 when a step of a service was passed in the last visit, 0 when it failed there. No sample of a step that the last visit did not reach.";
     // ---- sites
     EXCHANGE_TASKS = Gauge "linkpatrol_exchange_tasks" "Tasks that are registered in the group.";
     EXCHANGE_RECORDS = Gauge "linkpatrol_exchange_records" "Records that were last told of, by what became of them: sent, received, lost, rejected, mismatched. No sample before anything is told, or when it is too old.";

@@ -4,7 +4,7 @@ use super::{
     families::{
         CERTIFICATE, EXCHANGE_RECORDS, EXCHANGE_SUCCESS, EXCHANGE_TASKS, EXCHANGE_TOLD, FRESHNESS, PROBE_DURATION,
         PROBE_PHASE, PROBE_REASON, PROBE_STATUS, PROBE_SUCCESS, SERVICE_AVAILABILITY, SERVICE_INFO, SERVICE_LATE,
-        SERVICE_SKIPPED, SERVICE_STATE, SERVICE_VISITS, SERVICE_WAITS,
+        SERVICE_SKIPPED, SERVICE_STATE, SERVICE_VISITS, SERVICE_WAITS, STEP_DURATION, STEP_SUCCESS,
     },
     family, labelled, ratio,
     text::{Value, escape, sample},
@@ -104,6 +104,16 @@ pub(super) fn write(services: &ServicesView, out: &mut String) {
     family(out, &FRESHNESS);
     for (label, dated) in seen().filter_map(|(label, report)| Some((label, report.dated?))) {
         sample(out, &FRESHNESS, "", label, &[], Value::Millis(dated.at.0));
+    }
+    let steps = || measured().flat_map(|(label, report)| report.steps.iter().map(move |step| (label, step)));
+    family(out, &STEP_DURATION);
+    for (label, step) in steps() {
+        let pieces = [",step=\"", &step.name, "\""];
+        sample(out, &STEP_DURATION, "", label, &pieces, Value::Float(step.took.as_secs_f64()));
+    }
+    family(out, &STEP_SUCCESS);
+    for (label, step) in steps() {
+        sample(out, &STEP_SUCCESS, "", label, &[",step=\"", &step.name, "\""], (step.passed == Some(true)).into());
     }
     write_exchanges(&labels, &services.list, out);
 }

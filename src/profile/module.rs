@@ -17,7 +17,11 @@ use serde::Deserialize;
 use self::options::{DnsOptions, GrpcOptions, HttpOptions, IcmpOptions, TcpOptions, UnixOptions};
 use crate::diagnostic::{Findings, Source, yaml};
 
-pub use self::made::Environment;
+pub use self::{
+    files::read_text,
+    made::Environment,
+    options::{Pattern, bytes},
+};
 
 /// All modules of one file.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -6,6 +6,7 @@
 mod exchange;
 mod expression;
 mod fresh;
+mod steps;
 mod way;
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
@@ -17,6 +18,7 @@ pub use self::{
     exchange::{Exchange, Feed},
     expression::Cel,
     fresh::{Freshness, Ftp, Record},
+    steps::{Content, Kept, PageStep, Steps, names},
     way::{OAuth, Proxy, Unproxied},
 };
 
@@ -34,6 +36,7 @@ pub struct Check {
 #[derive(Clone, Debug)]
 pub enum Kind {
     Http(Box<Http>),
+    Steps(Box<Steps>),
     Tls(Tls),
     /// Both certificates of a server of GB/T 38636.
     Tlcp(Tls),
@@ -58,6 +61,7 @@ impl Kind {
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Http(_) => "http",
+            Self::Steps(_) => "steps",
             Self::Tls(_) => "tls",
             Self::Tlcp(_) => "tlcp",
             Self::Tcp(_) => "tcp",

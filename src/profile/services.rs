@@ -5,6 +5,7 @@
 
 mod exchange;
 mod fresh;
+mod steps;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -17,8 +18,8 @@ use std::{
 
 use serde::Deserialize;
 
-use self::fresh::WrittenFreshness;
-use super::service::{Check, Endpoint, Exchange, Kind, Validation};
+use self::{fresh::WrittenFreshness, steps::WrittenStep};
+use super::service::{Check, Endpoint, Exchange, Http, Kind, Validation};
 use crate::{
     contract::{Calendar, Terms},
     diagnostic::{
@@ -129,6 +130,7 @@ impl Service {
     pub fn is_visited_like(&self, other: &Self) -> bool {
         let agent = |service: &Self| match &service.check.kind {
             Kind::Http(http) => http.headers.clone(),
+            Kind::Steps(steps) => steps.list[0].rules.headers.clone(),
             _ => vec![],
         };
         let bounds = |service: &Self| service.exchange().map(|exchange| (exchange.stale_after, exchange.silent_after));
@@ -136,6 +138,7 @@ impl Service {
             (
                 (service.address, service.certificate_type, service.check.deadline),
                 (service.pace, bounds(service), agent(service), service.check.freshness().cloned()),
+                service.check.steps().map(|steps| steps.fingerprint),
             )
         };
         (&self.id, &self.url, &self.zone, visit(self)) == (&other.id, &other.url, &other.zone, visit(other))
@@ -153,6 +156,7 @@ impl Service {
     pub fn host(&self) -> &str {
         match &self.check.kind {
             Kind::Http(http) => http.url.host().unwrap_or_default(),
+            Kind::Steps(steps) => steps.base.host().unwrap_or_default(),
             Kind::Tls(tls) | Kind::Tlcp(tls) => &tls.endpoint.host,
             Kind::Udp(endpoint) | Kind::Smtp(endpoint) => &endpoint.host,
             Kind::Sip(sip) => &sip.endpoint.host,
@@ -189,6 +193,8 @@ const INTERVAL: Duration = Duration::from_secs(60);
 /// A certificate is renewed by the month, a registration by the year, and registries answer few questions a day.
 const CERTIFICATE_INTERVAL: Duration = Duration::from_hours(1);
 const DOMAIN_INTERVAL: Duration = Duration::from_hours(24);
+/// Who logs in each minute fills the log of logins.
+const STEPS_INTERVAL: Duration = Duration::from_mins(5);
 const TIMEOUT: Duration = Duration::from_secs(15);
 const CONFIRM: u8 = 2;
 const SPACING: Duration = Duration::from_secs(2);
@@ -290,6 +296,8 @@ struct WrittenService {
     /// Connect here, whatever the name says.
     address: Option<IpAddr>,
     freshness: Option<WrittenFreshness>,
+    /// Pages that are asked for one after the other.
+    steps: Option<Vec<WrittenStep>>,
     interval: Option<Lasting>,
     timeout: Option<Lasting>,
     confirm: Option<u8>,
@@ -345,9 +353,12 @@ impl Services {
         paces
     }
 
-    /// Visits a second, confirming ones left out.
+    /// Visits a second, each step of one by itself, confirming ones left out.
     pub fn visits_per_second(&self) -> f64 {
-        self.visited().map(|service| 1.0 / service.pace.interval.as_secs_f64()).fold(0.0, std::ops::Add::add)
+        let requests = |service: &Service| f64::from(service.check.requests());
+        self.visited()
+            .map(|service| requests(service) / service.pace.interval.as_secs_f64())
+            .fold(0.0, std::ops::Add::add)
     }
 }
 
@@ -374,6 +385,7 @@ impl Reader<'_> {
             self.pace(None, &layers);
             return None;
         };
+        let check = self.steps(&at("steps"), check, written.steps.as_deref());
         let check = self.fresh(&at("freshness"), check, written);
         let (check, pace, said) = self.measured(check, (written.address, written.certificate_type), &layers);
         let name = if written.name.is_empty() { &written.id } else { &written.name };
@@ -445,17 +457,20 @@ impl Reader<'_> {
         layers: &[(String, WrittenPace)],
     ) -> (Check, Pace, [Option<Place>; 4]) {
         let (pace, timeout, said) = self.pace(slow_interval(&check.kind), layers);
-        check.deadline = timeout;
-        if let Kind::Http(http) = &mut check.kind
-            && let Some(agent) = self.agent()
-        {
-            http.headers.push(("User-Agent".to_owned(), agent));
-        }
+        // No answer is cut before its own time because others were slow.
+        let each = TIMEOUT.saturating_mul(check.requests()).min(pace.interval);
+        check.deadline = if said[1].is_none() { each } else { timeout };
+        let agent = self.agent();
+        let page = |http: &mut Http| {
+            http.headers.extend(agent.clone().map(|agent| ("User-Agent".to_owned(), agent)));
+            http.tls.validation = validation;
+        };
         if let Some(address) = address {
             pin(&mut check, address);
         }
         match &mut check.kind {
-            Kind::Http(http) => http.tls.validation = validation,
+            Kind::Http(http) => page(http),
+            Kind::Steps(steps) => steps.list.iter_mut().for_each(|step| page(&mut step.rules)),
             Kind::Tls(tls) => tls.settings.validation = validation,
             _ => {}
         }
@@ -618,6 +633,7 @@ fn slow_interval(kind: &Kind) -> Option<Duration> {
     match kind {
         Kind::Tls(_) | Kind::Tlcp(_) => Some(CERTIFICATE_INTERVAL),
         Kind::Domain(_) => Some(DOMAIN_INTERVAL),
+        Kind::Steps(_) => Some(STEPS_INTERVAL),
         Kind::Http(_)
         | Kind::Tcp(_)
         | Kind::Dns(_)
@@ -637,6 +653,10 @@ fn pin(check: &mut Check, address: IpAddr) {
     let endpoint: &mut Endpoint = match &mut check.kind {
         Kind::Http(http) => {
             http.pinned = Some(address);
+            return;
+        }
+        Kind::Steps(steps) => {
+            steps.pin(address);
             return;
         }
         Kind::Tls(tls) | Kind::Tlcp(tls) => &mut tls.endpoint,

@@ -34,6 +34,10 @@ pub struct Report {
     pub exchange: Option<Told>,
     /// Of a file or of records whose age matters.
     pub dated: Option<Dated>,
+    /// Pages that were asked for one after the other, up to the one that failed.
+    pub steps: Vec<StepSeen>,
+    /// Cookies beyond what a visit carries.
+    pub cookies_refused: u32,
     /// What a talk kept of what it expected: names and values.
     pub kept: Vec<(String, String)>,
     /// How long the first look-up took.
@@ -60,6 +64,8 @@ pub struct Fault {
     pub reason: Reason,
     /// What the library, the kernel or the far end said, in English, bounded.
     pub text: String,
+    /// Of several, the step that failed.
+    pub step: Option<String>,
 }
 
 /// Longest text that a fault keeps: the far end chooses part of it.
@@ -68,7 +74,13 @@ const TEXT: usize = 300;
 impl Fault {
     pub fn new(phase: Phase, reason: Reason, text: impl ToString) -> Self {
         let text = text.to_string().chars().filter(|character| !character.is_control()).take(TEXT).collect();
-        Self { phase, reason, text }
+        Self { phase, reason, text, step: None }
+    }
+
+    /// The same, of a step; its name comes first in the text.
+    pub fn of_step(self, step: &str) -> Self {
+        let text = format!("{step}: {}", self.text);
+        Self { step: Some(step.to_owned()), ..Self::new(self.phase, self.reason, text) }
     }
 }
 
@@ -259,6 +271,17 @@ pub struct Durations {
 }
 
 impl Durations {
+    /// What was added since `before`.
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            resolve: self.resolve.saturating_sub(before.resolve),
+            connect: self.connect.saturating_sub(before.connect),
+            tls: self.tls.saturating_sub(before.tls),
+            processing: self.processing.saturating_sub(before.processing),
+            transfer: self.transfer.saturating_sub(before.transfer),
+        }
+    }
+
     /// In the order of time.
     pub fn by_phase(&self) -> [(Phase, Duration); 5] {
         [
@@ -428,6 +451,19 @@ impl Dated {
     pub fn age_seconds(self) -> f64 {
         self.seen.0.saturating_sub(self.at.0) as f64 / 1e3
     }
+}
+
+/// One page of several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepSeen {
+    pub name: String,
+    /// `None`: this host could not look.
+    pub passed: Option<bool>,
+    /// Of the last answer; 0 without one.
+    pub status: u16,
+    /// From its first look-up to its last byte, over a connection of its own, redirects included.
+    pub took: Duration,
+    pub durations: Durations,
 }
 
 /// What the last answer of SIP or RTSP said of itself.

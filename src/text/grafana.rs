@@ -107,6 +107,8 @@ titles! {
     Phases "各阶段最长耗时" "Longest of each phase";
     Visits "访问" "Visits";
     VisitsSkipped "略过的访问" "Visits left out";
+    StepDurations "各步骤耗时" "Duration of steps";
+    StepsFailed "失败的步骤" "Steps that fail";
     ExchangesAtFault "有丢失、拒收或不一致的数据交换" "Exchanges with lost, rejected or mismatched records";
     ExchangeTasks "数据交换任务" "Tasks of data exchange";
     ExchangesLastSucceeded "数据交换距上次成功" "Since exchanges last succeeded";

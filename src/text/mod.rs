@@ -48,7 +48,7 @@ pub use self::{
     module::ModuleText,
     page::{Bulletin, DoorText, NoticesText, PageText, PhoneText, SheetText, TimelineText},
     rule::RuleMessage,
-    service::{ServiceText, SiteText, reason_zh},
+    service::{ServiceText, SiteText, StepText, reason_zh},
     simulate::SimulateMessage,
     web::WebText,
     window::{NoteLine, WindowLine, WindowMessage},

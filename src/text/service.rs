@@ -1,18 +1,25 @@
 //! What is said of checked services: where the time went, which certificates were shown, and why a check failed.
 
 mod site;
+mod step;
 
 use std::{
     fmt::{Formatter, Result},
     time::Duration,
 };
 
-pub use self::site::SiteText;
+pub use self::{site::SiteText, step::StepText};
 use super::{Language, argument::mark};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum ServiceText {
+    /// In a file of its own.
+    Step(StepText),
     NoModules,
+    /// An address that nobody has written yet.
+    Placeholder {
+        url: String,
+    },
     /// `addresses`: everything that was connected to.
     Reached {
         target: String,
@@ -132,6 +139,10 @@ impl ServiceText {
     fn en(&self, out: &mut Formatter<'_>) -> Result {
         use ServiceText::*;
         match self {
+            Step(text) => text.write(Language::En, out),
+            Placeholder { url } => {
+                write!(out, "`{url}` is a placeholder, which is never visited: write the address of the service")
+            }
             NoModules => write!(out, "no modules: name a file under `probe.modules` of linkpatrol.yaml"),
             Reached { target, addresses } if addresses.is_empty() => write!(out, "{target}"),
             Reached { target, addresses } => write!(out, "{target} at {addresses}"),
@@ -194,6 +205,8 @@ impl ServiceText {
     fn zh_cn(&self, out: &mut Formatter<'_>) -> Result {
         use ServiceText::*;
         match self {
+            Step(text) => text.write(Language::ZhCn, out),
+            Placeholder { url } => write!(out, "`{url}` 是占位地址，不会访问：请写明服务的地址"),
             NoModules => write!(out, "没有探测模块：请在 linkpatrol.yaml 的 `probe.modules` 中写明模块文件"),
             Reached { target, addresses } if addresses.is_empty() => write!(out, "{target}"),
             Reached { target, addresses } => write!(out, "{target}，地址 {addresses}"),

@@ -66,4 +66,5 @@ mod s81_reveal;
 mod s82_windows;
 mod s83_made_up;
 mod s85_paths;
+mod s84_steps;
 mod site;

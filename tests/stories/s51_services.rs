@@ -20,6 +20,7 @@ services:
   - {id: hanging, url: "http://127.0.0.1:8445/"}
   - {id: own, url: "http://127.0.0.1:9815/-/healthy"}
   - {id: told, url: "http://127.0.0.1:9815/api/v1/services", freshness: {within: 1h, record: /at}}
+  - {id: walked, url: "http://127.0.0.1:9815/", interval: 1s, steps: [{name: healthy, url: /-/healthy}, {name: absent, url: /no-such-page}]}
   - {id: later, url: "https://not-written-yet.example/"}
 "#;
 

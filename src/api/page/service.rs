@@ -49,13 +49,9 @@ pub(in crate::api) async fn service(
     let Some(view) = snapshot.services.list.iter().find(|view| view.service.id == id) else {
         return Problem::NotFound.into_response();
     };
-    let mut sheets = vec![
-        last_visit(&frame, view),
-        timings(&frame, view),
-        addresses(&frame, view),
-        certificates(&frame, view),
-        group(&frame, &snapshot, view),
-    ];
+    let mut sheets = vec![last_visit(&frame, view), timings(&frame, view)];
+    sheets.extend(steps(&frame, view));
+    sheets.extend([addresses(&frame, view), certificates(&frame, view), group(&frame, &snapshot, view)]);
     sheets.extend(rule(&frame, &snapshot, view));
     sheets.push(incidents(&frame, &snapshot, view));
     sheets.push(metrics(&frame, &snapshot, view));
@@ -167,6 +163,24 @@ fn timings(frame: &Frame, view: &ServiceView) -> Sheet {
         sheet.row([name(frame, phase).into(), milliseconds(time).into()]);
     }
     sheet
+}
+
+/// Pages that are asked for one after the other.
+fn steps(frame: &Frame, view: &ServiceView) -> Option<Sheet> {
+    let list = &view.service.check.steps()?.list;
+    let labels = [SheetText::Number, SheetText::Step, SheetText::Outcome, SheetText::Took];
+    let mut sheet = table(frame, "steps", SheetText::Steps, &labels);
+    for (nth, step) in list.iter().enumerate() {
+        let seen = report(view).and_then(|report| report.steps.iter().find(|seen| seen.name == step.name));
+        let outcome = match seen.and_then(|seen| seen.passed) {
+            Some(true) => Cell::state(frame.sheet(SheetText::Passed), "up"),
+            Some(false) => Cell::state(frame.sheet(SheetText::Failed), "down"),
+            None => Cell::state(frame.say(Message::NotMeasured), "unknown"),
+        };
+        let took = seen.map_or_else(|| "–".to_owned(), |seen| milliseconds(seen.took));
+        sheet.row([(nth + 1).into(), step.name.as_str().into(), outcome, took.into()]);
+    }
+    Some(sheet)
 }
 
 fn addresses(frame: &Frame, view: &ServiceView) -> Sheet {

@@ -263,6 +263,8 @@ fn services() -> Board {
                 "topk(20, time() - linkpatrol_exchange_last_success_timestamp_seconds)",
             ),
             Panel::table(ExchangesTold, "s", "topk(20, time() - linkpatrol_exchange_told_timestamp_seconds)"),
+            Panel::course(StepDurations, "s", "linkpatrol_step_duration_seconds", "{{service}} {{step}}"),
+            Panel::table(StepsFailed, "short", "linkpatrol_step_success == 0"),
             Panel::table(FreshnessAge, "s", "sort_desc(time() - linkpatrol_freshness_timestamp_seconds)").wide(24, 8),
             Panel::stat(StatusCodes, "short", "count_values(\"code\", probe_http_status_code)", "{{code}}").wide(24, 4),
             Panel::table(ServiceAvailability, "percentunit", "sort(linkpatrol_service_availability_ratio)").wide(24, 8),

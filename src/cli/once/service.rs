@@ -10,7 +10,7 @@ use crate::{
     probe::service::Checker,
     profile::service::{Check, Freshness},
     sample::service::{Ending, Report},
-    text::{Message, ServiceText},
+    text::{Message, ServiceText, StepText},
     units::{Timestamp, parse_duration},
 };
 
@@ -123,6 +123,10 @@ fn told(target: &str, report: &Report, now: Timestamp) -> Vec<ServiceText> {
     if let Some(dated) = report.dated {
         told.push(ServiceText::Dated { at: time(dated.at), age_seconds: dated.age_seconds() });
     }
+    told.extend(report.steps.iter().map(|step| {
+        let (name, took, status, passed) = (step.name.clone(), step.took, step.status, step.passed);
+        ServiceText::Step(StepText::Told { name, took, status, passed })
+    }));
     told.push(match &report.ending {
         Ending::Passed => ServiceText::Passed { took: report.took },
         Ending::Failed(fault) => {

@@ -72,10 +72,13 @@ impl Bound {
         Arc::new(Self { rate, places: Arc::new(Semaphore::new(at_once)) })
     }
 
-    async fn pass(&self, gate: Gate, waits: &Waits) {
-        if self.rate.check().is_err() {
-            waits.add(gate);
-            self.rate.until_ready().await;
+    /// Lets `requests` through, one after the other.
+    async fn pass(&self, gate: Gate, requests: u32, waits: &Waits) {
+        for _ in 0..requests {
+            if self.rate.check().is_err() {
+                waits.add(gate);
+                self.rate.until_ready().await;
+            }
         }
     }
 
@@ -126,19 +129,26 @@ impl Gates {
         bound(&self.addresses, address, self.limits.per_address, self.limits.at_once_per_address)
     }
 
-    /// Waits until all of them let it through. `address`: where it went last; the first visit of a name does not know.
-    pub async fn pass(&self, host: &Bound, address: Option<&Bound>, zone: Option<&Bound>) -> Option<Places> {
+    /// Waits until all of them let all `requests` of a visit through. `address`: where it went last; the first visit of a
+    /// name does not know.
+    pub async fn pass(
+        &self,
+        host: &Bound,
+        address: Option<&Bound>,
+        zone: Option<&Bound>,
+        requests: u32,
+    ) -> Option<Places> {
         let waits = &self.waits;
-        host.pass(Gate::Host, waits).await;
+        host.pass(Gate::Host, requests, waits).await;
         let mut at_address = None;
         if let Some(address) = address {
-            address.pass(Gate::Address, waits).await;
+            address.pass(Gate::Address, requests, waits).await;
             at_address = Some(address.enter(Gate::Address, waits).await?);
         }
         if let Some(zone) = zone {
-            zone.pass(Gate::Zone, waits).await;
+            zone.pass(Gate::Zone, requests, waits).await;
         }
-        self.total.pass(Gate::Total, waits).await;
+        self.total.pass(Gate::Total, requests, waits).await;
         let at_all = self.total.enter(Gate::Place, waits).await?;
         Some(Places { _at_address: at_address, _at_all: at_all })
     }

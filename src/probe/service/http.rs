@@ -4,7 +4,10 @@
 //! and ends with the first byte of the answer; `transfer` ends with the last byte of the body.
 
 pub(super) mod content;
+mod cookies;
 mod proxy;
+
+use std::borrow::Cow;
 
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -12,12 +15,13 @@ use hyper::{
     body::{Body, Bytes, Incoming},
     client::conn::{http1, http2},
     header::{
-        AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION,
+        AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION,
         PROXY_AUTHORIZATION, USER_AGENT,
     },
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
+pub use self::cookies::Cookies;
 use super::{
     Checker, Progress, Stopped,
     stream::{Duplex, FirstByte, Watched, connect, find, io_ending},
@@ -43,24 +47,53 @@ struct Page {
 }
 
 pub async fn visit(checker: &Checker, family: Family, http: &Http, progress: &mut Progress) -> Stopped<()> {
-    let page = last(checker, family, http, progress).await?;
-    content::judge(http, &page, progress)
+    body(checker, family, http, progress).await.map(drop)
 }
 
 /// The body of a page that is good, as it came: for those who read it themselves.
 pub async fn body(checker: &Checker, family: Family, http: &Http, progress: &mut Progress) -> Stopped<Vec<u8>> {
-    let page = last(checker, family, http, progress).await?;
+    judged(checker, family, http, None, progress).await
+}
+
+/// The same of one step of several, which carry their cookies from one to the next.
+pub async fn walked(
+    checker: &Checker,
+    family: Family,
+    http: &Http,
+    cookies: &mut Cookies,
+    progress: &mut Progress,
+) -> Stopped<Vec<u8>> {
+    let ended = judged(checker, family, http, Some(&mut *cookies), progress).await;
+    progress.report.cookies_refused = cookies.refused;
+    ended
+}
+
+async fn judged(
+    checker: &Checker,
+    family: Family,
+    http: &Http,
+    cookies: Option<&mut Cookies>,
+    progress: &mut Progress,
+) -> Stopped<Vec<u8>> {
+    let page = last(checker, family, http, cookies, progress).await?;
     content::judge(http, &page, progress)?;
     Ok(page.body)
 }
 
 /// The answer at the end of all redirects.
-async fn last(checker: &Checker, family: Family, http: &Http, progress: &mut Progress) -> Stopped<Page> {
+async fn last(
+    checker: &Checker,
+    family: Family,
+    http: &Http,
+    mut cookies: Option<&mut Cookies>,
+    progress: &mut Progress,
+) -> Stopped<Page> {
+    let mut http = Cow::Borrowed(http);
     let (mut url, mut redirects) = (http.url.clone(), 0);
     let token = match &http.oauth {
         Some(oauth) => {
             // The page's address comes first: what may not be visited needs no token.
-            find(checker, &endpoint(http, &url), family, progress).await?;
+            find(checker, &endpoint(&http, &url), family, progress).await?;
             let begun = monotonic_nanos();
             let token = token(checker, family, oauth, progress).await;
             progress.skip_from(begun);
@@ -71,13 +104,21 @@ async fn last(checker: &Checker, family: Family, http: &Http, progress: &mut Pro
         None => None,
     };
     loop {
-        let page = fetch(checker, family, http, &url, token.as_ref(), progress).await?;
+        let page = fetch(checker, family, &http, &url, (token.as_ref(), cookies.as_deref()), progress).await?;
+        if let Some(cookies) = &mut cookies {
+            cookies.take(&url, &page.headers);
+        }
         let location = page.headers.get(LOCATION).filter(|_| http.follow_redirects && is_redirect(page.status));
         let Some(location) = location else {
             return Ok(page);
         };
         if redirects == http.redirects {
             return Err(progress.failed(Reason::Redirects, format!("{redirects} redirects, and one more")));
+        }
+        if asks_anew(page.status, &http.method) {
+            http = Cow::Owned(only_asking(&http));
+        } else if cookies.is_some() && !http.body.is_empty() {
+            return Err(progress.failed(Reason::BadRedirect, format!("{} asks for the body again", page.status)));
         }
         redirects += 1;
         url = follow(&url, location).ok_or_else(|| {
@@ -91,7 +132,7 @@ async fn last(checker: &Checker, family: Family, http: &Http, progress: &mut Pro
 async fn token(checker: &Checker, family: Family, oauth: &OAuth, progress: &Progress) -> Stopped<Authorization> {
     let mut aside = Progress { trusted: true, ..Progress::start(monotonic_nanos()) };
     let refused = |text: &dyn std::fmt::Display| progress.failed(Reason::Token, text);
-    let asked = fetch(checker, family, &oauth.ask, &oauth.ask.url, None, &mut aside).await;
+    let asked = fetch(checker, family, &oauth.ask, &oauth.ask.url, (None, None), &mut aside).await;
     let page = asked.map_err(|ending| match ending {
         Ending::Failed(fault) => refused(&format!("{}: {}", fault.reason.as_str(), fault.text)),
         other => other,
@@ -112,6 +153,18 @@ fn seen(progress: &mut Progress) -> &mut HttpSeen {
 
 fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
+}
+
+/// Whether what was handed in is done, and the answer lies elsewhere: as browsers and Go read RFC 9110, 15.4.
+fn asks_anew(status: u16, method: &hyper::Method) -> bool {
+    matches!(status, 301..=303) && ![hyper::Method::GET, hyper::Method::HEAD].contains(method)
+}
+
+/// The same without what was handed in.
+fn only_asking(http: &Http) -> Http {
+    let of_body = |name: &str| name.to_ascii_lowercase().starts_with("content-");
+    let headers = http.headers.iter().filter(|(name, _)| !of_body(name)).cloned().collect();
+    Http { method: hyper::Method::GET, body: vec![], headers, ..http.clone() }
 }
 
 /// Where `location`, seen at `from`, leads.
@@ -138,7 +191,7 @@ async fn fetch(
     family: Family,
     http: &Http,
     url: &Uri,
-    token: Option<&Authorization>,
+    (token, cookies): (Option<&Authorization>, Option<&Cookies>),
     progress: &mut Progress,
 ) -> Stopped<Page> {
     let secure = url.scheme_str() == Some("https");
@@ -167,7 +220,10 @@ async fn fetch(
     };
     progress.enter(Phase::Processing);
     let request = request(http, url, at_home, (two, token, carried.as_ref()));
-    let request = request.map_err(|error| Ending::Unmeasured(error.to_string()))?;
+    let mut request = request.map_err(|error| Ending::Unmeasured(error.to_string()))?;
+    if let Some(cookies) = cookies.and_then(|cookies| cookies.header(url)) {
+        request.headers_mut().insert(COOKIE, cookies);
+    }
     let page = exchange(stream, &first, request, two, http.body_limit, progress).await?;
     Ok(page)
 }

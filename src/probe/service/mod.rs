@@ -24,6 +24,7 @@ mod registration;
 mod revocation;
 mod robots;
 mod starttls;
+mod steps;
 mod stream;
 mod survey;
 mod talk;
@@ -119,6 +120,7 @@ impl Checker {
                 Ending::Failed(Fault::new(progress.phase, Reason::Timeout, text))
             }),
         };
+        progress.end_of_step(now);
         progress.report.took = Duration::from_nanos(now - begun);
         progress.report
     }
@@ -127,7 +129,7 @@ impl Checker {
     /// service.
     fn prepare(&self, check: &Check) {
         let shakes_hands = match &check.kind {
-            Kind::Http(_) | Kind::Tls(_) | Kind::Tlcp(_) => true,
+            Kind::Http(_) | Kind::Steps(_) | Kind::Tls(_) | Kind::Tlcp(_) => true,
             Kind::Exchange(exchange) => matches!(exchange.feed, Feed::Http(_)),
             Kind::Tcp(tcp) => tcp.tls.is_some() || tcp.steps.iter().any(|step| step.starttls),
             Kind::Unix(unix) => unix.tls.is_some() || unix.steps.iter().any(|step| step.starttls),
@@ -151,6 +153,7 @@ impl Checker {
     async fn carry_out(&self, check: &Check, progress: &mut Progress) -> Stopped<()> {
         match &check.kind {
             Kind::Http(http) => http::visit(self, check.family, http, progress).await,
+            Kind::Steps(steps) => steps::walk(self, check.family, steps, progress).await,
             Kind::Tls(tls) => {
                 let connected = stream::connect(self, &tls.endpoint, check.family, progress).await?;
                 tls::handshake(self, &tls.settings, &tls.endpoint, connected, &[], progress).await.map(drop)
@@ -206,6 +209,8 @@ struct Progress {
     source: Option<IpAddr>,
     /// Where it goes was written by whoever configured us: it is not held to the list of targets.
     trusted: bool,
+    /// The step under way, of several.
+    step: Option<steps::Under>,
 }
 
 impl Progress {
@@ -217,6 +222,7 @@ impl Progress {
             standing: None,
             source: None,
             trusted: false,
+            step: None,
         }
     }
 

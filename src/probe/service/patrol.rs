@@ -119,6 +119,7 @@ impl Patrol {
             gates: Arc::clone(&self.gates),
             address: None,
             was_good,
+            was_refused: false,
             wake: Arc::clone(&wake),
             service: Arc::clone(service),
             checker: Arc::clone(&self.checker),
@@ -154,6 +155,8 @@ struct Visitor {
     /// Where it went last.
     address: Option<(IpAddr, Arc<Bound>)>,
     was_good: bool,
+    /// The last visit failed where it logged in: the next one waits for its turn, or the account gets locked.
+    was_refused: bool,
     wake: Arc<Notify>,
     service: Arc<Service>,
     checker: Arc<Checker>,
@@ -170,13 +173,16 @@ impl Visitor {
         loop {
             let asked = tokio::select! {
                 () = sleep_until(due) => false,
-                () = self.wake.notified() => true,
+                () = self.wake.notified(), if !self.was_refused => true,
             };
             let turn = if asked { Instant::now() } else { due };
             let mut is_good = self.visit(turn, asked).await.unwrap_or(was_good);
             // The first failure after a good visit is looked into at once; later ones are waited for.
             if was_good && !is_good {
                 for _ in 0..pace.confirm {
+                    if self.was_refused {
+                        break;
+                    }
                     sleep(pace.spacing).await;
                     is_good = self.visit(Instant::now(), true).await.unwrap_or(false);
                     if is_good {
@@ -207,7 +213,7 @@ impl Visitor {
         // A feed is read once for all its groups, and nobody is asked for what is posted.
         let places = match self.service.check.kind {
             Kind::Exchange(_) => None,
-            _ => Some(self.gates.pass(&self.host, address, self.zone.as_deref()).await?),
+            _ => Some(self.gates.pass(&self.host, address, self.zone.as_deref(), self.service.check.requests()).await?),
         };
         let began = Instant::now();
         let report = self.checker.run(&self.service.check).await;
@@ -221,6 +227,10 @@ impl Visitor {
             Ending::Passed => Some(true),
             Ending::Failed(_) => Some(false),
             Ending::Unmeasured(_) => None,
+        };
+        self.was_refused = match (&report.ending, self.service.check.steps()) {
+            (Ending::Failed(fault), Some(steps)) => fault.step.as_deref().is_some_and(|name| steps.is_login(name)),
+            _ => false,
         };
         let (service, late) = (Arc::clone(&self.service), began.duration_since(turn));
         let visit = Visit { service, age: began.elapsed(), late, is_confirm, report };

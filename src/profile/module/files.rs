@@ -85,17 +85,22 @@ impl Files<'_> {
 
     fn text(&mut self, path: &str, file: Option<&PathBuf>) -> Option<String> {
         let file = self.folder.join(file?);
-        let size = fs::metadata(&file).map_or(0, |metadata| metadata.len());
-        let read = if size > Source::MOST_BYTES {
-            Err(format!("{size} bytes"))
-        } else {
-            fs::read_to_string(&file).map_err(|error| error.to_string())
-        };
-        read.map_err(|error| {
-            let place = self.document.place(&format!("modules.{}.{path}", self.module));
-            let message = Message::Unreadable { cause: format!("{}: {error}", file.display()) };
-            self.findings.error(place, Code::UNREADABLE, message, Message::UnreadableHelp);
-        })
-        .ok()
+        read_text(&file)
+            .map_err(|cause| {
+                let place = self.document.place(&format!("modules.{}.{path}", self.module));
+                self.findings.error(place, Code::UNREADABLE, Message::Unreadable { cause }, Message::UnreadableHelp);
+            })
+            .ok()
     }
+}
+
+/// The text of a file that another one names, of at most [`Source::MOST_BYTES`]. `Err`: the file, and why it cannot be read.
+pub fn read_text(file: &Path) -> Result<String, String> {
+    let size = fs::metadata(file).map_or(0, |metadata| metadata.len());
+    let read = if size > Source::MOST_BYTES {
+        Err(format!("{size} bytes"))
+    } else {
+        fs::read_to_string(file).map_err(|error| error.to_string())
+    };
+    read.map_err(|error| format!("{}: {error}", file.display()))
 }

@@ -389,7 +389,7 @@ impl Default for GrpcOptions {
 }
 
 /// A regular expression that compiles.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Pattern(String);
 
 impl<'de> Deserialize<'de> for Pattern {

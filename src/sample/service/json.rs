@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Certificate, Ending, Report, RevocationSeen, RevocationStatus, TlsSeen};
+use super::{Certificate, Durations, Ending, Report, RevocationSeen, RevocationStatus, StepSeen, TlsSeen};
 use crate::{inventory::Told, profile::service::Validation, units::Timestamp};
 
 impl Report {
@@ -18,7 +18,6 @@ impl Report {
             Ending::Failed(fault) => Some(&fault.text),
             Ending::Unmeasured(text) => Some(text),
         };
-        let durations = report.durations;
         json!({
             "target": target,
             "success": report.ending == Ending::Passed,
@@ -27,13 +26,10 @@ impl Report {
             "reason": fault.map(|fault| fault.reason.as_str()),
             "text": text,
             "duration_seconds": report.took.as_secs_f64(),
-            "durations": {
-                "resolve": durations.resolve.as_secs_f64(),
-                "connect": durations.connect.as_secs_f64(),
-                "tls": durations.tls.as_secs_f64(),
-                "processing": durations.processing.as_secs_f64(),
-                "transfer": durations.transfer.as_secs_f64(),
-            },
+            "durations": durations_json(&report.durations),
+            "step": fault.and_then(|fault| fault.step.as_ref()),
+            "steps": report.steps.iter().map(step_json).collect::<Vec<_>>(),
+            "cookies_refused": report.cookies_refused,
             "addresses": report.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "verdict": report.tls.as_ref().map(|tls| tls.verdict.map_or("good", |reason| reason.as_str())),
             "tls": report.tls.as_ref().map(tls_json),
@@ -61,6 +57,24 @@ impl Report {
             "freshness": report.dated.map(|dated| json!({ "at": time(dated.at), "age_seconds": dated.age_seconds() })),
         })
     }
+}
+
+fn durations_json(durations: &Durations) -> Value {
+    durations
+        .by_phase()
+        .into_iter()
+        .map(|(phase, time)| (phase.as_str().to_owned(), Value::from(time.as_secs_f64())))
+        .collect()
+}
+
+fn step_json(step: &StepSeen) -> Value {
+    json!({
+        "name": step.name,
+        "success": step.passed,
+        "status": Some(step.status).filter(|status| *status > 0),
+        "duration_seconds": step.took.as_secs_f64(),
+        "durations": durations_json(&step.durations),
+    })
 }
 
 fn told_json(told: &Told) -> Value {

@@ -139,6 +139,8 @@ words! {
     DependsOn: "依赖", "stands behind";
     Outcome: "结果", "outcome";
     Took: "耗时", "took";
+    Steps: "步骤", "steps";
+    Step: "步骤名称", "step";
     Timings: "上次访问各阶段耗时", "where the time of the last visit went";
     PhaseResolve: "域名解析", "name look-up";
     PhaseConnect: "建立连接", "connecting";

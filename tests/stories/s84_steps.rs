@@ -1,0 +1,324 @@
+//! Pages one after the other behind a real nginx: open, log in, a page, log out. Cookies are carried, each step has a time of
+//! its own, the one that fails is named, and nobody logs in twice in a row where he was refused.
+
+#![expect(clippy::unwrap_used, reason = "a story may stop at what should not happen")]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::{Arc, Mutex},
+    thread::sleep,
+    time::Duration,
+};
+
+use linkpatrol::clock::monotonic_nanos;
+use serde_json::{Value, json};
+
+use crate::{
+    harness::{Running, linkpatrol, peer, words},
+    site::Site,
+};
+
+const SERVICES: &str = r##"contact: "mailto:noc@city.test"
+services:
+  - id: seal
+    name: 示例签章系统
+    url: "http://127.0.0.1:8080/"
+    interval: 1s
+    timeout: 900ms
+    confirm: 2
+    spacing: 100ms
+    steps:
+      - {name: open, url: /, body_must: [示例], keep: {csrf: 'name="csrf" value="([^"]+)"'}}
+      - {name: login, login: true, url: /login, form: {user: probe, csrf: "${csrf}"}, form_files: {password: password}, body_must: [欢迎]}
+      - {name: data, url: "/data?t=${csrf}", headers: {X-Token: "${csrf}"}, json_must: ["body.code == 0"], header_must: {Content-Type: json}}
+      - {name: logout, method: POST, url: /logout}
+      - {name: after, url: /home, status: [401]}
+"##;
+const PASSWORD: &str = "p&ss ${csrf}";
+
+/// What the application was asked.
+#[derive(Default)]
+struct Asked {
+    mode: &'static str,
+    opened: u32,
+    /// When somebody handed in a password, in nanoseconds.
+    logins: Vec<u64>,
+    /// Requests of other steps that were not as they should be.
+    wrong: Vec<String>,
+    data: Vec<u64>,
+}
+
+type App = Arc<Mutex<Asked>>;
+
+/// The application behind nginx.
+fn app(site: &Site) -> App {
+    let listener = site.within(|| TcpListener::bind("127.0.0.1:8090").unwrap());
+    let app = App::default();
+    let shared = Arc::clone(&app);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let app = Arc::clone(&shared);
+            std::thread::spawn(move || serve(stream, &app));
+        }
+    });
+    app
+}
+
+fn serve(mut stream: TcpStream, app: &App) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let (mut head, mut line) = (vec![], String::new());
+    while reader.read_line(&mut line).is_ok_and(|length| length > 2) {
+        head.push(line.trim_end().to_owned());
+        line.clear();
+    }
+    let header = |name: &str| {
+        let found =
+            head.iter().filter_map(|line| line.split_once(": ")).find(|(own, _)| own.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value).to_owned()
+    };
+    let mut body = vec![0; header("content-length").parse().unwrap_or(0)];
+    reader.read_exact(&mut body).unwrap();
+    let request: Vec<&str> = head.first().map_or("", String::as_str).split(' ').collect();
+    let [method, path, _] = request[..] else { return };
+    let answer = answer(app, method, path, &header, &String::from_utf8(body).unwrap());
+    let _ = stream.write_all(answer.as_bytes());
+}
+
+fn answer(app: &App, method: &str, path: &str, header: &impl Fn(&str) -> String, body: &str) -> String {
+    let cookie = header("cookie");
+    let say = |status: &str, more: &str, body: &str| {
+        format!("HTTP/1.1 {status}\r\n{more}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+    };
+    let (mode, nth) = {
+        let mut asked = app.lock().unwrap();
+        if !header("user-agent").contains("mailto:noc@city.test") {
+            asked.wrong.push(format!("{path} by {}", header("user-agent")));
+        }
+        match (method, path) {
+            ("GET", "/") => {
+                asked.opened += 1;
+                if !cookie.is_empty() {
+                    asked.wrong.push(format!("opened with {cookie}"));
+                }
+            }
+            ("POST", "/login" | "/elsewhere") => asked.logins.push(monotonic_nanos()),
+            ("GET", data) if data.starts_with("/data") => asked.data.push(monotonic_nanos()),
+            _ => {}
+        }
+        // Of several visitors, each is known by his cookie.
+        let own = cookie.split("; ").find_map(|pair| pair.strip_prefix("visit=")?.parse().ok());
+        (asked.mode, own.unwrap_or(asked.opened))
+    };
+    let is_inside = cookie.contains(&format!("visit={nth}")) && cookie.contains(&format!("session=s{nth}"));
+    match (method, path) {
+        ("GET", "/") => say(
+            "200 OK",
+            &format!("Set-Cookie: visit={nth}; Path=/\r\nSet-Cookie: elsewhere=1; Domain=other.test\r\n"),
+            &format!("<title>示例</title><input name=\"csrf\" value=\"tok/{nth}+\">"),
+        ),
+        ("POST", "/login") => {
+            let wanted = format!("csrf=tok%2F{nth}%2B&user=probe&password=p%26ss+%24%7Bcsrf%7D");
+            if body != wanted || cookie != format!("visit={nth}") {
+                app.lock().unwrap().wrong.push(format!("login with {cookie}: {body}"));
+                return say("403 Forbidden", "", "wrong");
+            }
+            match mode {
+                "refused" => say("403 Forbidden", "", "wrong password"),
+                "hangs" => {
+                    sleep(Duration::from_secs(3));
+                    String::new()
+                }
+                "sends on" => say("307 Temporary Redirect", "Location: /elsewhere\r\n", ""),
+                _ => {
+                    let session = format!("Location: /home\r\nSet-Cookie: session=s{nth}; Path=/; HttpOnly\r\n");
+                    say("302 Found", &session, "")
+                }
+            }
+        }
+        ("GET", "/home") if is_inside => say("200 OK", "", "欢迎"),
+        ("GET", "/home") => say("401 Unauthorized", "", ""),
+        ("GET", data) if is_inside && data == format!("/data?t=tok%2F{nth}%2B") => {
+            if header("x-token") != format!("tok/{nth}+") {
+                app.lock().unwrap().wrong.push(format!("token {}", header("x-token")));
+            }
+            if mode == "slow" {
+                sleep(Duration::from_millis(400));
+            }
+            let code = if mode == "broken" { 5 } else { 0 };
+            say("200 OK", "Content-Type: application/json\r\n", &json!({ "code": code }).to_string())
+        }
+        ("POST", "/logout") if is_inside => say("200 OK", "Set-Cookie: session=x; Path=/; Max-Age=0\r\n", "bye"),
+        _ => {
+            app.lock().unwrap().wrong.push(format!("{method} {path} with {cookie}"));
+            say("404 Not Found", "", "")
+        }
+    }
+}
+
+fn nginx(site: &Site) -> Running {
+    let folder = site.folder.path().display();
+    site.write(
+        "nginx.conf",
+        &format!(
+            "daemon off; master_process off; error_log stderr; pid nginx.pid; events {{}}
+             http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+             uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+             server {{ listen 127.0.0.1:8080; location / {{ proxy_pass http://127.0.0.1:8090; }} }} }}"
+        ),
+    );
+    let prefix = format!("{folder}/");
+    let mut command = site.namespace.command(&["nginx", "-p", &prefix, "-c", "nginx.conf", "-e", "stderr"]);
+    Running::start("nginx", site.folder.path(), &mut command)
+}
+
+/// A site with the application, nginx before it and the daemon; `None`, said aloud, where they are not to be had.
+fn begun() -> Option<(Site, App, Running)> {
+    let mut site = Site::make(1)?;
+    peer("nginx")?;
+    site.write("site/services.yaml", SERVICES);
+    site.write("site/password", &format!("{PASSWORD}\n"));
+    let app = app(&site);
+    let nginx = nginx(&site);
+    site.start(&[]);
+    site.wait("the service is up", |site| Some(()).filter(|()| service(site)["state"] == "up"));
+    Some((site, app, nginx))
+}
+
+fn service(site: &Site) -> Value {
+    site.get("/api/v1/services/seal").json()
+}
+
+fn mode(app: &App, mode: &'static str) {
+    app.lock().unwrap().mode = mode;
+}
+
+fn step(site: &Site, family: &str, step: &str) -> Option<f64> {
+    site.metric(&format!("linkpatrol_step_{family}{{service=\"seal\",step=\"{step}\"}}"))
+}
+
+fn failing(site: &Site, state: &str, reason: &str) -> Value {
+    site.wait(&format!("it is {state} for {reason}"), |site| {
+        Some(service(site)).filter(|one| one["state"] == state && one["reason"] == reason)
+    })
+}
+
+#[test]
+fn cookies_and_tokens_are_carried_and_each_step_has_its_time() {
+    let Some((site, app, _nginx)) = begun() else { return };
+    mode(&app, "slow");
+    let shown = site.wait("a visit with a slow step", |site| {
+        Some(service(site)).filter(|one| one["steps"][2]["duration_seconds"].as_f64().is_some_and(|took| took >= 0.4))
+    });
+    let steps = shown["steps"].as_array().unwrap();
+    let names: Vec<&str> = steps.iter().map(|step| step["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["open", "login", "data", "logout", "after"]);
+    for step in steps {
+        let took = step["duration_seconds"].as_f64().unwrap();
+        assert!(step["success"] == true && (step["name"] == "data" || took < 0.4), "{shown}");
+    }
+    let last = &shown["last"]["steps"];
+    // The log-in ends with the page that it leads to; what was logged out of is closed.
+    let statuses: Vec<&Value> = last.as_array().unwrap().iter().map(|step| &step["status"]).collect();
+    assert_eq!(statuses, [200, 200, 200, 200, 401]);
+    assert!(last[2]["durations"]["processing"].as_f64().unwrap() >= 0.4, "{last}");
+    assert!(last[0]["durations"]["connect"].as_f64().unwrap() > 0.0, "{last}");
+    let whole = shown["last"]["duration_seconds"].as_f64().unwrap();
+    let sum: f64 = steps.iter().map(|step| step["duration_seconds"].as_f64().unwrap()).sum();
+    assert!(sum <= whole && whole - sum < 0.05, "{sum} of {whole}");
+    // Six connections: the log-in has a redirect.
+    assert_eq!(shown["last"]["addresses"].as_array().unwrap().len(), 6, "{shown}");
+    for name in names {
+        assert_eq!(step(&site, "success", name), Some(1.0));
+        assert_eq!(step(&site, "duration_seconds", name).unwrap() >= 0.4, name == "data");
+    }
+    assert_eq!(app.lock().unwrap().wrong, [""; 0]);
+
+    // By hand the same, by its name; and what is known of it beforehand.
+    let run = |words: &[&str]| {
+        let program = linkpatrol();
+        let mut command = site.namespace.command(&[&program.get_program().to_string_lossy()]);
+        command.env("LANG", "en_US.UTF-8").arg("--config.file").arg(site.path("linkpatrol.yaml")).args(words);
+        command.output().unwrap()
+    };
+    let output = run(&["--output", "json", "once", "seal"]);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", words(&output)));
+    assert_eq!(
+        (output.status.code(), &told["success"], &told["step"]),
+        (Some(0), &json!(true), &Value::Null),
+        "{told}"
+    );
+    assert_eq!(told["steps"].as_array().unwrap().len(), 5, "{told}");
+    let output = words(&run(&["once", "seal"]));
+    assert!(output.contains("step login: passed, status 200"), "{output}");
+    assert!(!output.contains("p&ss"), "{output}");
+    let output = words(&run(&["explain", "seal"]));
+    assert!(output.contains("open → login → data → logout → after"), "{output}");
+    // Five requests a visit and second.
+    let output = run(&["--output", "json", "check"]);
+    let checked: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(checked["facts"]["visits_per_second"], 5.0, "{checked}");
+    let page = site.get("/services/seal?lang=en").body;
+    assert!(page.contains("logout") && page.contains("id=\"steps\""), "{page}");
+}
+
+#[test]
+fn who_was_refused_logs_in_again_at_his_next_turn_alone() {
+    let Some((site, app, _nginx)) = begun() else { return };
+    mode(&app, "refused");
+    let refused = failing(&site, "down", "http_status");
+    assert_eq!(
+        [&refused["phase"], &refused["text"], &refused["step"]],
+        ["content", "login: 403", "login"],
+        "{refused}"
+    );
+    assert_eq!([&refused["steps"][0]["success"], &refused["steps"][1]["success"]], [true, false], "{refused}");
+    assert_eq!(refused["steps"][2], json!({"name": "data", "success": null, "duration_seconds": null}));
+    assert_eq!([step(&site, "success", "open"), step(&site, "success", "login")], [Some(1.0), Some(0.0)]);
+    assert_eq!([step(&site, "success", "data"), step(&site, "duration_seconds", "data")], [None, None]);
+    let incident =
+        site.wait("it has an incident", |site| site.incidents().into_iter().find(|one| one["scope_id"] == "seal"));
+    assert_eq!(incident["service"]["text"], "login: 403", "{incident}");
+
+    // Silence at the log-in is no leave to try again either.
+    mode(&app, "hangs");
+    let silent = failing(&site, "down", "timeout");
+    assert_eq!([&silent["phase"], &silent["step"]], ["processing", "login"], "{silent}");
+    assert_eq!(silent["text"], "login: no end after 900ms", "{silent}");
+    // Nobody is told the password who was not asked for.
+    mode(&app, "sends on");
+    let sent_on = failing(&site, "down", "bad_redirect");
+    assert_eq!(sent_on["text"], "login: 307 asks for the body again", "{sent_on}");
+    {
+        let asked = app.lock().unwrap();
+        assert_eq!(asked.wrong, [""; 0]);
+        // The first visits are good, two of them close together: a recovery is confirmed.
+        let apart: Vec<u64> = asked.logins.windows(2).map(|two| (two[1] - two[0]) / 1_000_000).skip(2).collect();
+        assert!(apart.len() >= 4 && apart.iter().all(|apart| *apart > 700), "milliseconds between log-ins: {apart:?}");
+    }
+
+    // A later step is tried again at once, and is named.
+    mode(&app, "");
+    site.wait("it is up again", |site| Some(()).filter(|()| service(site)["state"] == "up"));
+    app.lock().unwrap().data.clear();
+    mode(&app, "broken");
+    let broken = failing(&site, "degraded", "body_mismatch");
+    assert_eq!([&broken["step"], &broken["text"]], ["data", "data: body.code == 0 is false"], "{broken}");
+    let data = app.lock().unwrap().data.clone();
+    assert!(data.windows(2).filter(|two| two[1] - two[0] < 600_000_000).count() >= 2, "{data:?}");
+    mode(&app, "");
+    site.wait("it is up again", |site| Some(()).filter(|()| service(site)["state"] == "up"));
+
+    // Another password in its file is another visit.
+    site.write("site/password", "other\n");
+    assert!(site.post("/-/reload", &json!({})).is_ok());
+    site.wait("the new password is handed in", |_| {
+        let wrong = &app.lock().unwrap().wrong;
+        wrong.iter().any(|wrong| wrong.ends_with("password=other")).then_some(())
+    });
+    fs::remove_file(site.path("site/password")).unwrap();
+    let output = linkpatrol().arg("--config.file").arg(site.path("linkpatrol.yaml")).arg("check").output().unwrap();
+    assert!(words(&output).contains("password: No such file"), "{}", words(&output));
+    assert_eq!(output.status.code(), Some(2));
+}
