@@ -20,7 +20,7 @@ use crate::{
     incident::{Desk, Incident, IncidentPhase, Windows},
     inventory::{Expiries, Inventory, Registered, Role},
     judge::{LinkState, rule::Alarm, service::ServiceState, site::days},
-    ledger::{Accounted, ClosedMonth, Ended, Month, Quality, Stretch, Whole},
+    ledger::{Accounted, ClosedMonth, Ended, Month, Quality, Stretch, Whole, transaction},
     notify::doors::DoorView,
     profile::services::Service,
     sample::service::{Ending, Report},
@@ -224,6 +224,8 @@ pub struct ServiceView {
     /// Milliseconds of the running civil month.
     pub month: Accounted,
     pub last_month: Option<Arc<ClosedMonth>>,
+    /// Of the business transaction that some of its steps are.
+    pub transaction: Option<transaction::Standing>,
     pub since: Timestamp,
     pub visits: Visits,
     /// When the last visit began, and what it told.

@@ -21,7 +21,10 @@ use crate::{
     contract::{Contract, Objective},
     export, inventory,
     judge::service::ServiceState,
-    ledger::Accounted,
+    ledger::{
+        Accounted, Verdict,
+        transaction::{self, Standing},
+    },
     profile::{service, services::Service},
     sample::service::{Dated, Ending, Report},
     snapshot::{ServiceView, Visits},
@@ -76,6 +79,8 @@ struct Row<'a> {
     step: Option<&'a str>,
     /// As they are asked for.
     steps: Vec<Step<'a>>,
+    /// Of the steps that are one.
+    transaction: Option<Transaction<'a>>,
     certificate_expires: Option<At>,
     freshness: Option<Freshness>,
     exchange: Option<Exchange>,
@@ -101,6 +106,56 @@ impl Freshness {
             at: dated.map(|dated| At(dated.at, zone)),
             age_seconds: dated.map(Dated::age_seconds),
         })
+    }
+}
+
+/// A business transaction: what is promised of it, and how it stands.
+#[derive(Serialize)]
+struct Transaction<'a> {
+    steps: &'a [String],
+    statistic: &'static str,
+    period: &'static str,
+    /// `null`: the contract promises nothing.
+    limit_seconds: Option<f64>,
+    clause: Option<&'a str>,
+    running: Runs<'a>,
+    last: Runs<'a>,
+}
+
+#[derive(Serialize)]
+struct Runs<'a> {
+    period: &'a str,
+    whole: u64,
+    cut: u64,
+    failed: u64,
+    slow: u64,
+    mean_seconds: Option<f64>,
+    longest_seconds: Option<f64>,
+    verdict: Option<&'static str>,
+}
+
+impl<'a> Transaction<'a> {
+    fn new(standing: &'a Standing) -> Self {
+        let runs = |told: &'a transaction::Told| Runs {
+            period: &told.name,
+            whole: told.runs.whole,
+            cut: told.runs.cut,
+            failed: told.runs.failed,
+            slow: told.runs.slow,
+            mean_seconds: told.runs.mean().map(|mean| mean.as_secs_f64()),
+            longest_seconds: told.runs.longest().map(|longest| longest.as_secs_f64()),
+            verdict: standing.verdict(told).map(Verdict::as_str),
+        };
+        let [running, last] = &standing.told;
+        Self {
+            steps: &standing.steps,
+            statistic: standing.statistic.as_str(),
+            period: standing.period.as_str(),
+            limit_seconds: standing.limit.map(|limit| limit.as_secs_f64()),
+            clause: Some(standing.clause.as_str()).filter(|clause| !clause.is_empty()),
+            running: runs(running),
+            last: runs(last),
+        }
     }
 }
 
@@ -232,6 +287,7 @@ impl<'a> Row<'a> {
             }),
             step: fault.and_then(|fault| fault.step.as_deref()),
             steps: Step::all(service, report),
+            transaction: view.transaction.as_ref().map(Transaction::new),
             certificate_expires: leaf.map(|certificate| At(certificate.not_after, zone)),
             freshness: Freshness::new(service.check.freshness(), report.and_then(|report| report.dated), zone),
             exchange: service

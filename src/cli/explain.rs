@@ -129,6 +129,14 @@ fn service_parts(loaded: &Loaded, service: &Service) -> Vec<Part> {
     if let Some(steps) = service.check.steps() {
         let names: Vec<&str> = steps.list.iter().map(|step| step.name.as_str()).collect();
         values.push(Value::at("steps", names.join(" → "), place));
+        if !steps.transaction.is_empty() {
+            values.push(Value::at("transaction", steps.transaction.join(" + "), place));
+            let promised = loaded.contract.service_response(&service.id, &service.requirement);
+            values.extend(promised.map(|(limit, objective)| Value {
+                clause: Some(objective.clause.clone()),
+                ..Value::at(&objective.id, duration_text(limit), &objective.place)
+            }));
+        }
     }
     if let Some(freshness) = service.check.freshness() {
         values.push(Value::at("freshness.within", duration_text(freshness.within), place));

@@ -120,16 +120,33 @@ impl Contract {
     }
 
     /// What is promised of a service's availability, and where; `None`: nothing.
-    pub fn service_availability(&self, id: &str, requirement: &str) -> Option<(Ppm, &Objective)> {
-        let target = self.service_target(id, requirement);
-        let promised = |objective: &&Objective| {
-            objective.measure == words::Measure::Availability && objective.applies.covers(&target)
-        };
-        let objective = self.terms.objectives.iter().find(promised)?;
+    pub fn service_availability<'a>(&'a self, id: &'a str, requirement: &'a str) -> Option<(Ppm, &'a Objective)> {
+        let objective = self.promised(words::Measure::Availability, id, requirement).next()?;
         match objective.bound {
             Bound::AtLeast(Quantity::Share(share)) => Some((share, objective)),
             _ => None,
         }
+    }
+
+    /// How long what a service does may take, and where that is promised; `None`: nothing is.
+    pub fn service_response<'a>(&'a self, id: &'a str, requirement: &'a str) -> Option<(Duration, &'a Objective)> {
+        // One that says `below` is that of pages that open (judge::site), not of what is done there.
+        self.promised(words::Measure::ResponseTime, id, requirement).find_map(|objective| match objective.bound {
+            Bound::AtMost(Quantity::Time(limit)) => Some((limit, objective)),
+            _ => None,
+        })
+    }
+
+    /// Objectives of a service, in the order of the file.
+    fn promised<'a>(
+        &'a self,
+        measure: words::Measure,
+        id: &'a str,
+        requirement: &'a str,
+    ) -> impl Iterator<Item = &'a Objective> {
+        let target = self.service_target(id, requirement);
+        let is_own = move |objective: &&Objective| objective.measure == measure && objective.applies.covers(&target);
+        self.terms.objectives.iter().filter(is_own)
     }
 
     /// Whether one of these days, the last included, is in a guard period that is about links.

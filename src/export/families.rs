@@ -90,6 +90,11 @@ families! {
     FRESHNESS = Gauge "linkpatrol_freshness_timestamp_seconds" "When the file, or the newest record of the page, was made that the last visit saw. No sample when none was seen.";
     STEP_DURATION = Gauge "linkpatrol_step_duration_seconds" "Seconds that a step of a service took in the last visit, from its first look-up to its last byte. No sample of a step that the last visit did not reach.";
     STEP_SUCCESS = Gauge "linkpatrol_step_success" "1 when a step of a service was passed in the last visit, 0 when it failed there. No sample of a step that the last visit did not reach.";
+    TRANSACTION_MEAN = Gauge "linkpatrol_transaction_mean_seconds" "Mean of the runs of a business transaction in the running period of the contract, those included that the time-out cut. No sample before a run.";
+    TRANSACTION_LONGEST = Gauge "linkpatrol_transaction_longest_seconds" "The longest of these runs. No sample before a run.";
+    TRANSACTION_LIMIT = Gauge "linkpatrol_transaction_limit_seconds" "Most that the statistic of these runs may be by the contract. No sample when it promises nothing.";
+    TRANSACTION_RUNS = Gauge "linkpatrol_transaction_runs" "Runs in the running period, by what became of them: whole, cut (by the time-out), failed.";
+    TRANSACTION_SLOW = Gauge "linkpatrol_transaction_slow_runs" "Of the whole and cut runs in the running period, those above the limit.";
     // ---- sites
     EXCHANGE_TASKS = Gauge "linkpatrol_exchange_tasks" "Tasks that are registered in the group.";
     EXCHANGE_RECORDS = Gauge "linkpatrol_exchange_records" "Records that were last told of, by what became of them: sent, received, lost, rejected, mismatched. No sample before anything is told, or when it is too old.";

@@ -1,16 +1,21 @@
 //! The families of services: few hundred of them, written whole.
 
+use std::time::Duration;
+
 use super::{
+    Family,
     families::{
         CERTIFICATE, EXCHANGE_RECORDS, EXCHANGE_SUCCESS, EXCHANGE_TASKS, EXCHANGE_TOLD, FRESHNESS, PROBE_DURATION,
         PROBE_PHASE, PROBE_REASON, PROBE_STATUS, PROBE_SUCCESS, SERVICE_AVAILABILITY, SERVICE_INFO, SERVICE_LATE,
-        SERVICE_SKIPPED, SERVICE_STATE, SERVICE_VISITS, SERVICE_WAITS, STEP_DURATION, STEP_SUCCESS,
+        SERVICE_SKIPPED, SERVICE_STATE, SERVICE_VISITS, SERVICE_WAITS, STEP_DURATION, STEP_SUCCESS, TRANSACTION_LIMIT,
+        TRANSACTION_LONGEST, TRANSACTION_MEAN, TRANSACTION_RUNS, TRANSACTION_SLOW,
     },
     family, labelled, ratio,
     text::{Value, escape, sample},
 };
 use crate::{
     judge::service::ServiceState,
+    ledger::transaction::{Runs, Standing},
     sample::service::{Ending, Report},
     snapshot::{ServiceView, ServicesView},
     units::Timestamp,
@@ -115,7 +120,42 @@ pub(super) fn write(services: &ServicesView, out: &mut String) {
     for (label, step) in steps() {
         sample(out, &STEP_SUCCESS, "", label, &[",step=\"", &step.name, "\""], (step.passed == Some(true)).into());
     }
+    write_transactions(&labels, &services.list, out);
     write_exchanges(&labels, &services.list, out);
+}
+
+fn write_transactions(labels: &[String], list: &[ServiceView], out: &mut String) {
+    let all: Vec<(&str, &Standing)> = labels
+        .iter()
+        .zip(list)
+        .filter_map(|(label, view)| Some((label.as_str(), view.transaction.as_ref()?)))
+        .collect();
+    if all.is_empty() {
+        return;
+    }
+    let mut write = |kind: &Family, samples: &dyn Fn(&Standing) -> Vec<(String, Value)>| {
+        family(out, kind);
+        for (label, standing) in &all {
+            for (more, value) in samples(standing) {
+                sample(out, kind, "", label, &[",period=\"", standing.period.as_str(), "\"", &more], value);
+            }
+        }
+    };
+    let seconds = |time: Option<Duration>| {
+        time.map(|time| (String::new(), Value::Float(time.as_secs_f64()))).into_iter().collect::<Vec<_>>()
+    };
+    write(&TRANSACTION_MEAN, &|standing| seconds(standing.told[0].runs.mean()));
+    write(&TRANSACTION_LONGEST, &|standing| seconds(standing.told[0].runs.longest()));
+    write(&TRANSACTION_LIMIT, &|standing| {
+        let limit = standing.limit.map(|limit| Value::Float(limit.as_secs_f64()));
+        limit.map(|limit| (format!(",statistic=\"{}\"", standing.statistic.as_str()), limit)).into_iter().collect()
+    });
+    write(&TRANSACTION_RUNS, &|standing| {
+        let Runs { whole, cut, failed, .. } = standing.told[0].runs;
+        let outcomes = [("whole", whole), ("cut", cut), ("failed", failed)];
+        outcomes.map(|(outcome, count)| (format!(",outcome=\"{outcome}\""), Value::Whole(count))).into()
+    });
+    write(&TRANSACTION_SLOW, &|standing| vec![(String::new(), Value::Whole(standing.told[0].runs.slow))]);
 }
 
 fn write_exchanges(labels: &[String], list: &[ServiceView], out: &mut String) {

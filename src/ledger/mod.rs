@@ -19,6 +19,7 @@ mod quality;
 pub mod rollup;
 mod standard;
 mod tiers;
+pub mod transaction;
 
 use serde::{Deserialize, Serialize};
 

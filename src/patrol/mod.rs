@@ -33,6 +33,7 @@ mod replies;
 mod rollups;
 mod services;
 mod sites;
+mod transactions;
 mod turn;
 mod watch;
 

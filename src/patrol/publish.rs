@@ -47,7 +47,7 @@ impl Loop {
             rounds: Arc::clone(&self.field.loaded.rounds),
             roster: Arc::clone(&self.field.loaded.roster),
             devices: Arc::clone(&self.field.loaded.devices),
-            services: self.services.shown(now, self.field.loaded.contract.time_zone),
+            services: self.services.shown(now, &self.field.loaded.contract),
             site_rules: Arc::clone(&self.field.loaded.site_rules),
             expiries: Arc::clone(&self.field.loaded.expiries),
             register: self.keeping.as_ref().map(|keeping| Arc::clone(&keeping.register)).unwrap_or_default(),

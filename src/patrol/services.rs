@@ -18,15 +18,16 @@ use serde::{Deserialize, Serialize};
 use super::{
     Fact,
     sites::Sites,
+    transactions,
     turn::{Loop, text},
 };
 use crate::{
     command::NotTaken,
-    contract::sites::SiteRules,
+    contract::{Contract, sites::SiteRules},
     incident::{IncidentKind, IncidentPhase, Input, ServiceChange, ServicePart},
     inventory::{LinkId, Told},
     judge::service::{ServiceJudge, ServiceState},
-    ledger::{Account, ClosedMonth, Measured},
+    ledger::{Account, ClosedMonth, Measured, transaction::Transactions},
     probe::service::{Checker, Patrol, Skipped, Visit},
     profile::{
         service::Feed,
@@ -71,21 +72,29 @@ struct Watch {
     last: Option<(Timestamp, Arc<Report>)>,
     /// Of a group of data-exchange tasks.
     told: Option<Told>,
+    /// Of steps that are a business transaction.
+    transactions: Option<Transactions>,
 }
 
 impl Watch {
     fn new(service: &Service, now: Timestamp, zone: Tz) -> Self {
         let judge = service.exchange().map_or_else(ServiceJudge::default, |_| ServiceJudge::unknown());
         let account = Account::open(now, zone);
-        Self { judge, visits: Visits::default(), account, closed: None, last: None, told: None }
+        let transactions = transactions::of(service);
+        Self { judge, visits: Visits::default(), account, closed: None, last: None, told: None, transactions }
     }
 
     /// Its state went on until the last sign of life; nobody saw what came after.
-    fn restore(stored: Stored, heartbeat: Timestamp, now: Timestamp, zone: Tz) -> Self {
-        let Stored { judge, mut account, mut closed, told, .. } = stored;
+    fn restore(service: &Service, stored: Stored, heartbeat: Timestamp, now: Timestamp, zone: Tz) -> Self {
+        let Stored { judge, mut account, mut closed, told, transactions: kept, .. } = stored;
+        let fresh = transactions::of(service);
+        // Runs of other steps are no runs of these.
+        let is_same = |kept: &Transactions| fresh.as_ref().is_some_and(|fresh| fresh.steps == kept.steps);
+        let transactions = kept.filter(is_same).or(fresh);
         closed = account.advance(heartbeat, zone).pop().or(closed);
         account.skip(heartbeat, now);
-        Self { judge, visits: Visits::default(), account, closed: closed.map(Arc::new), last: None, told }
+        let closed = closed.map(Arc::new);
+        Self { judge, visits: Visits::default(), account, closed, last: None, told, transactions }
     }
 }
 
@@ -99,6 +108,8 @@ struct Stored {
     closed: Option<ClosedMonth>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     told: Option<Told>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    transactions: Option<Transactions>,
 }
 
 impl Watched {
@@ -114,7 +125,7 @@ impl Watched {
         let mut stored: HashMap<String, Stored> = rows.filter_map(read).collect();
         let heartbeat = recovered.and_then(|recovered| recovered.heartbeat.as_ref()).map_or(now, |beat| beat.utc);
         let watch = |service: &Arc<Service>| match stored.remove(&service.id) {
-            Some(stored) if stored.url == service.url => Watch::restore(stored, heartbeat, now, zone),
+            Some(stored) if stored.url == service.url => Watch::restore(service, stored, heartbeat, now, zone),
             _ => Watch::new(service, now, zone),
         };
         let watches = services.list.iter().map(watch).collect();
@@ -178,7 +189,7 @@ impl Watched {
     }
 
     /// Takes what has ended; says which states changed. `blind`: our own sight is gone, and failures say nothing.
-    fn take(&mut self, now: Now, blind: bool) -> Vec<(usize, ServiceChange)> {
+    fn take(&mut self, now: Now, blind: bool, contract: &Contract) -> Vec<(usize, ServiceChange)> {
         let mut changes = vec![];
         self.is_stale |= self.sites.take(now);
         for visit in self.visits.1.try_iter().take(VISITS) {
@@ -203,6 +214,12 @@ impl Watched {
             }
             watch.visits.count(&report.ending, visit.is_confirm);
             watch.told = report.exchange.or(watch.told);
+            if let Some(transactions) = watch.transactions.as_mut().filter(|_| !visit.is_confirm)
+                && let Some(run) = transactions::run(transactions, &report)
+            {
+                let limit = contract.service_response(&service.id, &service.requirement).map(|(limit, _)| limit);
+                transactions.take(run, limit, began, contract.time_zone);
+            }
             let is_told_of = service.exchange().is_some();
             let changed = match report.ending {
                 Ending::Unmeasured(_) if is_told_of => watch.judge.lose_sight(began),
@@ -256,12 +273,14 @@ impl Watched {
             account: watch.account.clone(),
             closed: watch.closed.as_deref().cloned(),
             told: watch.told,
+            transactions: watch.transactions.clone(),
         });
         StoredService { service: service.id.clone(), state }
     }
 
     /// All of them, for outsiders.
-    pub fn shown(&mut self, now: Now, zone: Tz) -> Arc<ServicesView> {
+    pub fn shown(&mut self, now: Now, contract: &Contract) -> Arc<ServicesView> {
+        let zone = contract.time_zone;
         if std::mem::take(&mut self.is_stale) {
             let view = |(service, watch): (&Arc<Service>, &Watch)| ServiceView {
                 service: Arc::clone(service),
@@ -270,6 +289,9 @@ impl Watched {
                 visits: watch.visits,
                 month: watch.account.accounted(now.utc, zone),
                 last_month: watch.closed.clone(),
+                transaction: watch.transactions.as_ref().and_then(|own| {
+                    own.standing(contract.service_response(&service.id, &service.requirement), now.utc, zone)
+                }),
                 last: watch.last.clone(),
             };
             self.shown = Arc::new(ServicesView {
@@ -332,7 +354,7 @@ impl Watched {
 impl Loop {
     /// Takes the visits that ended, and tells what they changed.
     pub(super) fn look_at_services(&mut self, now: Now) {
-        let changes = self.services.take(now, self.was_isolated);
+        let changes = self.services.take(now, self.was_isolated, &self.field.loaded.contract);
         self.services.sites.said().into_iter().for_each(|fact| self.fact(fact));
         if changes.is_empty() {
             return;

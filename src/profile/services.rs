@@ -298,6 +298,9 @@ struct WrittenService {
     freshness: Option<WrittenFreshness>,
     /// Pages that are asked for one after the other.
     steps: Option<Vec<WrittenStep>>,
+    /// Those whose time together the contract's response time is about.
+    #[serde(default)]
+    transaction: Vec<String>,
     interval: Option<Lasting>,
     timeout: Option<Lasting>,
     confirm: Option<u8>,
@@ -385,7 +388,7 @@ impl Reader<'_> {
             self.pace(None, &layers);
             return None;
         };
-        let check = self.steps(&at("steps"), check, written.steps.as_deref());
+        let check = self.steps(&format!("services.{nth}"), check, written);
         let check = self.fresh(&at("freshness"), check, written);
         let (check, pace, said) = self.measured(check, (written.address, written.certificate_type), &layers);
         let name = if written.name.is_empty() { &written.id } else { &written.name };

@@ -109,6 +109,11 @@ titles! {
     VisitsSkipped "略过的访问" "Visits left out";
     StepDurations "各步骤耗时" "Duration of steps";
     StepsFailed "失败的步骤" "Steps that fail";
+    TransactionMeans "业务交易平均耗时" "Mean of business transactions";
+    TransactionLimits "业务交易合同上限" "Limits of business transactions";
+    TransactionLongest "业务交易最长耗时" "Longest business transactions";
+    TransactionSlow "超过上限的业务交易次数" "Business transactions above the limit";
+    TransactionRuns "业务交易次数" "Runs of business transactions";
     ExchangesAtFault "有丢失、拒收或不一致的数据交换" "Exchanges with lost, rejected or mismatched records";
     ExchangeTasks "数据交换任务" "Tasks of data exchange";
     ExchangesLastSucceeded "数据交换距上次成功" "Since exchanges last succeeded";

@@ -20,7 +20,7 @@ services:
   - {id: hanging, url: "http://127.0.0.1:8445/"}
   - {id: own, url: "http://127.0.0.1:9815/-/healthy"}
   - {id: told, url: "http://127.0.0.1:9815/api/v1/services", freshness: {within: 1h, record: /at}}
-  - {id: walked, url: "http://127.0.0.1:9815/", interval: 1s, steps: [{name: healthy, url: /-/healthy}, {name: absent, url: /no-such-page}]}
+  - {id: walked, requirement: "2", url: "http://127.0.0.1:9815/", interval: 1s, spacing: 1s, steps: [{name: healthy, url: /-/healthy}, {name: absent, url: /no-such-page}], transaction: [healthy]}
   - {id: later, url: "https://not-written-yet.example/"}
 "#;
 
@@ -78,6 +78,9 @@ fn a_website_that_falls_over_is_down_after_three_visits_and_up_again_after_two()
     certificates(&site);
     fs::copy(root().join("inventories/xuchang/requirements.csv"), site.path("site/requirements.csv")).unwrap();
     site.write("site/services.yaml", SERVICES);
+    let objective = "  - {id: quick, name: {zh: 耗时, en: time}, for: {requirements: ['2']}, measure: response_time, limit: {at_most: 5s}, statistic: mean, source: measured, clause: 002 L91}\n";
+    let contract = site.read("site/contract.yaml");
+    site.write("site/contract.yaml", &contract.replacen("\nobjectives:\n", &format!("\nobjectives:\n{objective}"), 1));
     // The board of what ends shows the register as well.
     site.write("site/expiry.csv", "id,kind,name,owner,expires,note\nEX-1,licence,示例许可,U1,2199-01-01,\n");
     // And that of services a data exchange that loses records.

@@ -16,7 +16,7 @@ use linkpatrol::clock::monotonic_nanos;
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Running, linkpatrol, peer, words},
+    harness::{Running, linkpatrol, peer, root, words},
     site::Site,
 };
 
@@ -36,6 +36,10 @@ services:
       - {name: logout, method: POST, url: /logout}
       - {name: after, url: /home, status: [401]}
 "##;
+/// As two contracts of ours have it: a mean, and each by itself.
+const OBJECTIVES: &str = "  - {id: seal-time, name: {zh: 签章平均耗时, en: mean time of a seal}, for: {requirements: ['1']}, measure: response_time, limit: {at_most: 300ms}, statistic: mean, period: day, source: measured, clause: 004 L276}
+  - {id: query-time, name: {zh: 查询耗时, en: time of a query}, for: {requirements: ['2']}, measure: response_time, limit: {at_most: 300ms}, statistic: max, period: day, source: measured, clause: 002 L91}
+";
 const PASSWORD: &str = "p&ss ${csrf}";
 
 /// What the application was asked.
@@ -137,6 +141,12 @@ fn answer(app: &App, method: &str, path: &str, header: &impl Fn(&str) -> String,
                 }
             }
         }
+        ("GET", "/pace") => {
+            if mode == "slow" {
+                sleep(Duration::from_millis(400));
+            }
+            say("200 OK", "", "")
+        }
         ("GET", "/home") if is_inside => say("200 OK", "", "欢迎"),
         ("GET", "/home") => say("401 Unauthorized", "", ""),
         ("GET", data) if is_inside && data == format!("/data?t=tok%2F{nth}%2B") => {
@@ -174,10 +184,13 @@ fn nginx(site: &Site) -> Running {
 }
 
 /// A site with the application, nginx before it and the daemon; `None`, said aloud, where they are not to be had.
-fn begun() -> Option<(Site, App, Running)> {
+fn begun(services: &str) -> Option<(Site, App, Running)> {
     let mut site = Site::make(1)?;
     peer("nginx")?;
-    site.write("site/services.yaml", SERVICES);
+    let contract = site.read("site/contract.yaml");
+    site.write("site/contract.yaml", &contract.replacen("\nobjectives:\n", &format!("\nobjectives:\n{OBJECTIVES}"), 1));
+    fs::copy(root().join("inventories/xuchang/requirements.csv"), site.path("site/requirements.csv")).unwrap();
+    site.write("site/services.yaml", services);
     site.write("site/password", &format!("{PASSWORD}\n"));
     let app = app(&site);
     let nginx = nginx(&site);
@@ -206,7 +219,7 @@ fn failing(site: &Site, state: &str, reason: &str) -> Value {
 
 #[test]
 fn cookies_and_tokens_are_carried_and_each_step_has_its_time() {
-    let Some((site, app, _nginx)) = begun() else { return };
+    let Some((site, app, _nginx)) = begun(SERVICES) else { return };
     mode(&app, "slow");
     let shown = site.wait("a visit with a slow step", |site| {
         Some(service(site)).filter(|one| one["steps"][2]["duration_seconds"].as_f64().is_some_and(|took| took >= 0.4))
@@ -265,7 +278,7 @@ fn cookies_and_tokens_are_carried_and_each_step_has_its_time() {
 
 #[test]
 fn who_was_refused_logs_in_again_at_his_next_turn_alone() {
-    let Some((site, app, _nginx)) = begun() else { return };
+    let Some((site, app, _nginx)) = begun(SERVICES) else { return };
     mode(&app, "refused");
     let refused = failing(&site, "down", "http_status");
     assert_eq!(
@@ -321,4 +334,97 @@ fn who_was_refused_logs_in_again_at_his_next_turn_alone() {
     let output = linkpatrol().arg("--config.file").arg(site.path("linkpatrol.yaml")).arg("check").output().unwrap();
     assert!(words(&output).contains("password: No such file"), "{}", words(&output));
     assert_eq!(output.status.code(), Some(2));
+}
+
+/// The service as a transaction of one requirement, and a query of another.
+fn transactions() -> String {
+    let (head, entry) = SERVICES.split_once("  - id: seal\n").unwrap();
+    let entry = entry.replace("timeout: 900ms", "timeout: 900ms\n    transaction: [data, logout]");
+    // The application knows one visitor at a time: the other asks for something else.
+    let other = "  - {id: query, requirement: '2', url: 'http://127.0.0.1:8090/', interval: 1s, spacing: 100ms, steps: [{name: ask, url: /pace}], transaction: [ask]}\n";
+    format!("{head}  - id: seal\n    requirement: \"1\"\n{entry}{other}")
+}
+
+fn transaction(site: &Site, id: &str) -> Value {
+    site.get(&format!("/api/v1/services/{id}")).json()["transaction"].clone()
+}
+
+fn figure(site: &Site, family: &str, service: &str, more: &str) -> Option<f64> {
+    site.metric(&format!("linkpatrol_transaction_{family}{{service=\"{service}\",period=\"day\"{more}}}"))
+}
+
+#[test]
+fn the_mean_of_a_transaction_is_judged_by_the_contract_when_its_day_is_over() {
+    let Some((mut site, app, _nginx)) = begun(&transactions()) else { return };
+    let quick = site.wait("three quick runs", |site| {
+        Some(transaction(site, "seal")).filter(|one| one["running"]["whole"].as_u64() >= Some(3))
+    });
+    let shown = ["steps", "statistic", "period", "limit_seconds", "clause"].map(|key| quick[key].clone());
+    assert_eq!(shown, [json!(["data", "logout"]), json!("mean"), json!("day"), json!(0.3), json!("004 L276")]);
+    assert!(quick["running"]["mean_seconds"].as_f64().unwrap() < 0.3, "{quick}");
+    assert_eq!([&quick["running"]["verdict"], &quick["running"]["slow"]], [&json!("pending"), &json!(0)], "{quick}");
+    assert_eq!([&quick["last"]["verdict"], &quick["last"]["mean_seconds"]], [&json!("not_provable"), &Value::Null]);
+    assert_eq!(transaction(&site, "query")["running"]["verdict"], "pending");
+
+    // Slow ones raise the mean; the longest of all is judged at once.
+    mode(&app, "slow");
+    let slow = site.wait("the mean is above the limit", |site| {
+        Some(transaction(site, "seal")).filter(|one| one["running"]["mean_seconds"].as_f64() > Some(0.3))
+    });
+    let running = &slow["running"];
+    assert!(running["longest_seconds"].as_f64() >= Some(0.4) && running["verdict"] == "pending", "{slow}");
+    assert!(running["slow"].as_u64().unwrap() * 2 > running["whole"].as_u64().unwrap(), "{slow}");
+    let query = site.wait("a query is too slow", |site| {
+        Some(transaction(site, "query")).filter(|one| one["running"]["verdict"] == "breached")
+    });
+    assert_eq!([&query["statistic"], &query["clause"]], ["max", "002 L91"], "{query}");
+    // What fails in the transaction has no length; what fails before it is no run.
+    mode(&app, "broken");
+    let broken =
+        site.wait("a failed run", |site| Some(transaction(site, "seal")).filter(|one| one["running"]["failed"] == 1));
+    mode(&app, "refused");
+    failing(&site, "down", "http_status");
+    let refused = transaction(&site, "seal");
+    assert!(
+        refused["running"]["failed"].as_u64().unwrap() <= 3
+            && refused["running"]["whole"] == broken["running"]["whole"]
+    );
+    let running = &refused["running"];
+    site.wait("the metrics say the same", |site| {
+        (figure(site, "mean_seconds", "seal", "") == running["mean_seconds"].as_f64()
+            && figure(site, "longest_seconds", "seal", "") == running["longest_seconds"].as_f64()
+            && figure(site, "runs", "seal", ",outcome=\"whole\"") == running["whole"].as_f64()
+            && figure(site, "runs", "seal", ",outcome=\"failed\"") == running["failed"].as_f64()
+            && figure(site, "slow_runs", "seal", "") == running["slow"].as_f64())
+        .then_some(())
+    });
+    assert_eq!(figure(&site, "limit_seconds", "seal", ",statistic=\"mean\""), Some(0.3));
+    assert_eq!(figure(&site, "limit_seconds", "query", ",statistic=\"max\""), Some(0.3));
+    let page = site.get("/services/seal?lang=en").body;
+    assert!(page.contains("id=\"transaction\"") && page.contains("mean ≤ 300.000 ms (004 L276)"), "{page}");
+    let explained =
+        linkpatrol().arg("--config.file").arg(site.path("linkpatrol.yaml")).args(["explain", "seal"]).output().unwrap();
+    assert!(
+        words(&explained).contains("data + logout") && words(&explained).contains("004 L276"),
+        "{}",
+        words(&explained)
+    );
+
+    // The day is over: the same runs, found again at the next start, are those of yesterday.
+    site.daemon().signal(libc::SIGTERM);
+    assert_eq!(site.daemon().wait(Duration::from_secs(10)), 0);
+    let file = rusqlite::Connection::open(site.path("state/journal.db")).unwrap();
+    let kept: String = file.query_row("SELECT json FROM service WHERE id = 'seal'", [], |row| row.get(0)).unwrap();
+    let mut kept: Value = serde_json::from_str(&kept).unwrap();
+    let days = kept["transactions"]["days"].as_object_mut().unwrap();
+    let (day, runs) = days.iter().next_back().map(|(day, runs)| (day.clone(), runs.clone())).unwrap();
+    let before = day.parse::<chrono::NaiveDate>().unwrap().pred_opt().unwrap().to_string();
+    *days = [(before.clone(), runs)].into_iter().collect();
+    file.execute("UPDATE service SET json = ?1 WHERE id = 'seal'", [kept.to_string()]).unwrap();
+    drop(file);
+    site.start(&[]);
+    let over = transaction(&site, "seal");
+    assert_eq!([&over["last"]["period"], &over["last"]["verdict"]], [before.as_str(), "breached"], "{over}");
+    assert_eq!([&over["last"]["whole"], &over["last"]["mean_seconds"]], [&running["whole"], &running["mean_seconds"]]);
+    assert_eq!(over["running"]["period"], day.as_str(), "{over}");
 }

@@ -20,6 +20,7 @@ use crate::{
     api::{Api, problem::Problem},
     export,
     judge::site::visits::{Standing, Verdict},
+    ledger,
     sample::service::{Ending, Phase, Report},
     snapshot::{ServiceView, Snapshot},
     text::{DoorText, Message, PageText, SheetText},
@@ -51,6 +52,7 @@ pub(in crate::api) async fn service(
     };
     let mut sheets = vec![last_visit(&frame, view), timings(&frame, view)];
     sheets.extend(steps(&frame, view));
+    sheets.extend(transaction(&frame, view));
     sheets.extend([addresses(&frame, view), certificates(&frame, view), group(&frame, &snapshot, view)]);
     sheets.extend(rule(&frame, &snapshot, view));
     sheets.push(incidents(&frame, &snapshot, view));
@@ -181,6 +183,53 @@ fn steps(frame: &Frame, view: &ServiceView) -> Option<Sheet> {
         sheet.row([(nth + 1).into(), step.name.as_str().into(), outcome, took.into()]);
     }
     Some(sheet)
+}
+
+/// The business transaction that some steps are, this period and the one before.
+fn transaction(frame: &Frame, view: &ServiceView) -> Option<Sheet> {
+    let standing = view.transaction.as_ref()?;
+    let labels = [
+        SheetText::Period,
+        SheetText::Runs,
+        SheetText::Cut,
+        SheetText::Failed,
+        SheetText::Mean,
+        SheetText::LongestRun,
+        SheetText::Objective,
+        SheetText::Outcome,
+    ];
+    let mut sheet = table(frame, "transaction", SheetText::Transaction, &labels);
+    let length = |time: Option<std::time::Duration>| time.map_or_else(|| "–".to_owned(), milliseconds);
+    for told in &standing.told {
+        let runs = &told.runs;
+        let promised = standing.limit.map_or_else(
+            || "–".to_owned(),
+            |limit| format!("{} ≤ {} ({})", standing.statistic.as_str(), milliseconds(limit), standing.clause),
+        );
+        sheet.row([
+            told.name.as_str().into(),
+            (runs.whole as usize).into(),
+            (runs.cut as usize).into(),
+            (runs.failed as usize).into(),
+            length(runs.mean()).into(),
+            length(runs.longest()).into(),
+            promised.into(),
+            standing.verdict(told).map_or_else(|| "–".into(), |verdict| judged(frame, verdict)),
+        ]);
+    }
+    Some(sheet)
+}
+
+fn judged(frame: &Frame, verdict: ledger::Verdict) -> Cell {
+    use ledger::Verdict;
+    match verdict {
+        Verdict::Met => Cell::state(frame.sheet(SheetText::JudgedMet), "up"),
+        Verdict::Breached => Cell::state(frame.sheet(SheetText::JudgedBreached), "down"),
+        Verdict::Pending => Cell::state(frame.sheet(SheetText::JudgedPending), "unknown"),
+        Verdict::NotProvable => Cell::state(frame.sheet(SheetText::JudgedNotProvable), "unknown"),
+        Verdict::AtRisk => Cell::state(frame.sheet(SheetText::JudgedAtRisk), "degraded"),
+        Verdict::Suspected => Cell::state(frame.sheet(SheetText::JudgedSuspected), "degraded"),
+    }
 }
 
 fn addresses(frame: &Frame, view: &ServiceView) -> Sheet {

@@ -21,6 +21,8 @@ pub struct Steps {
     pub base: Uri,
     /// 1 to [`Steps::MOST`].
     pub list: Vec<PageStep>,
+    /// Names of the steps whose time together is that of the business transaction; empty: nobody asks for it.
+    pub transaction: Vec<String>,
     /// Another one when anything of them was written otherwise, secrets in files included.
     pub fingerprint: u64,
 }

@@ -12,7 +12,7 @@ use hyper::{
 };
 use serde::Deserialize;
 
-use super::Reader;
+use super::{Reader, WrittenService};
 use crate::{
     diagnostic::{Code, Place, yaml::shortened},
     profile::{
@@ -109,8 +109,15 @@ struct Reading<'a> {
 
 impl Reader<'_> {
     /// The check that goes through `written`; findings say what cannot be asked.
-    pub(super) fn steps(&mut self, path: &str, check: Check, written: Option<&[WrittenStep]>) -> Check {
-        let Some(written) = written else { return check };
+    pub(super) fn steps(&mut self, of: &str, check: Check, written: &WrittenService) -> Check {
+        let (path, transaction) = (&format!("{of}.steps"), &written.transaction);
+        let Some(written) = &written.steps else {
+            if !transaction.is_empty() {
+                let (text, help) = (StepText::NoSteps, StepText::NoStepsHelp);
+                self.step_error(&format!("{of}.transaction"), Code::WRONG_VALUE, text, help);
+            }
+            return check;
+        };
         let Kind::Http(base) = &check.kind else {
             self.step_error(
                 path,
@@ -142,11 +149,17 @@ impl Reader<'_> {
             one.hash(&mut reading.hasher);
             list.extend(self.step(&path, one, &mut reading));
         }
+        for (nth, name) in transaction.iter().enumerate().filter(|(_, name)| !seen.contains_key(name.as_str())) {
+            let known = written.iter().map(|one| one.name.as_str()).collect();
+            self.unknown(&format!("{of}.transaction.{nth}"), name, known);
+        }
+        transaction.hash(&mut reading.hasher);
+        let transaction = transaction.clone();
         let (base, fingerprint) = (base.url.clone(), reading.hasher.finish());
         if list.len() < written.len() {
             return check;
         }
-        Check { kind: Kind::Steps(Box::new(Steps { base, list, fingerprint })), ..check }
+        Check { kind: Kind::Steps(Box::new(Steps { base, list, transaction, fingerprint })), ..check }
     }
 
     /// `None`: it cannot be asked for; findings say why.

@@ -139,6 +139,12 @@ words! {
     DependsOn: "依赖", "stands behind";
     Outcome: "结果", "outcome";
     Took: "耗时", "took";
+    Period: "统计周期", "period";
+    Transaction: "业务交易", "business transaction";
+    Runs: "完成次数", "whole runs";
+    Cut: "超时未完成", "cut by the time-out";
+    Mean: "平均耗时", "mean";
+    LongestRun: "最长耗时", "longest";
     Steps: "步骤", "steps";
     Step: "步骤名称", "step";
     Timings: "上次访问各阶段耗时", "where the time of the last visit went";

@@ -12,6 +12,8 @@ pub enum StepText {
         kind: &'static str,
     },
     NotPagesHelp,
+    NoSteps,
+    NoStepsHelp,
     BadName {
         name: String,
     },
@@ -71,6 +73,8 @@ impl StepText {
         match self {
             NotPages { kind } => write!(out, "`steps` cannot be asked of a check of `{kind}`"),
             NotPagesHelp => write!(out, "steps are pages: write `http://…` or `https://…` as `url`, or leave them out"),
+            NoSteps => write!(out, "a transaction is made of steps, and there are none"),
+            NoStepsHelp => write!(out, "write `steps` too, or leave this out"),
             BadName { name } => write!(out, "`{name}` cannot be a name here"),
             BadNameHelp => write!(out, "write 1 to 32 of `a-z 0-9 _ -`, such as `login`"),
             BadUrl { url } => write!(out, "`{url}` is no page of a step"),
@@ -107,6 +111,8 @@ impl StepText {
         match self {
             NotPages { kind } => write!(out, "`{kind}` 检查不能有 `steps`"),
             NotPagesHelp => write!(out, "步骤是网页：`url` 写成 `http://…` 或 `https://…`，否则请删去"),
+            NoSteps => write!(out, "业务交易由步骤组成，此处没有步骤"),
+            NoStepsHelp => write!(out, "同时写明 `steps`，或删去此项"),
             BadName { name } => write!(out, "`{name}` 不能用作名称"),
             BadNameHelp => write!(out, "写 1 到 32 个 `a-z 0-9 _ -` 字符，如 `login`"),
             BadUrl { url } => write!(out, "`{url}` 不是步骤可以访问的网页"),
