@@ -19,6 +19,7 @@ use std::{
 use super::{Global, Output, find_link, print_findings};
 use crate::{
     clock::{SystemClock, monotonic_nanos},
+    diagnostic::closest,
     inventory::{PointIndex, Target},
     patrol::load::{Loaded, from_file},
     probe::{
@@ -27,7 +28,7 @@ use crate::{
         resolve::{Answer, Resolver},
     },
     profile::{
-        Confirm, Measure,
+        Confirm, Measure, Profile, of_point_by, of_target_by,
         service::{Check, Freshness, Record},
     },
     sample::{Block, Event, Outcome},
@@ -62,6 +63,10 @@ pub struct Once {
     /// of CEL such as 'body.data.map(row, row.time)'.
     #[arg(long, requires = "within", value_name = "POINTER|CEL", value_parser = Record::parse)]
     record: Option<Record>,
+    /// Measures with this profile of probes/ instead of the one that is named or serves the points; what the ledger says of
+    /// the link itself still holds. Not for services.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
 }
 
 /// Time between two probes.
@@ -93,6 +98,9 @@ enum Verdict {
 impl Once {
     pub fn run(self, global: &Global) -> ExitCode {
         if let Some(check) = Check::parse(&self.target) {
+            if self.profile.is_some() {
+                return service::no_profile(global);
+            }
             let check = Check { deadline: self.timeout, ..check };
             let check = if self.revocation { check.asking_for_revocation() } else { check };
             let check = match self.within {
@@ -106,12 +114,15 @@ impl Once {
         }
         let (loaded, findings) = from_file(global.config_file.as_deref());
         let language = global.language(loaded.as_ref().map(|loaded| &*loaded.config));
-        if loaded.is_none() && !is_host(&self.target) {
+        if loaded.is_none() && (!is_host(&self.target) || self.profile.is_some()) {
             print_findings(&findings, language);
             return ExitCode::from(2);
         }
         let mut services = loaded.iter().flat_map(|loaded| &loaded.services.list);
         if let Some(service) = services.find(|service| service.id == self.target) {
+            if self.profile.is_some() {
+                return service::no_profile(global);
+            }
             if service.is_placeholder() {
                 anstream::eprintln!(
                     "{}",
@@ -121,7 +132,14 @@ impl Once {
             }
             return service::once(&service.url, service.check.clone(), global);
         }
-        let mut subjects = match subjects(&self.target, loaded.as_ref()) {
+        let profile = match self.profile.as_deref().map(|name| named(name, loaded.as_ref())).transpose() {
+            Ok(profile) => profile,
+            Err(messages) => {
+                messages.iter().for_each(|message| anstream::eprintln!("{}", message.say(language)));
+                return ExitCode::from(2);
+            }
+        };
+        let mut subjects = match subjects(&self.target, loaded.as_ref(), profile) {
             Ok(subjects) => subjects,
             Err(message) => {
                 anstream::eprintln!("{}", message.say(language));
@@ -168,10 +186,20 @@ fn verdict(subjects: &[Subject]) -> Verdict {
     })
 }
 
+/// The profile of this name. `Err`: there is none, and which there are.
+fn named<'a>(name: &str, loaded: Option<&'a Loaded>) -> Result<&'a Profile, Vec<Message>> {
+    let list = loaded.map_or(&[][..], |loaded| &loaded.profiles.list);
+    list.iter().find(|profile| profile.name == name).ok_or_else(|| {
+        let known: Vec<String> = list.iter().map(|profile| profile.name.clone()).collect();
+        let closest = closest(name, known.iter().map(String::as_str)).map(str::to_owned);
+        vec![Message::UnknownProfile { name: name.to_owned() }, Message::Known { closest, known }]
+    })
+}
+
 /// Whom to measure. An address needs no files at all.
-fn subjects(target: &str, loaded: Option<&Loaded>) -> Result<Vec<Subject>, Message> {
+fn subjects(target: &str, loaded: Option<&Loaded>, profile: Option<&Profile>) -> Result<Vec<Subject>, Message> {
     if let Ok(address) = target.parse() {
-        return Ok(vec![Subject::bare(Target::Address(address), loaded)]);
+        return Ok(vec![Subject::bare(Target::Address(address), loaded, profile)]);
     }
     match loaded.map(|loaded| (loaded, find_link(&loaded.inventory.links, target))) {
         Some((loaded, Ok(_))) if loaded.inventory.synthetic => {
@@ -182,13 +210,19 @@ fn subjects(target: &str, loaded: Option<&Loaded>) -> Result<Vec<Subject>, Messa
             let subject = |(number, point): (PointIndex, &crate::inventory::Point)| Subject {
                 role: Some(point.role.as_str()),
                 deciding: point.role == deciding,
-                ..Subject::new(point.target.clone(), &loaded.measures[number.at()])
+                ..match profile {
+                    Some(profile) => {
+                        let measure = of_point_by(&loaded.inventory, profile, &loaded.machine, link, point);
+                        Subject::new(point.target.clone(), &measure)
+                    }
+                    None => Subject::new(point.target.clone(), &loaded.measures[number.at()]),
+                }
             };
             Ok(link.numbered_points().map(subject).collect())
         }
         Some((_, Ok(link))) => Err(Message::OnceNoPoints { link: link.id.to_string() }),
         Some((_, Err(unknown))) if !is_host(target) => Err(unknown),
-        _ => Ok(vec![Subject::bare(Target::Name(target.to_owned()), loaded)]),
+        _ => Ok(vec![Subject::bare(Target::Name(target.to_owned()), loaded, profile)]),
     }
 }
 
@@ -212,8 +246,12 @@ impl Subject {
         }
     }
 
-    fn bare(target: Target, loaded: Option<&Loaded>) -> Self {
-        let mut measure = loaded.map(|loaded| Measure::clone(&loaded.machine)).unwrap_or_default();
+    fn bare(target: Target, loaded: Option<&Loaded>, profile: Option<&Profile>) -> Self {
+        let machine = loaded.map(|loaded| Measure::clone(&loaded.machine)).unwrap_or_default();
+        let mut measure = match profile {
+            Some(profile) => of_target_by(profile, &machine, &target),
+            None => machine,
+        };
         if let Target::Address(address) = target {
             measure.source = measure.source.filter(|source| source.is_ipv4() == address.is_ipv4());
         }

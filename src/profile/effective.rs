@@ -84,42 +84,29 @@ pub fn of_point<'a>(
     link: &Link,
     point: &Point,
 ) -> Effective<'a> {
-    let unit = &inventory.units[link.unit.at()].overrides;
-    let carrier = &inventory.carriers[link.carrier.at()].overrides;
-    let mut layers = Layers { over: [&link.overrides, unit, carrier], origins: vec![] };
+    let mut layers = Layers::of(inventory, link);
     let named = layers.over.iter().find_map(|layer| layer.profile.as_ref());
     let profile = match named {
         Some(set) => profiles.named(&set.value),
         None => profiles.serving(link.kind, point.role),
     };
-    let none = super::Settings::default();
-    let own = profile.map_or(&none, |profile| &profile.settings);
     layers.origins.push(Origin {
         key: "profile",
         place: named.map(|set| set.place.clone()).or(profile.map(|profile| profile.place.clone())),
     });
-    let machine_source = machine.source.filter(|source| family(point) == Some(Family::of(*source)));
-    let measure = Measure {
-        interval: layers.pick("interval", |over| over.interval.as_ref(), &own.interval, machine.interval),
-        timeout: layers.pick("timeout", |over| over.timeout.as_ref(), &own.timeout, machine.timeout),
-        size: layers.own("size", &own.size, machine.size),
-        dscp: layers.pick("dscp", |over| over.dscp.as_ref(), &own.dscp, machine.dscp),
-        hop_limit: layers.own("hop_limit", &own.hop_limit, machine.hop_limit),
-        dont_fragment: layers.own("dont_fragment", &own.dont_fragment, machine.dont_fragment),
-        source: layers.optional("source", |over| over.source.as_ref(), &own.source, machine_source),
-        interface: layers.optional("interface", |over| over.interface.as_ref(), &own.interface, None),
-        confirm: Confirm {
-            probes: layers.own("confirm.probes", &own.confirm_probes, machine.confirm.probes),
-            spacing: layers.own("confirm.spacing", &own.confirm_spacing, machine.confirm.spacing),
-            factor: layers.own("confirm.factor", &own.confirm_factor, machine.confirm.factor),
-            floor: layers.own("confirm.floor", &own.confirm_floor, machine.confirm.floor),
-        },
-        restore: Restore {
-            answers: layers.own("restore.answers", &own.restore_answers, machine.restore.answers),
-            span: layers.own("restore.span", &own.restore_span, machine.restore.span),
-        },
-    };
+    let measure = layers.measure(profile, machine, family_of(&point.target));
     Effective { profile, measure, origins: layers.origins }
+}
+
+/// What a point is measured with by `profile`, whatever profile is named or serves it.
+pub fn of_point_by(inventory: &Inventory, profile: &Profile, machine: &Measure, link: &Link, point: &Point) -> Measure {
+    Layers::of(inventory, link).measure(Some(profile), machine, family_of(&point.target))
+}
+
+/// What a target that is no point of a link is measured with by `profile`.
+pub fn of_target_by(profile: &Profile, machine: &Measure, target: &Target) -> Measure {
+    let none = Overrides::default();
+    Layers { over: [&none; 3], origins: vec![] }.measure(Some(profile), machine, family_of(target))
 }
 
 /// What stands above the profile, nearest first, and where each value came from so far.
@@ -129,6 +116,40 @@ struct Layers<'a> {
 }
 
 impl<'a> Layers<'a> {
+    /// What may be said of a link by itself, its unit and its carrier.
+    fn of(inventory: &'a Inventory, link: &'a Link) -> Self {
+        let unit = &inventory.units[link.unit.at()].overrides;
+        let carrier = &inventory.carriers[link.carrier.at()].overrides;
+        Self { over: [&link.overrides, unit, carrier], origins: vec![] }
+    }
+
+    /// Every value, of the nearest that says so. `family`: of the target; `None`: a name.
+    fn measure(&mut self, profile: Option<&'a Profile>, machine: &Measure, family: Option<Family>) -> Measure {
+        let none = super::Settings::default();
+        let own = profile.map_or(&none, |profile| &profile.settings);
+        let machine_source = machine.source.filter(|source| family == Some(Family::of(*source)));
+        Measure {
+            interval: self.pick("interval", |over| over.interval.as_ref(), &own.interval, machine.interval),
+            timeout: self.pick("timeout", |over| over.timeout.as_ref(), &own.timeout, machine.timeout),
+            size: self.own("size", &own.size, machine.size),
+            dscp: self.pick("dscp", |over| over.dscp.as_ref(), &own.dscp, machine.dscp),
+            hop_limit: self.own("hop_limit", &own.hop_limit, machine.hop_limit),
+            dont_fragment: self.own("dont_fragment", &own.dont_fragment, machine.dont_fragment),
+            source: self.optional("source", |over| over.source.as_ref(), &own.source, machine_source),
+            interface: self.optional("interface", |over| over.interface.as_ref(), &own.interface, None),
+            confirm: Confirm {
+                probes: self.own("confirm.probes", &own.confirm_probes, machine.confirm.probes),
+                spacing: self.own("confirm.spacing", &own.confirm_spacing, machine.confirm.spacing),
+                factor: self.own("confirm.factor", &own.confirm_factor, machine.confirm.factor),
+                floor: self.own("confirm.floor", &own.confirm_floor, machine.confirm.floor),
+            },
+            restore: Restore {
+                answers: self.own("restore.answers", &own.restore_answers, machine.restore.answers),
+                span: self.own("restore.span", &own.restore_span, machine.restore.span),
+            },
+        }
+    }
+
     fn optional<T: Clone + 'a>(
         &mut self,
         key: &'static str,
@@ -171,8 +192,12 @@ impl Family {
 
 /// `None` while a name has not been resolved.
 pub(super) fn family(point: &Point) -> Option<Family> {
-    match point.target {
-        Target::Address(address) => Some(Family::of(address)),
+    family_of(&point.target)
+}
+
+fn family_of(target: &Target) -> Option<Family> {
+    match target {
+        Target::Address(address) => Some(Family::of(*address)),
         Target::Name(_) => None,
     }
 }

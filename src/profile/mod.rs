@@ -16,7 +16,7 @@ mod sound;
 
 use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
-pub use self::effective::{Effective, Origin, effective, of_point};
+pub use self::effective::{Effective, Origin, effective, of_point, of_point_by, of_target_by};
 use crate::{
     diagnostic::Place,
     inventory::{Kind, Role, Set},

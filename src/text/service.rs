@@ -16,6 +16,8 @@ pub enum ServiceText {
     /// In a file of its own.
     Step(StepText),
     NoModules,
+    /// Profiles are for links and addresses.
+    NoProfile,
     /// An address that nobody has written yet.
     Placeholder {
         url: String,
@@ -143,6 +145,10 @@ impl ServiceText {
             Placeholder { url } => {
                 write!(out, "`{url}` is a placeholder, which is never visited: write the address of the service")
             }
+            NoProfile => write!(
+                out,
+                "`--profile` is for links and addresses, which are measured with ICMP; a service is checked as its address says"
+            ),
             NoModules => write!(out, "no modules: name a file under `probe.modules` of linkpatrol.yaml"),
             Reached { target, addresses } if addresses.is_empty() => write!(out, "{target}"),
             Reached { target, addresses } => write!(out, "{target} at {addresses}"),
@@ -207,6 +213,7 @@ impl ServiceText {
         match self {
             Step(text) => text.write(Language::ZhCn, out),
             Placeholder { url } => write!(out, "`{url}` 是占位地址，不会访问：请写明服务的地址"),
+            NoProfile => write!(out, "`--profile` 只用于以 ICMP 测量的链路和地址；服务按其地址检查"),
             NoModules => write!(out, "没有探测模块：请在 linkpatrol.yaml 的 `probe.modules` 中写明模块文件"),
             Reached { target, addresses } if addresses.is_empty() => write!(out, "{target}"),
             Reached { target, addresses } => write!(out, "{target}，地址 {addresses}"),

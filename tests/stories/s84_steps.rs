@@ -428,3 +428,47 @@ fn the_mean_of_a_transaction_is_judged_by_the_contract_when_its_day_is_over() {
     assert_eq!([&over["last"]["whole"], &over["last"]["mean_seconds"]], [&running["whole"], &running["mean_seconds"]]);
     assert_eq!(over["running"]["period"], day.as_str(), "{over}");
 }
+
+/// Echo requests that arrived as the profile `large` sends them.
+fn counted(site: &Site) -> u64 {
+    let listed = words(&site.namespace.run(&["nft", "list chain inet cut input"]));
+    let rest = listed.split("packets ").nth(1).unwrap_or_else(|| panic!("{listed}"));
+    rest.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn once_measures_with_the_profile_that_is_named() {
+    let Some(site) = Site::make(1) else { return };
+    fs::create_dir(site.path("probes")).unwrap();
+    for shipped in fs::read_dir(root().join("probes")).unwrap().map(|entry| entry.unwrap().path()) {
+        fs::copy(&shipped, site.path("probes").join(shipped.file_name().unwrap())).unwrap();
+    }
+    site.write("probes/large.yaml", "kind: icmp\nserves: []\nsize: 600\nhop_limit: 9\ndscp: 46\ntimeout: 400ms\n");
+    site.write("linkpatrol.yaml", "data_dir: state\ninventory: site\nprobes: probes\nlanguage: en\n");
+    // On its way the request alone has so few hops left; 628 bytes with the headers of IP and ICMP.
+    site.namespace
+        .run(&["nft", "add rule inet cut input icmp type echo-request ip dscp ef ip ttl 9 ip length 628 counter"]);
+    let once = |more: &[&str]| {
+        let program = linkpatrol();
+        let mut command = site.namespace.command(&[&program.get_program().to_string_lossy()]);
+        command.arg("--config.file").arg(site.path("linkpatrol.yaml")).arg("once").args(more).output().unwrap()
+    };
+    for (arguments, code, packets) in [
+        (&["LL-0001", "--count", "3", "--profile", "large"][..], 0, 3),
+        (&["127.10.0.1", "--count", "2", "--profile", "large"][..], 0, 5),
+        (&["LL-0001", "--count", "2"][..], 0, 5),
+    ] {
+        let output = once(arguments);
+        assert_eq!((output.status.code(), counted(&site)), (Some(code), packets), "{arguments:?}: {}", words(&output));
+    }
+    let output = once(&["LL-0001", "--profile", "larg"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        words(&output).contains("no file defines the profile `larg`")
+            && words(&output).contains("did you mean `large`")
+    );
+    let output = once(&["tcp://127.10.0.1:9", "--profile", "large"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(words(&output).contains("`--profile` is for links and addresses"), "{}", words(&output));
+    assert_eq!(counted(&site), 5);
+}

@@ -41,6 +41,14 @@ pub(super) fn fresh(check: Check, freshness: Freshness, global: &Global) -> Resu
     })
 }
 
+/// Says that profiles are about packets of ICMP.
+pub(super) fn no_profile(global: &Global) -> ExitCode {
+    let config = Config::load(global.config_file.as_deref(), &mut Findings::default());
+    let language = global.language(config.as_ref());
+    anstream::eprintln!("{}", Message::Service(ServiceText::NoProfile).say(language));
+    ExitCode::from(2)
+}
+
 /// Exit code: 0 good, 1 failed, 2 could not check.
 pub(super) fn once(target: &str, check: Check, global: &Global) -> ExitCode {
     // A check needs no files; where there is a configuration, its name server and language hold.
