@@ -17,7 +17,8 @@ pub use self::{
     desk::{ProblemStep, RequestedChange, Verdict},
     maintnote::{Impact, MaintNote, NoteObject, NoteOutcome, NoteStatus, NoteTaken, NotesTaken, ReadNote, Waits},
     observation::{
-        ExchangeCounts, InterfaceCounts, NotTaken, Observation, Observed, Owner, RefusedObservation, Traffic,
+        ExchangeCounts, InterfaceCounts, NotTaken, Observation, Observed, OnlineCounts, Owner, RefusedObservation,
+        Traffic,
     },
     window::{Every, Overlap, Planned, Standing},
 };

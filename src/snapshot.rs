@@ -20,7 +20,7 @@ use crate::{
     incident::{Desk, Incident, IncidentPhase, Windows},
     inventory::{Expiries, Inventory, Registered, Role},
     judge::{LinkState, rule::Alarm, service::ServiceState, site::days},
-    ledger::{Accounted, ClosedMonth, Ended, Month, Quality, Stretch, Whole, transaction},
+    ledger::{Accounted, ClosedMonth, Ended, Month, Quality, Stretch, Whole, online::OnlineStanding, transaction},
     notify::doors::DoorView,
     profile::services::Service,
     sample::service::{Ending, Report},
@@ -226,6 +226,8 @@ pub struct ServiceView {
     pub last_month: Option<Arc<ClosedMonth>>,
     /// Of the business transaction that some of its steps are.
     pub transaction: Option<transaction::Standing>,
+    /// Of a group of devices.
+    pub online: Option<OnlineStanding>,
     pub since: Timestamp,
     pub visits: Visits,
     /// When the last visit began, and what it told.

@@ -126,7 +126,7 @@ fn home(file: &str) -> PathBuf {
         "linkpatrol.yaml" | "web.yaml" | "modules.yaml" => file.into(),
         "inventory.yaml" | "carriers.yaml" | "units.yaml" | "segments.yaml" | "contract.yaml" | "holidays.yaml"
         | "agreements.yaml" | "rounds.yaml" | "roster.yaml" | "contacts.yaml" | "devices.yaml" | "services.yaml"
-        | "sites.yaml" | "requirements.csv" | "links.csv" | "expiry.csv" | "exchange.csv" => {
+        | "sites.yaml" | "requirements.csv" | "links.csv" | "expiry.csv" | "exchange.csv" | "online.csv" => {
             Path::new("inventory").join(file)
         }
         "fault.txt" | "falt.txt" => Path::new("inventory/letters/en").join(file),

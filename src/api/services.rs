@@ -18,11 +18,12 @@ use super::{
     sites::as_json,
 };
 use crate::{
-    contract::{Contract, Objective},
+    contract::{Bound, Contract, Objective, Quantity},
     export, inventory,
     judge::service::ServiceState,
     ledger::{
         Accounted, Verdict,
+        online::ToldDay,
         transaction::{self, Standing},
     },
     profile::{service, services::Service},
@@ -81,6 +82,8 @@ struct Row<'a> {
     steps: Vec<Step<'a>>,
     /// Of the steps that are one.
     transaction: Option<Transaction<'a>>,
+    /// Of a group of devices.
+    online: Option<Devices<'a>>,
     certificate_expires: Option<At>,
     freshness: Option<Freshness>,
     exchange: Option<Exchange>,
@@ -105,6 +108,70 @@ impl Freshness {
             record: bound.and_then(|bound| Some(bound.record.as_ref()?.as_str().to_owned())),
             at: dated.map(|dated| At(dated.at, zone)),
             age_seconds: dated.map(Dated::age_seconds),
+        })
+    }
+}
+
+/// A group of devices: how many are online, and the mean of today and of yesterday.
+#[derive(Serialize)]
+struct Devices<'a> {
+    devices: u32,
+    silent_after_seconds: f64,
+    told: Option<ToldOnline>,
+    /// `null`: the contract promises nothing.
+    limit_ratio: Option<f64>,
+    /// The limit itself does not keep it.
+    limit_is_strict: bool,
+    clause: Option<&'a str>,
+    today: Day<'a>,
+    yesterday: Day<'a>,
+}
+
+#[derive(Serialize)]
+struct ToldOnline {
+    at: At,
+    online: u32,
+    total: u32,
+    absent: u32,
+}
+
+#[derive(Serialize)]
+struct Day<'a> {
+    day: &'a str,
+    rate_ratio: Option<f64>,
+    /// Share of the day of which something was told.
+    known_ratio: Option<f64>,
+    verdict: Option<&'static str>,
+}
+
+impl<'a> Devices<'a> {
+    fn new(view: &'a ServiceView, zone: Tz) -> Option<Self> {
+        let (rate, standing) = (view.service.online()?, view.online.as_ref()?);
+        let told = view.last.as_ref().and_then(|(_, report)| report.online);
+        let day = |told: &'a ToldDay| Day {
+            day: &told.name,
+            rate_ratio: export::ratio(told.day.rate()),
+            known_ratio: export::ratio((told.day.known, told.length)),
+            verdict: standing.verdict(told).map(Verdict::as_str),
+        };
+        let [today, yesterday] = &standing.told;
+        Some(Self {
+            devices: rate.devices,
+            silent_after_seconds: rate.silent_after.as_secs_f64(),
+            told: told.map(|told| ToldOnline {
+                at: At(told.at, zone),
+                online: told.online,
+                total: told.total,
+                absent: told.absent,
+            }),
+            limit_ratio: standing.bound.and_then(|bound| match bound.quantity() {
+                Quantity::Share(share) => Some(f64::from(share.0) / 1e6),
+                _ => None,
+            }),
+            limit_is_strict: matches!(standing.bound, Some(Bound::Above(_))),
+            clause: Some(standing.clause.as_str()).filter(|clause| !clause.is_empty()),
+            today: day(today),
+            yesterday: day(yesterday),
         })
     }
 }
@@ -287,6 +354,7 @@ impl<'a> Row<'a> {
             }),
             step: fault.and_then(|fault| fault.step.as_deref()),
             steps: Step::all(service, report),
+            online: Devices::new(view, zone),
             transaction: view.transaction.as_ref().map(Transaction::new),
             certificate_expires: leaf.map(|certificate| At(certificate.not_after, zone)),
             freshness: Freshness::new(service.check.freshness(), report.and_then(|report| report.dated), zone),

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{inventory::Told, units::Timestamp};
+use crate::{
+    inventory::{Online, Told},
+    units::Timestamp,
+};
 
 /// Something that another system observed of one of our links.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,6 +13,7 @@ use crate::{inventory::Told, units::Timestamp};
 pub enum Observation {
     Interface(InterfaceCounts),
     Exchange(ExchangeCounts),
+    Online(OnlineCounts),
 }
 
 /// What an interface at one end of a link counted over a span of time.
@@ -51,6 +55,28 @@ impl ExchangeCounts {
     pub fn told(&self) -> Told {
         let Self { at, sent, received, rejected, mismatched, last_success, .. } = *self;
         Told { at, sent, received, rejected, mismatched, last_success }
+    }
+}
+
+/// How many devices of a group are online.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnlineCounts {
+    /// Id of the group.
+    pub group: String,
+    pub at: Timestamp,
+    pub online: u32,
+    pub total: u32,
+    /// Not online, and expected to be absent.
+    #[serde(default)]
+    pub absent: u32,
+}
+
+impl OnlineCounts {
+    /// Without the name of the group.
+    pub fn told(&self) -> Online {
+        let Self { at, online, total, absent, .. } = *self;
+        Online { at, online, total, absent }
     }
 }
 
@@ -106,12 +132,15 @@ pub enum NotTaken {
     NoSuchLink,
     /// No group of data-exchange tasks of this id waits for what is posted.
     NoSuchTask,
+    /// No group of devices of this id waits for what is posted.
+    NoSuchGroup,
     /// Names of sources and interfaces have 1 to 64 characters.
     WrongName,
     /// It does not end after it begins, is longer than an hour, reaches into the future or over the end of a month, or is
     /// older than the month before. Of an exchange: it was counted in the future, or succeeded after it was counted.
     WrongSpan,
-    /// More was lost than was to go out, or no line carries so much in an hour.
+    /// More was lost than was to go out, or no line carries so much in an hour. Of devices: more are online or absent than
+    /// there are.
     WrongCounts,
     /// Of time that this source has told of before.
     Repeated,

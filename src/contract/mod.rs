@@ -137,6 +137,11 @@ impl Contract {
         })
     }
 
+    /// What is promised of how many devices of a group are online; `None`: nothing.
+    pub fn service_online<'a>(&'a self, id: &'a str, requirement: &'a str) -> Option<&'a Objective> {
+        self.promised(words::Measure::OnlineRate, id, requirement).next()
+    }
+
     /// Objectives of a service, in the order of the file.
     fn promised<'a>(
         &'a self,

@@ -95,6 +95,9 @@ families! {
     TRANSACTION_LIMIT = Gauge "linkpatrol_transaction_limit_seconds" "Most that the statistic of these runs may be by the contract. No sample when it promises nothing.";
     TRANSACTION_RUNS = Gauge "linkpatrol_transaction_runs" "Runs in the running period, by what became of them: whole, cut (by the time-out), failed.";
     TRANSACTION_SLOW = Gauge "linkpatrol_transaction_slow_runs" "Of the whole and cut runs in the running period, those above the limit.";
+    ONLINE_DEVICES = Gauge "linkpatrol_online_devices" "Devices of a group by what was last told of them: online, absent (as expected), missing, total. No sample before anything is told, or when it is too old.";
+    ONLINE_RATE = Gauge "linkpatrol_online_rate_ratio" "Mean of the devices that are online over those that are expected to be, of today so far and of yesterday. No sample when nothing is known of the day.";
+    ONLINE_TOLD = Gauge "linkpatrol_online_told_timestamp_seconds" "When the devices that were last told of were counted.";
     // ---- sites
     EXCHANGE_TASKS = Gauge "linkpatrol_exchange_tasks" "Tasks that are registered in the group.";
     EXCHANGE_RECORDS = Gauge "linkpatrol_exchange_records" "Records that were last told of, by what became of them: sent, received, lost, rejected, mismatched. No sample before anything is told, or when it is too old.";

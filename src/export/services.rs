@@ -5,17 +5,21 @@ use std::time::Duration;
 use super::{
     Family,
     families::{
-        CERTIFICATE, EXCHANGE_RECORDS, EXCHANGE_SUCCESS, EXCHANGE_TASKS, EXCHANGE_TOLD, FRESHNESS, PROBE_DURATION,
-        PROBE_PHASE, PROBE_REASON, PROBE_STATUS, PROBE_SUCCESS, SERVICE_AVAILABILITY, SERVICE_INFO, SERVICE_LATE,
-        SERVICE_SKIPPED, SERVICE_STATE, SERVICE_VISITS, SERVICE_WAITS, STEP_DURATION, STEP_SUCCESS, TRANSACTION_LIMIT,
-        TRANSACTION_LONGEST, TRANSACTION_MEAN, TRANSACTION_RUNS, TRANSACTION_SLOW,
+        CERTIFICATE, EXCHANGE_RECORDS, EXCHANGE_SUCCESS, EXCHANGE_TASKS, EXCHANGE_TOLD, FRESHNESS, ONLINE_DEVICES,
+        ONLINE_RATE, ONLINE_TOLD, PROBE_DURATION, PROBE_PHASE, PROBE_REASON, PROBE_STATUS, PROBE_SUCCESS,
+        SERVICE_AVAILABILITY, SERVICE_INFO, SERVICE_LATE, SERVICE_SKIPPED, SERVICE_STATE, SERVICE_VISITS,
+        SERVICE_WAITS, STEP_DURATION, STEP_SUCCESS, TRANSACTION_LIMIT, TRANSACTION_LONGEST, TRANSACTION_MEAN,
+        TRANSACTION_RUNS, TRANSACTION_SLOW,
     },
     family, labelled, ratio,
     text::{Value, escape, sample},
 };
 use crate::{
     judge::service::ServiceState,
-    ledger::transaction::{Runs, Standing},
+    ledger::{
+        online::OnlineStanding,
+        transaction::{Runs, Standing},
+    },
     sample::service::{Ending, Report},
     snapshot::{ServiceView, ServicesView},
     units::Timestamp,
@@ -121,6 +125,7 @@ pub(super) fn write(services: &ServicesView, out: &mut String) {
         sample(out, &STEP_SUCCESS, "", label, &[",step=\"", &step.name, "\""], (step.passed == Some(true)).into());
     }
     write_transactions(&labels, &services.list, out);
+    write_online(&labels, &services.list, out);
     write_exchanges(&labels, &services.list, out);
 }
 
@@ -156,6 +161,39 @@ fn write_transactions(labels: &[String], list: &[ServiceView], out: &mut String)
         outcomes.map(|(outcome, count)| (format!(",outcome=\"{outcome}\""), Value::Whole(count))).into()
     });
     write(&TRANSACTION_SLOW, &|standing| vec![(String::new(), Value::Whole(standing.told[0].runs.slow))]);
+}
+
+fn write_online(labels: &[String], list: &[ServiceView], out: &mut String) {
+    let all: Vec<(&str, &ServiceView, &OnlineStanding)> = labels
+        .iter()
+        .zip(list)
+        .filter_map(|(label, view)| Some((label.as_str(), view, view.online.as_ref()?)))
+        .collect();
+    if all.is_empty() {
+        return;
+    }
+    let told = |view: &ServiceView| view.last.as_ref().and_then(|(_, report)| report.online);
+    family(out, &ONLINE_DEVICES);
+    for (label, view, _) in all.iter().filter(|(_, view, _)| view.state != ServiceState::Unknown) {
+        let Some(told) = told(view) else { continue };
+        let missing = told.expected().unwrap_or(0).saturating_sub(told.online);
+        let kinds = [("online", told.online), ("absent", told.absent), ("missing", missing), ("total", told.total)];
+        for (kind, count) in kinds {
+            sample(out, &ONLINE_DEVICES, "", label, &[",kind=\"", kind, "\""], Value::Whole(count.into()));
+        }
+    }
+    family(out, &ONLINE_RATE);
+    for (label, _, standing) in &all {
+        for (day, told) in ["today", "yesterday"].into_iter().zip(&standing.told) {
+            if let Some(rate) = ratio(told.day.rate()) {
+                sample(out, &ONLINE_RATE, "", label, &[",day=\"", day, "\""], Value::Float(rate));
+            }
+        }
+    }
+    family(out, &ONLINE_TOLD);
+    for (label, told) in all.iter().filter_map(|(label, view, _)| Some((*label, told(view)?))) {
+        sample(out, &ONLINE_TOLD, "", label, &[], Value::Millis(told.at.0));
+    }
 }
 
 fn write_exchanges(labels: &[String], list: &[ServiceView], out: &mut String) {

@@ -129,18 +129,26 @@ impl Headed for Column {
 impl ExchangeGroup {
     /// Reads the groups of a folder, in the order of the file; none without the file.
     pub fn load(folder: &Path, findings: &mut Findings) -> Vec<Self> {
-        let file = folder.join("exchange.csv");
-        let mut list = vec![];
-        if let Some(source) = file.is_file().then(|| Source::read(&file, findings)).flatten()
-            && let Some(text) = decoded(&source, findings)
-            && let Some(mut sheet) = Sheet::open(&source, &text, findings)
-        {
-            while let Some(row) = sheet.next_row(findings) {
-                list.extend(entry(&row, findings));
-            }
-        }
-        list
+        entries(&folder.join("exchange.csv"), entry, findings)
     }
+}
+
+/// What `entry` makes of each row of a ledger, in their order; nothing without the file.
+pub(super) fn entries<C: Headed, T>(
+    file: &Path,
+    entry: fn(&Row<'_, C>, &mut Findings) -> Option<T>,
+    findings: &mut Findings,
+) -> Vec<T> {
+    let mut list = vec![];
+    if let Some(source) = file.is_file().then(|| Source::read(file, findings)).flatten()
+        && let Some(text) = decoded(&source, findings)
+        && let Some(mut sheet) = Sheet::open(&source, &text, findings)
+    {
+        while let Some(row) = sheet.next_row(findings) {
+            list.extend(entry(&row, findings));
+        }
+    }
+    list
 }
 
 /// `None` when something in the row is wrong; all that is wrong has been reported.

@@ -16,12 +16,14 @@ pub(crate) mod fixture;
 pub mod handed_on;
 mod ledger;
 pub mod merge;
+mod online;
 mod read;
 mod reconcile;
 mod sheet;
 
 pub use exchanges::{ExchangeGroup, ExchangeKind, Told};
 pub use expiries::{Expiries, Registered, RegisteredKind};
+pub use online::{Online, OnlineGroup};
 pub use read::{usable_dscp, usable_id};
 pub use reconcile::Reconciled;
 

@@ -15,6 +15,7 @@ mod exclusion;
 mod history;
 mod interface;
 mod month;
+pub mod online;
 mod quality;
 pub mod rollup;
 mod standard;

@@ -1,10 +1,13 @@
-//! What other systems observe of our links and data exchanges, into the books as evidence beside our probes.
+//! What other systems observe of our links, data exchanges and devices, into the books as evidence beside our probes.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{quality::is_control_plane, turn::Loop};
 use crate::{
-    command::{ExchangeCounts, InterfaceCounts, NotTaken, Observation, Observed, Refusal, RefusedObservation, Reply},
+    command::{
+        ExchangeCounts, InterfaceCounts, NotTaken, Observation, Observed, OnlineCounts, Refusal, RefusedObservation,
+        Reply,
+    },
     inventory::{LinkId, LinkIndex},
     ledger::{ClosedMonth, Share, Terms},
     units::Now,
@@ -28,6 +31,7 @@ impl Loop {
             let taken = match observation {
                 Observation::Interface(counts) => self.count_interface(source, counts, &mut touched, now),
                 Observation::Exchange(counts) => self.count_exchange(counts, now),
+                Observation::Online(counts) => self.count_online(counts, now),
             };
             match taken {
                 Ok(()) => observed.taken += 1,
@@ -71,6 +75,15 @@ impl Loop {
             return Err(NotTaken::WrongSpan);
         }
         self.services.post(&counts.task, counts.told())
+    }
+
+    fn count_online(&mut self, counts: &OnlineCounts, now: Now) -> Result<(), NotTaken> {
+        let told = counts.told();
+        if counts.at > now.utc.plus(AHEAD) {
+            return Err(NotTaken::WrongSpan);
+        }
+        told.expected().ok_or(NotTaken::WrongCounts)?;
+        self.services.post_online(&counts.group, told)
     }
 
     fn agrees(&self, link: LinkIndex, month: &ClosedMonth) -> bool {

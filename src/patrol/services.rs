@@ -25,9 +25,9 @@ use crate::{
     command::NotTaken,
     contract::{Contract, sites::SiteRules},
     incident::{IncidentKind, IncidentPhase, Input, ServiceChange, ServicePart},
-    inventory::{LinkId, Told},
+    inventory::{LinkId, Online, Told},
     judge::service::{ServiceJudge, ServiceState},
-    ledger::{Account, ClosedMonth, Measured, transaction::Transactions},
+    ledger::{Account, ClosedMonth, Measured, online::OnlineBook, transaction::Transactions},
     probe::service::{Checker, Patrol, Skipped, Visit},
     profile::{
         service::Feed,
@@ -74,19 +74,22 @@ struct Watch {
     told: Option<Told>,
     /// Of steps that are a business transaction.
     transactions: Option<Transactions>,
+    /// Of a group of devices.
+    online: Option<OnlineBook>,
 }
 
 impl Watch {
     fn new(service: &Service, now: Timestamp, zone: Tz) -> Self {
-        let judge = service.exchange().map_or_else(ServiceJudge::default, |_| ServiceJudge::unknown());
+        let judge = service.feed().map_or_else(ServiceJudge::default, |_| ServiceJudge::unknown());
         let account = Account::open(now, zone);
         let transactions = transactions::of(service);
-        Self { judge, visits: Visits::default(), account, closed: None, last: None, told: None, transactions }
+        let online = service.online().map(|_| OnlineBook::default());
+        Self { judge, visits: Visits::default(), account, closed: None, last: None, told: None, transactions, online }
     }
 
     /// Its state went on until the last sign of life; nobody saw what came after.
     fn restore(service: &Service, stored: Stored, heartbeat: Timestamp, now: Timestamp, zone: Tz) -> Self {
-        let Stored { judge, mut account, mut closed, told, transactions: kept, .. } = stored;
+        let Stored { judge, mut account, mut closed, told, transactions: kept, online, .. } = stored;
         let fresh = transactions::of(service);
         // Runs of other steps are no runs of these.
         let is_same = |kept: &Transactions| fresh.as_ref().is_some_and(|fresh| fresh.steps == kept.steps);
@@ -94,7 +97,8 @@ impl Watch {
         closed = account.advance(heartbeat, zone).pop().or(closed);
         account.skip(heartbeat, now);
         let closed = closed.map(Arc::new);
-        Self { judge, visits: Visits::default(), account, closed, last: None, told, transactions }
+        let online = service.online().map(|_| online.unwrap_or_default());
+        Self { judge, visits: Visits::default(), account, closed, last: None, told, transactions, online }
     }
 }
 
@@ -110,6 +114,8 @@ struct Stored {
     told: Option<Told>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     transactions: Option<Transactions>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    online: Option<OnlineBook>,
 }
 
 impl Watched {
@@ -149,10 +155,9 @@ impl Watched {
         let patrol = Patrol::new(runtime, checker, self.visits.0.clone(), Arc::clone(&self.skipped));
         // What was posted before stands until it is too old.
         for (service, watch) in self.services.list.iter().zip(&self.watches) {
-            if let (Some(exchange), Some(told)) = (service.exchange(), watch.told)
-                && matches!(exchange.feed, Feed::Posted)
-            {
-                patrol.post(&service.id, told);
+            if matches!(service.feed(), Some(Feed::Posted)) {
+                watch.told.map(|told| patrol.post(&service.id, told));
+                watch.online.as_ref().and_then(OnlineBook::last).map(|told| patrol.post_online(&service.id, told));
             }
         }
         self.patrol = Some(patrol);
@@ -220,7 +225,10 @@ impl Watched {
                 let limit = contract.service_response(&service.id, &service.requirement).map(|(limit, _)| limit);
                 transactions.take(run, limit, began, contract.time_zone);
             }
-            let is_told_of = service.exchange().is_some();
+            if let (Some(book), Some(rate), Some(told)) = (&mut watch.online, service.online(), report.online) {
+                book.take(told, rate.silent_after, now.utc, contract.time_zone);
+            }
+            let is_told_of = service.feed().is_some();
             let changed = match report.ending {
                 Ending::Unmeasured(_) if is_told_of => watch.judge.lose_sight(began),
                 _ => watch.judge.take(&report.ending, began, service.pace),
@@ -244,6 +252,17 @@ impl Watched {
                 patrol.post(group, told).then_some(()).ok_or(NotTaken::Repeated)
             }
             _ => Err(NotTaken::NoSuchTask),
+        }
+    }
+
+    /// Takes what a group of devices told of itself.
+    pub fn post_online(&self, group: &str, told: Online) -> Result<(), NotTaken> {
+        let number = self.places.get(group).ok_or(NotTaken::NoSuchGroup)?;
+        match (self.services.list[*number].online(), &self.patrol) {
+            (Some(rate), Some(patrol)) if matches!(rate.feed, Feed::Posted) => {
+                patrol.post_online(group, told).then_some(()).ok_or(NotTaken::Repeated)
+            }
+            _ => Err(NotTaken::NoSuchGroup),
         }
     }
 
@@ -274,6 +293,7 @@ impl Watched {
             closed: watch.closed.as_deref().cloned(),
             told: watch.told,
             transactions: watch.transactions.clone(),
+            online: watch.online.clone(),
         });
         StoredService { service: service.id.clone(), state }
     }
@@ -282,6 +302,11 @@ impl Watched {
     pub fn shown(&mut self, now: Now, contract: &Contract) -> Arc<ServicesView> {
         let zone = contract.time_zone;
         if std::mem::take(&mut self.is_stale) {
+            for (service, watch) in self.services.list.iter().zip(&mut self.watches) {
+                if let (Some(book), Some(rate)) = (&mut watch.online, service.online()) {
+                    book.advance(now.utc, rate.silent_after, zone);
+                }
+            }
             let view = |(service, watch): (&Arc<Service>, &Watch)| ServiceView {
                 service: Arc::clone(service),
                 state: watch.judge.state(),
@@ -289,6 +314,9 @@ impl Watched {
                 visits: watch.visits,
                 month: watch.account.accounted(now.utc, zone),
                 last_month: watch.closed.clone(),
+                online: watch.online.as_ref().and_then(|own| {
+                    own.standing(contract.service_online(&service.id, &service.requirement), now.utc, zone)
+                }),
                 transaction: watch.transactions.as_ref().and_then(|own| {
                     own.standing(contract.service_response(&service.id, &service.requirement), now.utc, zone)
                 }),

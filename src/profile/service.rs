@@ -6,6 +6,7 @@
 mod exchange;
 mod expression;
 mod fresh;
+mod online;
 mod steps;
 mod way;
 
@@ -18,6 +19,7 @@ pub use self::{
     exchange::{Exchange, Feed},
     expression::Cel,
     fresh::{Freshness, Ftp, Record},
+    online::OnlineRate,
     steps::{Content, Kept, PageStep, Steps, names},
     way::{OAuth, Proxy, Unproxied},
 };
@@ -54,6 +56,7 @@ pub enum Kind {
     Unix(Unix),
     Ftp(Box<Ftp>),
     Exchange(Box<Exchange>),
+    Online(Box<OnlineRate>),
 }
 
 impl Kind {
@@ -76,6 +79,7 @@ impl Kind {
             Self::Unix(_) => "unix",
             Self::Ftp(_) => "ftp",
             Self::Exchange(_) => "exchange",
+            Self::Online(_) => "online_rate",
         }
     }
 }

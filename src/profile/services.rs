@@ -19,7 +19,7 @@ use std::{
 use serde::Deserialize;
 
 use self::{fresh::WrittenFreshness, steps::WrittenStep};
-use super::service::{Check, Endpoint, Exchange, Http, Kind, Validation};
+use super::service::{Check, Endpoint, Exchange, Feed, Http, Kind, OnlineRate, Validation};
 use crate::{
     contract::{Calendar, Terms},
     diagnostic::{
@@ -133,7 +133,10 @@ impl Service {
             Kind::Steps(steps) => steps.list[0].rules.headers.clone(),
             _ => vec![],
         };
-        let bounds = |service: &Self| service.exchange().map(|exchange| (exchange.stale_after, exchange.silent_after));
+        let bounds = |service: &Self| {
+            let exchange = service.exchange().map(|exchange| (exchange.stale_after, exchange.silent_after));
+            (exchange, service.online().map(|rate| rate.silent_after))
+        };
         let visit = |service: &Self| {
             (
                 (service.address, service.certificate_type, service.check.deadline),
@@ -150,6 +153,20 @@ impl Service {
             Kind::Exchange(exchange) => Some(exchange),
             _ => None,
         }
+    }
+
+    /// Of a group of devices: how many are online.
+    pub fn online(&self) -> Option<&OnlineRate> {
+        match &self.check.kind {
+            Kind::Online(rate) => Some(rate),
+            _ => None,
+        }
+    }
+
+    /// Who tells of it; `None`: nobody, it is visited.
+    pub fn feed(&self) -> Option<&Feed> {
+        let online = || self.online().map(|rate| &rate.feed);
+        self.exchange().map(|exchange| &exchange.feed).or_else(online)
     }
 
     /// Where the visits go: limits of politeness are kept for each.
@@ -169,6 +186,7 @@ impl Service {
             Kind::Ftp(ftp) => &ftp.endpoint.host,
             Kind::Unix(_) => "localhost",
             Kind::Exchange(exchange) => exchange.feed.host(),
+            Kind::Online(rate) => rate.feed.host(),
         }
     }
 
@@ -308,7 +326,7 @@ struct WrittenService {
 }
 
 impl Services {
-    /// Reads the services of a folder, and its groups of data-exchange tasks; none without the files.
+    /// Reads the services of a folder, and its groups of data-exchange tasks and of devices; none without the files.
     pub fn load(folder: &Path, terms: &Terms, inventory: Option<&Inventory>, findings: &mut Findings) -> Self {
         let file = folder.join("services.yaml");
         let source = file.is_file().then(|| Source::read(&file, findings)).flatten();
@@ -648,7 +666,8 @@ fn slow_interval(kind: &Kind) -> Option<Duration> {
         | Kind::Grpc(_)
         | Kind::Unix(_)
         | Kind::Ftp(_)
-        | Kind::Exchange(_) => None,
+        | Kind::Exchange(_)
+        | Kind::Online(_) => None,
     }
 }
 
@@ -666,7 +685,7 @@ fn pin(check: &mut Check, address: IpAddr) {
         Kind::Udp(endpoint) | Kind::Smtp(endpoint) => endpoint,
         Kind::Sip(sip) => &mut sip.endpoint,
         Kind::Rtsp(rtsp) => &mut rtsp.endpoint,
-        Kind::Domain(_) | Kind::Unix(_) | Kind::Exchange(_) => return,
+        Kind::Domain(_) | Kind::Unix(_) | Kind::Exchange(_) | Kind::Online(_) => return,
         Kind::Icmp(icmp) => &mut icmp.target,
         Kind::Grpc(grpc) => &mut grpc.endpoint,
         Kind::Ftp(ftp) => &mut ftp.endpoint,

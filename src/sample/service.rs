@@ -12,7 +12,11 @@ mod json;
 
 use std::{net::IpAddr, time::Duration};
 
-use crate::{inventory::Told, profile::service::Validation, units::Timestamp};
+use crate::{
+    inventory::{Online, Told},
+    profile::service::Validation,
+    units::Timestamp,
+};
 
 /// One check of one service, ended.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,6 +36,8 @@ pub struct Report {
     pub grpc: Option<GrpcSeen>,
     /// The newest that is known of a group of data-exchange tasks, however old.
     pub exchange: Option<Told>,
+    /// The same of a group of devices.
+    pub online: Option<Online>,
     /// Of a file or of records whose age matters.
     pub dated: Option<Dated>,
     /// Pages that were asked for one after the other, up to the one that failed.

@@ -114,6 +114,9 @@ titles! {
     TransactionLongest "业务交易最长耗时" "Longest business transactions";
     TransactionSlow "超过上限的业务交易次数" "Business transactions above the limit";
     TransactionRuns "业务交易次数" "Runs of business transactions";
+    OnlineRates "设备日平均在线率" "Daily mean of devices online";
+    OnlineDevices "设备在线情况" "Devices online";
+    OnlineTold "设备在线数距上次上报" "Since devices were last told of";
     ExchangesAtFault "有丢失、拒收或不一致的数据交换" "Exchanges with lost, rejected or mismatched records";
     ExchangeTasks "数据交换任务" "Tasks of data exchange";
     ExchangesLastSucceeded "数据交换距上次成功" "Since exchanges last succeeded";

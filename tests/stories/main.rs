@@ -65,6 +65,6 @@ mod s80_freshness;
 mod s81_reveal;
 mod s82_windows;
 mod s83_made_up;
-mod s85_paths;
 mod s84_steps;
+mod s85_paths;
 mod site;

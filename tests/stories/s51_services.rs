@@ -92,6 +92,12 @@ fn a_website_that_falls_over_is_down_after_three_visits_and_up_again_after_two()
         site.path("tasks.json").display()
     );
     site.write("site/exchange.csv", &feed);
+    // And devices, of which one is missing.
+    let group = serde_json::json!({"group": "XG-1", "online": 8, "total": 10, "absent": 1});
+    site.write("devices.json", &serde_json::json!({"at": at, "groups": [group]}).to_string());
+    let feed =
+        format!("id,name,feed,interval,silent_after\nXG-1,示例,file://{},1s,1d\n", site.path("devices.json").display());
+    site.write("site/online.csv", &feed);
     // Whoever connects waits for ever.
     let _hanging = site.within(|| TcpListener::bind("127.0.0.1:8445").unwrap());
     let mut server = nginx(&site);

@@ -472,3 +472,121 @@ fn once_measures_with_the_profile_that_is_named() {
     assert!(words(&output).contains("`--profile` is for links and addresses"), "{}", words(&output));
     assert_eq!(counted(&site), 5);
 }
+
+/// Counts of a group, of now.
+fn count(group: &str, [online, total, absent]: [u32; 3]) -> Value {
+    let now = linkpatrol::clock::Clock::now(&linkpatrol::clock::SystemClock::start()).utc;
+    json!({"kind": "online", "group": group, "at": now.rfc3339(chrono_tz::Asia::Shanghai), "online": online, "total": total, "absent": absent})
+}
+
+fn observed(site: &Site, observations: &[Value]) -> Value {
+    let body = json!({"actor": "示例设备平台", "source": "platform", "observations": observations});
+    let answer = site.post("/api/v1/observations", &body);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.json()
+}
+
+fn put(site: &Site, group: &Value) {
+    site.write("new", &json!({ "groups": [group] }).to_string());
+    fs::rename(site.path("new"), site.path("devices.json")).unwrap();
+}
+
+#[test]
+fn the_daily_mean_of_devices_online_is_judged_when_the_day_is_over() {
+    let Some(mut site) = Site::make(1) else { return };
+    fs::copy(root().join("inventories/xuchang/requirements.csv"), site.path("site/requirements.csv")).unwrap();
+    let ledger = format!(
+        "编号,名称,设备数,需求编号,责任单位,数据来源,查看间隔,静默时限,备注\n\
+         P-1,示例摄像机组,100,72,U1,posted,1s,1h,\nF-1,示例终端组,50,72,,file://{},1s,4s,\n",
+        site.path("devices.json").display()
+    );
+    site.write("site/online.csv", &ledger);
+    site.start(&[]);
+    let group = |site: &Site, id: &str| site.get(&format!("/api/v1/services/{id}")).json();
+    let in_state = |site: &Site, id: &str, state: &str| {
+        site.wait(&format!("{id} is {state}"), |site| Some(group(site, id)).filter(|one| one["state"] == state))
+    };
+
+    // Nobody has told anything.
+    let unknown = in_state(&site, "F-1", "unknown");
+    assert_eq!([&unknown["online"]["devices"], &unknown["online"]["told"]], [&json!(50), &Value::Null], "{unknown}");
+    assert_eq!([&unknown["online"]["limit_ratio"], &unknown["online"]["limit_is_strict"]], [&json!(0.9), &json!(true)]);
+    assert_eq!(unknown["online"]["clause"], "001 L3885");
+
+    // By both ways; those in repair are left out.
+    assert_eq!(observed(&site, &[count("P-1", [95, 100, 2])])["taken"], 1);
+    put(&site, &count("F-1", [20, 50, 0]));
+    let posted = in_state(&site, "P-1", "up");
+    assert_eq!([&posted["online"]["told"]["online"], &posted["online"]["told"]["absent"]], [&json!(95), &json!(2)]);
+    in_state(&site, "F-1", "up");
+    let rate = |site: &Site, id: &str, day: &str| {
+        site.metric(&format!("linkpatrol_online_rate_ratio{{service=\"{id}\",day=\"{day}\"}}"))
+    };
+    let near = |found: Option<f64>, wanted: f64| found.is_some_and(|found| (found - wanted).abs() < 2e-9);
+    site.wait("the mean is known", |site| near(rate(site, "P-1", "today"), 95.0 / 98.0).then_some(()));
+    assert!(near(rate(&site, "F-1", "today"), 0.4), "{:?}", rate(&site, "F-1", "today"));
+    for (kind, wanted) in [("online", 95.0), ("absent", 2.0), ("missing", 3.0), ("total", 100.0)] {
+        let series = format!("linkpatrol_online_devices{{service=\"P-1\",kind=\"{kind}\"}}");
+        assert_eq!(site.metric(&series), Some(wanted), "{kind}");
+    }
+    assert_eq!(group(&site, "P-1")["online"]["today"]["verdict"], "pending");
+
+    // What is no count is refused, each by itself; what is not newer changes nothing.
+    let mut early = count("P-1", [1, 1, 0]);
+    early["at"] = json!("2099-01-01T00:00:00+08:00");
+    let mut late = count("P-1", [0, 100, 0]);
+    late["at"] = json!("2026-01-01T00:00:00+08:00");
+    let refused =
+        observed(&site, &[count("X-9", [1, 1, 0]), count("F-1", [1, 1, 0]), early, count("P-1", [99, 100, 2]), late]);
+    let codes: Vec<_> = refused["refused"].as_array().unwrap().iter().map(|one| one["code"].clone()).collect();
+    assert_eq!(codes, ["no_such_group", "no_such_group", "wrong_span", "wrong_counts"], "{refused}");
+    assert_eq!(refused["repeated"], 1, "{refused}");
+
+    // Nothing new of the file for its time: unknown, with no incident, however few were online.
+    let silent = in_state(&site, "F-1", "unknown");
+    assert!(silent["text"].as_str().unwrap().starts_with("nothing new is told since "), "{silent}");
+    assert_eq!(site.metric("linkpatrol_online_devices{service=\"F-1\",kind=\"online\"}"), None);
+    assert_eq!(site.incidents(), [Value::Null; 0]);
+    put(&site, &count("F-1", [60, 50, 0]));
+    site.wait("what cannot be is named", |site| {
+        group(site, "F-1")["text"].as_str().filter(|text| text.contains("more are online or absent")).map(drop)
+    });
+    let page = site.get("/services/P-1?lang=en").body;
+    assert!(page.contains("id=\"online\"") && page.contains("001 L3885"), "{page}");
+
+    // Yesterday was told of as a whole: above 90 %, and at it.
+    site.daemon().signal(libc::SIGTERM);
+    assert_eq!(site.daemon().wait(Duration::from_secs(10)), 0);
+    let file = rusqlite::Connection::open(site.path("state/journal.db")).unwrap();
+    let today = group_day(&file, "P-1");
+    let before = today.parse::<chrono::NaiveDate>().unwrap().pred_opt().unwrap().to_string();
+    let day: u64 = 86_400_000;
+    for (id, online) in [("P-1", 91), ("F-1", 90)] {
+        let mut kept = kept(&file, id);
+        kept["online"]["days"][&before] = json!({"known": day, "online": online * day, "expected": 100 * day});
+        file.execute("UPDATE service SET json = ?1 WHERE id = ?2", [kept.to_string(), id.to_owned()]).unwrap();
+    }
+    drop(file);
+    site.start(&[]);
+    for (id, mean, verdict) in [("P-1", 0.91, "met"), ("F-1", 0.9, "breached")] {
+        let yesterday = site.wait("yesterday is known", |site| {
+            Some(group(site, id)["online"]["yesterday"].clone()).filter(|one| one["rate_ratio"].is_number())
+        });
+        assert_eq!([&yesterday["verdict"], &yesterday["day"]], [verdict, before.as_str()], "{yesterday}");
+        assert!(near(yesterday["rate_ratio"].as_f64(), mean) && yesterday["known_ratio"] == 1.0, "{yesterday}");
+        assert!(near(rate(&site, id, "yesterday"), mean));
+    }
+    // What was posted before the restart stands.
+    site.wait("it is told of again", |site| (group(site, "P-1")["online"]["told"]["online"] == 95).then_some(()));
+    in_state(&site, "P-1", "up");
+}
+
+fn kept(file: &rusqlite::Connection, id: &str) -> Value {
+    let json: String = file.query_row("SELECT json FROM service WHERE id = ?1", [id], |row| row.get(0)).unwrap();
+    serde_json::from_str(&json).unwrap()
+}
+
+/// The last day in the books of a group.
+fn group_day(file: &rusqlite::Connection, id: &str) -> String {
+    kept(file, id)["online"]["days"].as_object().unwrap().keys().next_back().unwrap().clone()
+}

@@ -12,6 +12,7 @@ use axum::{
 use super::{
     Frame, Lenient,
     incidents::IncidentRow,
+    percent,
     services::{expiry, reason, state},
     sheet::{Asked, Cell, Sheet, chosen},
     show,
@@ -53,6 +54,7 @@ pub(in crate::api) async fn service(
     let mut sheets = vec![last_visit(&frame, view), timings(&frame, view)];
     sheets.extend(steps(&frame, view));
     sheets.extend(transaction(&frame, view));
+    sheets.extend(online(&frame, view));
     sheets.extend([addresses(&frame, view), certificates(&frame, view), group(&frame, &snapshot, view)]);
     sheets.extend(rule(&frame, &snapshot, view));
     sheets.push(incidents(&frame, &snapshot, view));
@@ -214,6 +216,24 @@ fn transaction(frame: &Frame, view: &ServiceView) -> Option<Sheet> {
             length(runs.mean()).into(),
             length(runs.longest()).into(),
             promised.into(),
+            standing.verdict(told).map_or_else(|| "–".into(), |verdict| judged(frame, verdict)),
+        ]);
+    }
+    Some(sheet)
+}
+
+/// Devices of a group that are online: the mean of today and of yesterday.
+fn online(frame: &Frame, view: &ServiceView) -> Option<Sheet> {
+    let standing = view.online.as_ref()?;
+    let labels =
+        [SheetText::Period, SheetText::OnlineMean, SheetText::KnownShare, SheetText::Objective, SheetText::Outcome];
+    let mut sheet = table(frame, "online", SheetText::OnlineDevices, &labels);
+    for told in &standing.told {
+        sheet.row([
+            told.name.as_str().into(),
+            percent(told.day.rate()).into(),
+            percent((told.day.known, told.length)).into(),
+            standing.clause.as_str().into(),
             standing.verdict(told).map_or_else(|| "–".into(), |verdict| judged(frame, verdict)),
         ]);
     }

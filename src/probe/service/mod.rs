@@ -11,6 +11,7 @@ mod der;
 mod dns;
 mod domain;
 mod exchange;
+mod feed;
 mod fresh;
 mod ftp;
 mod gates;
@@ -18,6 +19,7 @@ mod grpc;
 mod hello;
 mod http;
 mod icmp;
+mod online;
 mod page;
 mod patrol;
 mod registration;
@@ -48,10 +50,11 @@ pub use self::{
     grpc::STATES,
     patrol::{Patrol, Skipped, Visit},
 };
-use self::{exchange::Feeds, tls::Trust};
+use self::{feed::Feeds, tls::Trust};
 use super::resolve::Resolver;
 use crate::{
     clock::monotonic_nanos,
+    inventory::{Online, Told},
     profile::service::{Check, Feed, Kind, TlsSettings},
     sample::service::{Ending, Fault, Phase, Reason, Report},
     units::Allowed,
@@ -71,8 +74,9 @@ pub struct Checker {
     trusted: Mutex<HashMap<Vec<u8>, Arc<Trust>>>,
     /// `None`: any address.
     allowed: Option<Allowed>,
-    /// What is told of data exchanges.
-    feeds: Feeds,
+    /// What is told of data exchanges, and of devices.
+    exchanges: Feeds<Told>,
+    online: Feeds<Online>,
 }
 
 impl Checker {
@@ -89,7 +93,8 @@ impl Checker {
             system: OnceLock::new(),
             trusted: Mutex::default(),
             allowed: None,
-            feeds: Feeds::default(),
+            exchanges: Feeds::default(),
+            online: Feeds::default(),
         }
     }
 
@@ -131,6 +136,7 @@ impl Checker {
         let shakes_hands = match &check.kind {
             Kind::Http(_) | Kind::Steps(_) | Kind::Tls(_) | Kind::Tlcp(_) => true,
             Kind::Exchange(exchange) => matches!(exchange.feed, Feed::Http(_)),
+            Kind::Online(rate) => matches!(rate.feed, Feed::Http(_)),
             Kind::Tcp(tcp) => tcp.tls.is_some() || tcp.steps.iter().any(|step| step.starttls),
             Kind::Unix(unix) => unix.tls.is_some() || unix.steps.iter().any(|step| step.starttls),
             Kind::Dns(dns) => dns.tls.is_some(),
@@ -171,6 +177,7 @@ impl Checker {
             Kind::Unix(unix) => tcp::talk_here(self, unix, progress).await,
             Kind::Ftp(ftp) => ftp::ask(self, check.family, ftp, progress).await,
             Kind::Exchange(exchange) => exchange::ask(self, check, exchange, progress).await,
+            Kind::Online(rate) => online::ask(self, check, rate, progress).await,
         }
     }
 

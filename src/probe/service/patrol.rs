@@ -24,10 +24,11 @@ use tokio::{
 
 use super::{
     Checker,
+    feed::{Counted, Feeds},
     gates::{Bound, Gates, Waits},
 };
 use crate::{
-    inventory::Told,
+    inventory::{Online, Told},
     profile::{
         service::Kind,
         services::{Service, Services},
@@ -98,7 +99,10 @@ impl Patrol {
             self.gates = Arc::new(Gates::new(services.limits, Arc::clone(&self.skipped.waits)));
             self.visitors.clear();
         }
-        self.checker.feeds.keep(services);
+        let exchanges = services.list.iter().filter_map(|service| service.exchange());
+        self.checker.exchanges.keep(exchanges.map(|exchange| (&*exchange.group, &exchange.feed)));
+        let online = services.list.iter().filter_map(|service| service.online());
+        self.checker.online.keep(online.map(|rate| (&*rate.group, &rate.feed)));
         let mut before = std::mem::take(&mut self.visitors);
         let count = services.list.len().max(1) as u32;
         for (number, service) in (0_u32..).zip(&services.list).filter(|(_, service)| !service.is_placeholder()) {
@@ -132,9 +136,18 @@ impl Patrol {
 
     /// Takes what a group of data-exchange tasks told of itself. `false`: of no later time than what is known.
     pub fn post(&self, group: &str, told: Told) -> bool {
-        let is_new = self.checker.feeds.posted(group).is_none_or(|known| known.at < told.at);
+        self.posted(&self.checker.exchanges, group, told)
+    }
+
+    /// The same of a group of devices.
+    pub fn post_online(&self, group: &str, told: Online) -> bool {
+        self.posted(&self.checker.online, group, told)
+    }
+
+    fn posted<T: Counted>(&self, feeds: &Feeds<T>, group: &str, told: T) -> bool {
+        let is_new = feeds.posted(group).is_none_or(|known| known.at() < told.at());
         if is_new {
-            self.checker.feeds.post(group, told);
+            feeds.post(group, told);
             self.visit_now(group);
         }
         is_new
@@ -212,7 +225,7 @@ impl Visitor {
         let address = self.address.as_ref().map(|(_, bound)| &**bound);
         // A feed is read once for all its groups, and nobody is asked for what is posted.
         let places = match self.service.check.kind {
-            Kind::Exchange(_) => None,
+            Kind::Exchange(_) | Kind::Online(_) => None,
             _ => Some(self.gates.pass(&self.host, address, self.zone.as_deref(), self.service.check.requests()).await?),
         };
         let began = Instant::now();
@@ -230,6 +243,7 @@ impl Visitor {
         };
         self.was_refused = match (&report.ending, self.service.check.steps()) {
             (Ending::Failed(fault), Some(steps)) => fault.step.as_deref().is_some_and(|name| steps.is_login(name)),
+            (Ending::Unmeasured(_), _) => self.was_refused,
             _ => false,
         };
         let (service, late) = (Arc::clone(&self.service), began.duration_since(turn));

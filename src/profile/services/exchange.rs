@@ -1,4 +1,4 @@
-//! Groups of data-exchange tasks as services: what is told of a group is a visit.
+//! Groups of data-exchange tasks and of devices as services: what is told of a group is a visit.
 
 use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
@@ -6,8 +6,8 @@ use super::{INTERVAL, INTERVALS, MOST_SERVICES, Pace, SPACING, Service, Services
 use crate::{
     contract::Terms,
     diagnostic::{Code, Findings, Place, yaml::shortened},
-    inventory::{ExchangeGroup, Inventory},
-    profile::service::{Check, Exchange, Feed, Kind},
+    inventory::{ExchangeGroup, ExchangeKind, Inventory, OnlineGroup},
+    profile::service::{Check, Exchange, Feed, Kind, OnlineRate},
     text::{Message, ServiceText},
 };
 
@@ -15,7 +15,7 @@ use crate::{
 const SHARED: Duration = Duration::from_secs(5);
 
 impl Services {
-    /// Adds the groups of `exchange.csv`.
+    /// Adds the groups of `exchange.csv` and `online.csv`.
     pub(super) fn exchanging(
         mut self,
         folder: &Path,
@@ -25,14 +25,16 @@ impl Services {
     ) -> Self {
         let mut taken: HashMap<String, Place> =
             self.list.iter().map(|service| (service.id.clone(), service.place.clone())).collect();
-        for group in ExchangeGroup::load(folder, findings) {
+        let exchanges = ExchangeGroup::load(folder, findings).into_iter().map(Group::from);
+        let devices = OnlineGroup::load(folder, findings).into_iter().map(Group::from);
+        for group in exchanges.chain(devices).collect::<Vec<_>>() {
             let [id, ..] = &group.places;
             if let Some(first) = taken.insert(group.id.clone(), id.clone()) {
                 let message = Message::DuplicateId { id: group.id.clone(), first };
                 findings.error(id.clone(), Code::DUPLICATE_ID, message, Message::DuplicateIdHelp);
             } else if self.list.len() == MOST_SERVICES {
                 let help = Message::OutOfRangeHelp { least: "1".to_owned(), most: MOST_SERVICES.to_string() };
-                let message = Message::OutOfRange { key: "exchange.csv".to_owned() };
+                let message = Message::OutOfRange { key: group.counted.file().to_owned() };
                 findings.error(id.clone(), Code::OUT_OF_RANGE, message, help);
                 break;
             } else {
@@ -43,12 +45,73 @@ impl Services {
     }
 }
 
-fn service(
-    group: ExchangeGroup,
-    terms: &Terms,
-    inventory: Option<&Inventory>,
-    findings: &mut Findings,
-) -> Option<Service> {
+/// What every group says of itself, whatever is counted of it.
+struct Group {
+    id: String,
+    name: String,
+    requirement: String,
+    owner: String,
+    feed: String,
+    interval: Option<Duration>,
+    places: [Place; 5],
+    counted: Counted,
+}
+
+/// What is counted of a group.
+enum Counted {
+    Exchange { kind: ExchangeKind, tasks: u32, stale_after: Duration, silent_after: Duration },
+    Online { devices: u32, silent_after: Duration },
+}
+
+impl Counted {
+    fn file(&self) -> &'static str {
+        match self {
+            Self::Exchange { .. } => "exchange.csv",
+            Self::Online { .. } => "online.csv",
+        }
+    }
+
+    fn check(&self, group: String, feed: Feed, shared_for: Duration) -> Kind {
+        match *self {
+            Self::Exchange { kind, tasks, stale_after, silent_after } => {
+                Kind::Exchange(Box::new(Exchange { group, kind, tasks, feed, stale_after, silent_after, shared_for }))
+            }
+            Self::Online { devices, silent_after } => {
+                Kind::Online(Box::new(OnlineRate { group, devices, feed, silent_after, shared_for }))
+            }
+        }
+    }
+}
+
+impl From<ExchangeGroup> for Group {
+    fn from(group: ExchangeGroup) -> Self {
+        let ExchangeGroup {
+            id,
+            kind,
+            name,
+            tasks,
+            requirement,
+            owner,
+            feed,
+            interval,
+            stale_after,
+            silent_after,
+            places,
+        } = group;
+        let counted = Counted::Exchange { kind, tasks, stale_after, silent_after };
+        Self { id, name, requirement, owner, feed, interval, places, counted }
+    }
+}
+
+impl From<OnlineGroup> for Group {
+    fn from(group: OnlineGroup) -> Self {
+        let OnlineGroup { id, name, devices, requirement, owner, feed, interval, silent_after, places } = group;
+        let counted = Counted::Online { devices, silent_after };
+        Self { id, name, requirement, owner, feed, interval, places, counted }
+    }
+}
+
+fn service(group: Group, terms: &Terms, inventory: Option<&Inventory>, findings: &mut Findings) -> Option<Service> {
     let [id, requirement, owner, feed_place, interval_place] = group.places;
     let row = terms.services.iter().find(|row| row.id == group.requirement);
     if row.is_none() && !group.requirement.is_empty() {
@@ -73,16 +136,8 @@ fn service(
         findings.error(interval_place, Code::OUT_OF_RANGE, Message::OutOfRange { key: "interval".to_owned() }, help);
     }
     let url = format!("{}#{}", group.feed, group.id);
-    let exchange = Exchange {
-        group: group.id.clone(),
-        kind: group.kind,
-        tasks: group.tasks,
-        feed: feed?,
-        stale_after: group.stale_after,
-        silent_after: group.silent_after,
-        shared_for: SHARED.min(interval),
-    };
-    let check = Check { deadline: TIMEOUT.min(interval), ..Check::new(Kind::Exchange(Box::new(exchange))) };
+    let kind = group.counted.check(group.id.clone(), feed?, SHARED.min(interval));
+    let check = Check { deadline: TIMEOUT.min(interval), ..Check::new(kind) };
     Some(Service {
         id: group.id,
         name: group.name,

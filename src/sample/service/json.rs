@@ -54,6 +54,9 @@ impl Report {
             })),
             "talk": report.talk.as_ref().map(|talk| json!({ "status": talk.status, "phrase": talk.phrase })),
             "exchange": report.exchange.as_ref().map(told_json),
+            "online": report.online.map(|told| json!({
+                "at": time(told.at), "online": told.online, "total": told.total, "absent": told.absent,
+            })),
             "freshness": report.dated.map(|dated| json!({ "at": time(dated.at), "age_seconds": dated.age_seconds() })),
         })
     }

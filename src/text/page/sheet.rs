@@ -140,6 +140,9 @@ words! {
     Outcome: "结果", "outcome";
     Took: "耗时", "took";
     Period: "统计周期", "period";
+    OnlineDevices: "设备在线", "devices online";
+    OnlineMean: "日平均在线率", "daily mean";
+    KnownShare: "已知时段占比", "share that is known";
     Transaction: "业务交易", "business transaction";
     Runs: "完成次数", "whole runs";
     Cut: "超时未完成", "cut by the time-out";
