@@ -442,8 +442,8 @@ def measure_round_trips(tool_class, busy, seconds=20):
         )
 
 
-def measure_whole():
-    """A hundred thousand points, two on each of 50 000 links, measured, judged, kept and shown: cost and false losses."""
+def measure_whole(minutes=1):
+    """A hundred thousand points, two on each of 50 000 links, measured, judged, kept and shown for so long: cost and false losses."""
     with tempfile.TemporaryDirectory(prefix="lp-bench-") as folder:
         tool = Linkpatrol(Path(folder))
         tool.targets = [f"127.{1 + i // 62500}.{1 + i // 250 % 250}.{1 + i % 250}" for i in range(50_000)]
@@ -461,7 +461,7 @@ def measure_whole():
             start = wait_until("all links to be measured once", all_measured, 120)
             time.sleep(10)
             (answered, ended), before = tool.picture(), self_and(status, tool)
-            for _ in range(4):
+            for _ in range(4 * minutes):
                 time.sleep(15)
                 get(tool.metrics)
             after, (then_answered, then_ended) = self_and(status, tool), tool.picture()

@@ -3,7 +3,7 @@
 //! Looks at rights, time, disk and channels. Nothing is sent, unless a channel is named: then everybody in its `to` gets
 //! a message marked 【测试】.
 
-use std::{ffi::CString, os::unix::ffi::OsStrExt, path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode};
 
 use serde_json::{Value, json};
 
@@ -13,6 +13,7 @@ use crate::{
     duty::{Contact, Contacts},
     notify::channels,
     patrol::{self, load},
+    store::room,
     text::{ChannelText, Language, Message},
     units::Timestamp,
 };
@@ -115,14 +116,7 @@ fn time() -> Finding {
 fn disk(folder: &Path) -> Finding {
     // A new installation has no folder yet: its disk is that of the folder above.
     let existing = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
-    let room = CString::new(existing.as_os_str().as_bytes()).ok().and_then(|path| {
-        // SAFETY: `path` ends with a zero, and the kernel fills in the rest.
-        unsafe {
-            let mut stat: libc::statvfs = std::mem::zeroed();
-            (libc::statvfs(path.as_ptr(), &raw mut stat) == 0).then(|| stat.f_bavail.saturating_mul(stat.f_frsize))
-        }
-    });
-    let room = room.unwrap_or(0);
+    let room = room(existing).unwrap_or(0);
     let (is_fine, folder) = (room >= LEAST_ROOM, folder.display().to_string());
     Finding { what: "disk", is_fine, said: ChannelText::Disk { is_fine, folder, mebibytes: room >> 20 } }
 }

@@ -45,6 +45,7 @@ pub use key::{new_pass_key, pass_key, public_hex};
 pub use notices::notices;
 pub use reader::{Reader, accounts, each_account, rollups};
 pub use recover::Recovered;
+pub use reserve::room;
 pub use writer::{JournalStatus, StoreStatus};
 
 use crate::{store::writer::Writer, units::Timestamp};

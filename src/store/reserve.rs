@@ -1,11 +1,16 @@
 //! A file of nothing, whose space is given to the journal when the disk is full.
 
 use std::{
+    ffi::CString,
     fs::{self, OpenOptions},
     io,
-    os::fd::AsRawFd,
+    os::{fd::AsRawFd, unix::ffi::OsStrExt},
     path::{Path, PathBuf},
 };
+
+/// Of the reserve: so much must be free beside it before it is taken back. On a disk that has just room for it the next
+/// write would need it again, and the store would be broken and well in turns.
+const BESIDE: u64 = 4;
 
 pub(super) struct Reserve {
     path: PathBuf,
@@ -23,10 +28,11 @@ impl Reserve {
         self.held
     }
 
-    /// Takes the space, if it is not taken yet.
+    /// Takes the space, if it is not taken yet and leaves enough.
     pub(super) fn hold(&mut self) -> io::Result<()> {
         if !self.held {
-            allocate(&self.path, self.bytes).inspect_err(|_| {
+            let taken = allocate(&self.path, self.bytes).and_then(|()| self.leaves_enough());
+            taken.inspect_err(|_| {
                 // A half-taken reserve would itself fill the disk.
                 let _ = fs::remove_file(&self.path);
             })?;
@@ -35,11 +41,29 @@ impl Reserve {
         Ok(())
     }
 
+    fn leaves_enough(&self) -> io::Result<()> {
+        let is_enough = room(&self.path)? >= self.bytes / BESIDE;
+        if is_enough { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+    }
+
     /// Gives the space back to the disk.
     pub(super) fn release(&mut self) {
         // A file that cannot be removed gives nothing; the next writes will say so.
         let _ = fs::remove_file(&self.path);
         self.held = false;
+    }
+}
+
+/// Bytes that are free on the disk of `path`, which exists, for whoever is not root.
+pub fn room(path: &Path) -> io::Result<u64> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    // SAFETY: `path` ends with a zero, and the kernel fills in the rest.
+    unsafe {
+        let mut stat: libc::statvfs = std::mem::zeroed();
+        match libc::statvfs(path.as_ptr(), &raw mut stat) {
+            0 => Ok(stat.f_bavail.saturating_mul(stat.f_frsize)),
+            _ => Err(io::Error::last_os_error()),
+        }
     }
 }
 

@@ -1,10 +1,16 @@
 //! The daemon on a small site: what it measures, what it does with changed files, and what a restart keeps.
 
-use std::{io::Write, process::Command, time::Duration};
+use std::{
+    io::Write,
+    net::{Ipv4Addr, SocketAddr},
+    process::Command,
+    time::Duration,
+};
 
 use serde_json::json;
 
 use crate::{
+    gateway::{Gateway, Mood, Sent},
     harness::{Running, peer, words},
     site::{Site, name},
 };
@@ -175,6 +181,10 @@ impl Drop for SmallDisk {
 fn a_full_disk_stops_neither_measuring_nor_alarms_and_is_an_incident_of_our_own() {
     let Some(mut site) = Site::make(10) else { return };
     let disk = SmallDisk::mount(&site);
+    let desk = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
+    let gateway = Gateway::open(&site, desk);
+    let receivers = format!("webhooks: [{{name: desk, url: \"http://{desk}/notices\"}}]\n");
+    site.write("linkpatrol.yaml", &(site.read("linkpatrol.yaml") + &receivers));
     site.start(&[]);
     site.all_up(10);
     disk.fill();
@@ -187,13 +197,24 @@ fn a_full_disk_stops_neither_measuring_nor_alarms_and_is_an_incident_of_our_own(
     let ready = site.get("/-/ready");
     assert!(ready.status == 503 && ready.body.contains("store_unusable"), "{ready:?}");
 
+    gateway.set(Mood::Busy);
     site.cut(4);
     let outage = |site: &Site, phase: &str| {
         let is = |incident: &serde_json::Value| incident["scope_id"] == "LL-0004" && incident["phase"] == phase;
         site.incidents().into_iter().find(is)
     };
-    site.wait("a cut is still seen", |site| outage(site, "open"));
+    let cut = site.wait("a cut is still seen", |site| outage(site, "open"));
     assert_eq!(site.metric("linkpatrol_link_up{link=\"LL-0004\"}"), Some(0.0));
+    // Its notice waits for a gateway that is away, and leaves while the disk is still full.
+    let id = cut["id"].as_str().expect("an id");
+    let told = |mood: Mood| {
+        let is = |sent: &Sent| sent.body["incident"]["id"] == id && sent.body["event"] == "opened" && sent.mood == mood;
+        gateway.transcript().into_iter().filter(is).map(|sent| sent.key).collect::<Vec<_>>()
+    };
+    let waited = site.wait("the notice is refused", |_| Some(told(Mood::Busy)).filter(|keys| keys.len() > 1));
+    gateway.set(Mood::Takes);
+    let taken = site.wait("the notice is taken", |_| Some(told(Mood::Takes)).filter(|keys| !keys.is_empty()));
+    assert!(own(&site, "open").is_some() && waited.iter().all(|key| *key == taken[0]), "{waited:?} {taken:?}");
 
     disk.empty();
     site.wait("our own incident is over", |site| own(site, "restored"));
@@ -203,4 +224,6 @@ fn a_full_disk_stops_neither_measuring_nor_alarms_and_is_an_incident_of_our_own(
     site.daemon().wait(Duration::from_secs(10));
     site.start(&[]);
     site.wait("the outage outlived the kill", |site| outage(site, "open"));
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(told(Mood::Takes), taken, "nobody is told of it again");
 }

@@ -351,8 +351,24 @@ fn an_acknowledgement_by_text_message_takes_the_code_and_a_known_number() {
     assert_eq!(site.get("/api/v1/replies").json()["waiting"], 4);
 
     assert_eq!(reply("+86 138 0000 0001", &format!("收到 {code}"), "g9"), "done");
-    let key = json!({"actor": "voice-gateway", "number": "13800000002", "key": "1", "incident": id, "id": "c1"});
-    assert_eq!(site.post("/api/v1/replies", &key).json()["result"], "done");
+    // A key in a call says which incident the call was about: only the one that takes it on, of whoever it is about.
+    let press = |number: &str, key: &str, incident: &str, id: &str| {
+        let body = json!({"actor": "voice-gateway", "number": number, "key": key, "incident": incident, "id": id});
+        site.post("/api/v1/replies", &body).json()
+    };
+    for (nth, (number, key, incident, why)) in [
+        ("13800000002", "2", id.as_str(), "other_key"),
+        ("13900000009", "1", id.as_str(), "unknown_number"),
+        ("13800000002", "1", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "not_theirs"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let answer = press(number, key, incident, &format!("k{nth}"));
+        assert_eq!((&answer["result"], &answer["why"]), (&json!("listed"), &json!(why)), "{answer}");
+    }
+    assert_eq!(shown(&site, &id)["acknowledgements"].as_array().map(Vec::len), Some(1), "none of these took it on");
+    assert_eq!(press("13800000002", "1", &id, "c1")["result"], "done");
     let taken = shown(&site, &id);
     let said: Vec<_> = entries(&taken, "acknowledged")
         .into_iter()

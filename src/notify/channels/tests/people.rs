@@ -187,7 +187,7 @@ async fn an_end_that_overtakes_its_beginning_is_one_late_message() {
     assert_eq!(transcript.lock().unwrap().len(), 1, "one message");
 }
 
-/// A real server with STARTTLS and log-in, told by Python; it prints its port, then every mail.
+/// A real server with log-in, by STARTTLS or with TLS from the first byte, told by Python; it prints its port, then every mail.
 const MAIL_SERVER: &str = "
 import asyncio, ssl, sys
 from aiosmtpd.controller import Controller
@@ -202,40 +202,91 @@ def check(server, session, envelope, mechanism, data):
     # Not handled: the server itself says 535.
     return AuthResult(success=(data.login, data.password) == (b'noc', b'a secret'), handled=False)
 async def main():
-    make = lambda: SMTP(Handler(), tls_context=context, require_starttls=True, authenticator=check, auth_required=True)
-    server = await asyncio.get_running_loop().create_server(make, '127.0.0.1', 0)
+    wrapped = sys.argv[2] == 'tls'
+    how = dict(auth_require_tls=False) if wrapped else dict(tls_context=context, require_starttls=True)
+    make = lambda: SMTP(Handler(), authenticator=check, auth_required=True, **how)
+    server = await asyncio.get_running_loop().create_server(make, '127.0.0.1', 0, ssl=context if wrapped else None)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.sleep(3600)
 asyncio.run(main())
 ";
 
+/// A mail server of its own, stopped when dropped.
+struct MailServer {
+    folder: tempfile::TempDir,
+    python: std::process::Child,
+    lines: std::io::Lines<std::io::BufReader<std::process::ChildStdout>>,
+    mail: config::Channel,
+}
+
+impl MailServer {
+    /// `None`, said aloud, without Python or its mail server.
+    fn start(security: Security) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".into()]).unwrap();
+        fs::write(folder.path().join("own.pem"), made.cert.pem()).unwrap();
+        fs::write(folder.path().join("own.key"), made.signing_key.serialize_pem()).unwrap();
+        let how = if matches!(security, Security::Tls) { "tls" } else { "starttls" };
+        let mut command = Command::new("/usr/bin/python3");
+        let python = command.args(["-c", MAIL_SERVER]).arg(folder.path()).arg(how).stdout(Stdio::piped()).spawn();
+        let Ok(mut python) = python else {
+            eprintln!("SKIPPED: python3 is not installed");
+            return None;
+        };
+        let mut lines = std::io::BufReader::new(python.stdout.take().unwrap()).lines();
+        let Some(Ok(port)) = lines.next() else {
+            eprintln!("SKIPPED: python3-aiosmtpd is not installed");
+            return None;
+        };
+        let mut mail = smtp(port.parse().unwrap());
+        let keys = mail.smtp.as_mut().unwrap();
+        (keys.security, keys.user) = (security, Some("noc".into()));
+        keys.password = secret(folder.path(), "password", "a secret");
+        Some(Self { folder, python, lines, mail })
+    }
+
+    fn setup(&self) -> Setup {
+        Setup { trusted_roots: Some(self.folder.path().join("own.pem")), ..setup(self.mail.clone()) }
+    }
+
+    fn next_mail(&mut self) -> String {
+        let lines = self.lines.by_ref().map(Result::unwrap);
+        lines.take_while(|line| line != "<end>").collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for MailServer {
+    fn drop(&mut self) {
+        let _ = self.python.kill();
+        let _ = self.python.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_mail_server_that_begins_with_tls_is_met_with_tls() {
+    let Some(mut server) = MailServer::start(Security::Tls) else { return };
+    let outcome = told(&server.setup()).await;
+    assert_eq!((outcome.result, &*outcome.words), (Delivery::Delivered, "250 2.0.0 queued as real"));
+    assert!(server.next_mail().contains("Auto-Submitted: auto-generated"));
+    // Whoever cannot be known is told nothing, and no password.
+    let stranger = Setup { trusted_roots: None, ..server.setup() };
+    let mut patrol = Loop::start(&stranger, world(&[]), at_rest());
+    patrol.tell(&fixture::incident(), NoticeKind::Opened);
+    let first = patrol.outcomes.recv().await.unwrap();
+    assert_eq!(first.result, Delivery::Failed);
+}
+
 #[tokio::test]
 async fn a_real_mail_server_is_met_with_tls_and_a_password_and_keeps_an_incident_in_one_thread() {
-    let folder = tempfile::tempdir().unwrap();
-    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".into()]).unwrap();
-    fs::write(folder.path().join("own.pem"), made.cert.pem()).unwrap();
-    fs::write(folder.path().join("own.key"), made.signing_key.serialize_pem()).unwrap();
-    let python =
-        Command::new("/usr/bin/python3").args(["-c", MAIL_SERVER]).arg(folder.path()).stdout(Stdio::piped()).spawn();
-    let Ok(mut python) = python else { return eprintln!("SKIPPED: python3 is not installed") };
-    let mut lines = std::io::BufReader::new(python.stdout.take().unwrap()).lines();
-    let Some(Ok(port)) = lines.next() else { return eprintln!("SKIPPED: python3-aiosmtpd is not installed") };
-    let mut mail = smtp(port.parse().unwrap());
-    let keys = mail.smtp.as_mut().unwrap();
-    (keys.security, keys.user) = (Security::Starttls, Some("noc".into()));
-    keys.password = secret(folder.path(), "password", "a secret");
-    let setup = Setup { trusted_roots: Some(folder.path().join("own.pem")), ..setup(mail.clone()) };
+    let Some(mut server) = MailServer::start(Security::Starttls) else { return };
+    let setup = server.setup();
     let mut patrol = Loop::start(&setup, world(&[]), at_rest());
     let incident = fixture::incident();
     patrol.tell(&incident, NoticeKind::Opened);
     assert_eq!(patrol.end().await.words, "250 2.0.0 queued as real");
     patrol.tell(&restored(&incident), NoticeKind::Restored);
     assert_eq!(patrol.outcome().await, Delivery::Delivered);
-    let mut heads = vec![];
-    for _ in 0..2 {
-        heads
-            .push(lines.by_ref().map(Result::unwrap).take_while(|line| line != "<end>").collect::<Vec<_>>().join("\n"));
-    }
+    let heads = [server.next_mail(), server.next_mail()];
     let header = |mail: &str, name: &str| mail.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
     assert_eq!(header(&heads[0], "References: "), header(&heads[1], "References: "), "one thread");
     assert!(
@@ -246,10 +297,9 @@ async fn a_real_mail_server_is_met_with_tls_and_a_password_and_keeps_an_incident
     assert_ne!(header(&heads[0], "Message-ID: "), header(&heads[1], "Message-ID: "));
     assert_eq!(header(&heads[0], "Auto-Submitted: ").as_deref(), Some("auto-generated"));
     // A wrong password is no reason to try for a day.
-    mail.smtp.as_mut().unwrap().password = secret(folder.path(), "wrong", "another");
+    let mut mail = server.mail.clone();
+    mail.smtp.as_mut().unwrap().password = secret(server.folder.path(), "wrong", "another");
     let outcome = told(&Setup { people: vec![mail], ..setup }).await;
-    python.kill().unwrap();
-    python.wait().unwrap();
     assert_eq!(outcome.result, Delivery::Refused, "{}", outcome.words);
     assert!(!outcome.words.contains("another"), "{}", outcome.words);
 }
