@@ -63,7 +63,8 @@ fn a_silent_address_is_lost_and_confirmed() {
     assert_eq!(count(&samples[..4], lost), 4);
     assert_eq!(count(&samples[..4], scheduled), 1);
     let sent: Vec<_> = samples[..4].iter().map(|sample| sample.sent.0 - samples[0].sent.0).collect();
-    assert!((90..250).contains(&sent[1]) && (40..200).contains(&(sent[3] - sent[2])), "{sent:?}");
+    // A busy machine sends late, never early: overdue after 100 ms, then one each 50 ms.
+    assert!((90..250).contains(&sent[1]) && (190..600).contains(&sent[3]), "{sent:?}");
 }
 
 #[test]
