@@ -167,7 +167,7 @@ const COLUMNS: [(&str, Label); 19] = [
 const DRAWN: &str = "hour";
 
 /// Left out of the page.
-const NARROW: [&str; 6] = ["cid", "lower", "upper", "month_loss", "month_rtt", "failures"];
+const NARROW: [&str; 7] = ["cid", "since", "lower", "upper", "month_loss", "month_rtt", "failures"];
 
 fn cells(frame: &Frame, snapshot: &Snapshot, (link, view): Row<'_>) -> [Cell; COLUMNS.len()] {
     let (inventory, promised) = (&snapshot.inventory, snapshot.contract.objectives.availability);
