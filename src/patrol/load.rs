@@ -288,7 +288,7 @@ fn unknown_channels(contacts: &Contacts, config: &Config, findings: &mut Finding
     }
 }
 
-/// Scheduled probes alone that exceed a limit: some would never be sent.
+/// Scheduled probes alone that exceed a limit: a share of them would never be sent.
 fn over_limits(
     inventory: &Inventory,
     measures: &[Arc<Measure>],

@@ -42,23 +42,12 @@ fn certificates(site: &Site) {
 }
 
 fn nginx(site: &Site) -> Running {
-    let folder = site.folder.path().display();
     let server = |port: u16, name: &str| {
         format!(
             "server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {name}.pem; ssl_certificate_key site.key; return 200 'welcome'; }}"
         )
     };
-    let configuration = format!(
-        "daemon off; master_process off; error_log stderr; pid nginx.pid; events {{}}
-         http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
-         uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s; {} {} }}",
-        server(8443, "good"),
-        server(8444, "expired")
-    );
-    site.write("nginx.conf", &configuration);
-    let prefix = format!("{folder}/");
-    let mut command = site.namespace.command(&["nginx", "-p", &prefix, "-c", "nginx.conf", "-e", "stderr"]);
-    Running::start("nginx", site.folder.path(), &mut command)
+    site.nginx(&(server(8443, "good") + &server(8444, "expired")))
 }
 
 fn service(site: &Site, id: &str) -> Value {

@@ -27,18 +27,7 @@ services:
 
 fn nginx(site: &Site) -> Running {
     let folder = site.folder.path().display();
-    site.write(
-        "nginx.conf",
-        &format!(
-            "daemon off; master_process off; error_log stderr; pid nginx.pid; events {{}}
-             http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
-             uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-             server {{ listen 127.0.0.1:8080; root {folder}/www; }} }}"
-        ),
-    );
-    let prefix = format!("{folder}/");
-    let mut command = site.namespace.command(&["nginx", "-p", &prefix, "-c", "nginx.conf", "-e", "stderr"]);
-    Running::start("nginx", site.folder.path(), &mut command)
+    site.nginx(&format!("server {{ listen 127.0.0.1:8080; root {folder}/www; }}"))
 }
 
 /// A server that knows one file, made when `yearbook.date` says.

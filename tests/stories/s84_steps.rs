@@ -167,22 +167,6 @@ fn answer(app: &App, method: &str, path: &str, header: &impl Fn(&str) -> String,
     }
 }
 
-fn nginx(site: &Site) -> Running {
-    let folder = site.folder.path().display();
-    site.write(
-        "nginx.conf",
-        &format!(
-            "daemon off; master_process off; error_log stderr; pid nginx.pid; events {{}}
-             http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
-             uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-             server {{ listen 127.0.0.1:8080; location / {{ proxy_pass http://127.0.0.1:8090; }} }} }}"
-        ),
-    );
-    let prefix = format!("{folder}/");
-    let mut command = site.namespace.command(&["nginx", "-p", &prefix, "-c", "nginx.conf", "-e", "stderr"]);
-    Running::start("nginx", site.folder.path(), &mut command)
-}
-
 /// A site with the application, nginx before it and the daemon; `None`, said aloud, where they are not to be had.
 fn begun(services: &str) -> Option<(Site, App, Running)> {
     let mut site = Site::make(1)?;
@@ -193,7 +177,7 @@ fn begun(services: &str) -> Option<(Site, App, Running)> {
     site.write("site/services.yaml", services);
     site.write("site/password", &format!("{PASSWORD}\n"));
     let app = app(&site);
-    let nginx = nginx(&site);
+    let nginx = site.nginx("server { listen 127.0.0.1:8080; location / { proxy_pass http://127.0.0.1:8090; } }");
     site.start(&[]);
     site.wait("the service is up", |site| Some(()).filter(|()| service(site)["state"] == "up"));
     Some((site, app, nginx))

@@ -143,6 +143,20 @@ impl Site {
         }
     }
 
+    /// An nginx in the namespace, with these `server` blocks.
+    pub fn nginx(&self, servers: &str) -> Running {
+        let folder = self.folder.path().display();
+        let configuration = format!(
+            "daemon off; master_process off; error_log stderr; pid nginx.pid; events {{}}
+             http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+             uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s; {servers} }}"
+        );
+        self.write("nginx.conf", &configuration);
+        let prefix = format!("{folder}/");
+        let mut command = self.namespace.command(&["nginx", "-p", &prefix, "-c", "nginx.conf", "-e", "stderr"]);
+        Running::start("nginx", self.folder.path(), &mut command)
+    }
+
     pub fn cut(&self, number: u8) {
         self.namespace.run(&["nft", &format!("add element inet cut down {{ 127.10.0.{number} }}")]);
     }

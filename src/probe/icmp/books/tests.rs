@@ -270,8 +270,7 @@ fn points_above_a_limit_share_what_it_leaves() {
             purpose: Purpose::Scheduled,
             due: at(millis).now,
         });
-        let put_off = std::iter::from_fn(|| play.books.errands.next(at(millis).now));
-        let put_off: Vec<_> = put_off.collect();
+        let put_off: Vec<_> = std::iter::from_fn(|| play.books.errands.next(at(millis).now)).collect();
         let requests = put_off.into_iter().filter_map(|errand| match errand {
             Errand::PutOff(request) => Some(request),
             _ => None,
