@@ -70,12 +70,8 @@ impl Case {
 
     /// The clock of a promise; `None`: it has been started, or nothing has started it.
     fn begins(&self, promised: &Promised<'_>, since: Timestamp) -> Option<Clock> {
-        let Promised { clock, party, tier, clause, own } = promised;
-        let is_it = |one: &Clock| {
-            (one.clock.as_str(), one.tier, &one.party, &one.clause, &one.calendar)
-                == (clock.kind.as_str(), *tier, party, clause, &clock.calendar.id)
-        };
-        if self.incident.clocks.iter().any(is_it) {
+        let Promised { clock, party, tier, clause, nth, own } = promised;
+        if self.incident.clocks.iter().any(|one| promised.is_kept_by(one)) {
             return None;
         }
         let (starts, at) = self.started(clock.starts.value, party, *tier, since)?;
@@ -100,6 +96,7 @@ impl Case {
             calendar: clock.calendar.id.clone(),
             strict: clock.strict,
             workaround: clock.workaround.value && clock.kind == ClockKind::Restore,
+            nth: *nth,
         })
     }
 
@@ -128,7 +125,10 @@ impl Case {
     /// Clocks that another incident had running earlier run on in this one, and so do its promises.
     pub fn inherit_clocks(&mut self, other: &Self) {
         for (clock, deadline) in other.incident.clocks.iter().zip(&other.deadlines) {
-            let key = |clock: &Clock| (clock.clock.clone(), clock.tier, clock.party.clone(), clock.clause.clone());
+            let key = |clock: &Clock| {
+                let Clock { clock, tier, party, clause, calendar, nth, .. } = clock.clone();
+                (clock, tier, party, clause, calendar, nth)
+            };
             match self.incident.clocks.iter().position(|mine| key(mine) == key(clock)) {
                 Some(place) if self.incident.clocks[place].deadline > clock.deadline => {
                     self.record().clocks[place] = clock.clone();

@@ -27,6 +27,7 @@ pub(crate) fn incident() -> Incident {
         calendar: "7x24".into(),
         strict: false,
         workaround: false,
+        nth: 0,
     };
     Incident {
         id: "01KDVDNK00000000000000TEST".into(),

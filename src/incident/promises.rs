@@ -21,8 +21,29 @@ pub(super) struct Promised<'a> {
     pub party: String,
     pub tier: u8,
     pub clause: String,
+    /// So many promises that differ in nothing else but their start or length come before it.
+    pub nth: u32,
     /// Clocks that the same requirement has by itself: a general one may give way to them.
     pub own: Rc<[&'a Clock]>,
+}
+
+impl<'a> Promised<'a> {
+    fn new(clock: &'a Clock, party: String, tier: u8, own: Rc<[&'a Clock]>) -> Self {
+        Self { clock, party, tier, clause: clock.clause.clone(), nth: 0, own }
+    }
+
+    /// Whether they differ in their start and length at most.
+    fn is_alike(&self, other: &Self) -> bool {
+        let of = |one: &Self| (one.clock.kind, one.tier, one.clock.calendar.id.clone());
+        of(self) == of(other) && self.party == other.party && self.clause == other.clause
+    }
+
+    /// Whether a clock is of this promise.
+    pub fn is_kept_by(&self, clock: &super::Clock) -> bool {
+        let Self { party, tier, clause, nth, .. } = self;
+        (clock.clock.as_str(), &clock.calendar) == (self.clock.kind.as_str(), &self.clock.calendar.id)
+            && (&clock.party, &clock.tier, &clock.clause, &clock.nth) == (party, tier, clause, nth)
+    }
 }
 
 /// Who has a part in an incident besides us and the customer.
@@ -83,6 +104,16 @@ fn carrier_name(carrier: CarrierIndex, world: &World<'_>) -> String {
 
 /// Every promise that holds for the incident while it is of this level.
 pub(super) fn promised<'a>(incident: &Incident, level: u8, world: &World<'a>) -> Vec<Promised<'a>> {
+    let mut found = all_promised(incident, level, world);
+    for place in 1..found.len() {
+        let (before, own) = found.split_at_mut(place);
+        let alike = before.iter().filter(|other| other.is_alike(&own[0])).count();
+        own[0].nth = crate::diagnostic::count(alike);
+    }
+    found
+}
+
+fn all_promised<'a>(incident: &Incident, level: u8, world: &World<'a>) -> Vec<Promised<'a>> {
     let parties = Parties::of(incident, world);
     let facts = Facts {
         scope: scope(incident, level, world),
@@ -108,7 +139,7 @@ pub(super) fn promised<'a>(incident: &Incident, level: u8, world: &World<'a>) ->
             let Some(tier) = class.tier(&facts) else { continue };
             for clock in &tier.clocks {
                 let tier = tier.level.unwrap_or(level);
-                let add = |party| Promised { clock, party, tier, clause: clock.clause.clone(), own: Rc::clone(&own) };
+                let add = |party| Promised::new(clock, party, tier, Rc::clone(&own));
                 let known = |one: &Promised<'_>| std::ptr::eq(one.clock, clock);
                 if !found.iter().any(known) {
                     found.extend(parties.names(clock.party, world).into_iter().map(add));
@@ -131,7 +162,7 @@ fn promised_of<'a>(service: &ServicePart, level: u8, parties: &Parties, world: &
     let tiers = contract.terms.classes_of(&target).into_iter().filter_map(|class| class.tier(&facts));
     let clocks = tiers.flat_map(|tier| tier.clocks.iter().map(move |clock| (clock, tier.level.unwrap_or(level))));
     let of_parties = |(clock, tier): (&'a Clock, u8)| {
-        let promise = |party| Promised { clock, party, tier, clause: clock.clause.clone(), own: Rc::clone(&own) };
+        let promise = |party| Promised::new(clock, party, tier, Rc::clone(&own));
         parties.names(clock.party, world).into_iter().map(promise).collect::<Vec<_>>()
     };
     clocks.flat_map(of_parties).collect()
@@ -157,7 +188,7 @@ fn agreed<'a>(began: Timestamp, level: u8, parties: &Parties, world: &World<'a>)
         let clocks = agreement.clocks.iter().filter(|clock| clock.party == Party::Carrier);
         Some(clocks.map(move |clock| {
             let clause = format!("{} {}", agreement.number, clock.clause);
-            Promised { clock, party: party.clone(), tier: level, clause, own: Rc::from([]) }
+            Promised { clause, ..Promised::new(clock, party.clone(), level, Rc::from([])) }
         }))
     };
     parties.carriers.iter().filter_map(of_carrier).flatten().collect()

@@ -268,6 +268,15 @@ pub struct Clock {
     /// A workaround stops it as a restoration does.
     #[serde(default)]
     pub workaround: bool,
+    /// So many promises of the same kind, tier, party, clause and calendar come before it in the contract.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub nth: u32,
+}
+
+/// As most are.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_first(nth: &u32) -> bool {
+    *nth == 0
 }
 
 impl Clock {
