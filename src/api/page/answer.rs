@@ -3,18 +3,16 @@
 //! It shows the party's own circuits and its own words, and nothing of others but their number. Looking changes nothing;
 //! what is sent needs the pass of the form that was shown, whose nonce makes a second press the same command.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::{
     body::Bytes,
-    extract::{Path, State},
-    http::{HeaderMap, StatusCode, header},
+    extract::Path,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 
-use super::{Frame, Lenient, show_alone, spell};
+use super::{Frame, Opened, show_alone, spell};
 use crate::{
     api::{Api, problem::Problem},
     command::{Action, Command, Refusal, Reply, Step},
@@ -41,7 +39,6 @@ const WAY: &str = "page";
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(in crate::api) struct Asked {
-    lang: Option<String>,
     said: String,
 }
 
@@ -102,13 +99,9 @@ fn say(frame: &Frame, text: PhoneText) -> String {
 }
 
 pub(in crate::api) async fn answer(
-    State(api): State<Arc<Api>>,
     Path(text): Path<String>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
+    Opened { api, snapshot, frame, asked, .. }: Opened<Asked>,
 ) -> Response {
-    let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers);
     let opened = api.passes.as_ref().ok_or(Refused::Forged).and_then(|passes| {
         let pass = passes.read(&text, Purpose::Show, frame.now.utc)?;
         Ok((passes, pass))
@@ -363,14 +356,11 @@ impl Form {
 }
 
 pub(in crate::api) async fn submit(
-    State(api): State<Arc<Api>>,
     Path(text): Path<String>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
+    Opened { api, frame, .. }: Opened<Asked>,
     body: Bytes,
 ) -> Response {
     let now = api.clock.now().utc;
-    let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers);
     let form = Form::read(&body);
     let Some(passes) = &api.passes else { return Problem::NotFound.into_response() };
     let shown = match passes.read(&text, Purpose::Show, now) {

@@ -1,14 +1,14 @@
 //! `/contract`: which rule applies here, from which clause, and which switch decided what the text leaves open. And
 //! `/settings`: what this daemon was started with and how it is doing.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use askama::Template;
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::response::Response;
 use serde::Deserialize;
 
 use super::{
-    Frame, Lenient,
+    Frame, Opened,
     sheet::{Asked, Cell, Sheet, answer, chosen},
     show,
 };
@@ -23,7 +23,6 @@ use crate::{
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(in crate::api) struct Wanted {
-    lang: Option<String>,
     /// Id or circuit id of a link, or a row of requirements.csv. Empty: everything.
     about: String,
     format: String,
@@ -40,13 +39,8 @@ struct Page {
     sheets: Vec<Sheet>,
 }
 
-pub(in crate::api) async fn contract(
-    State(api): State<Arc<Api>>,
-    Lenient(wanted): Lenient<Wanted>,
-    headers: HeaderMap,
-) -> Response {
-    let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, wanted.lang.as_deref(), &headers).at("/contract");
+pub(in crate::api) async fn contract(Opened { snapshot, frame, asked: wanted, .. }: Opened<Wanted>) -> Response {
+    let frame = frame.at("/contract");
     let about = wanted.about.trim();
     let explained = explained(&snapshot, about);
     let unknown = explained.is_none();
@@ -110,13 +104,8 @@ fn sheets(frame: &Frame, explained: &Explained, folder: &Path, about: &str) -> V
     filled.enumerate().map(sheet).collect()
 }
 
-pub(in crate::api) async fn settings(
-    State(api): State<Arc<Api>>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
-) -> Response {
-    let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers).at("/settings");
+pub(in crate::api) async fn settings(Opened { api, snapshot, frame, asked, .. }: Opened<Asked>) -> Response {
+    let frame = frame.at("/settings");
     let sheets = vec![daemon(&frame, &api, &snapshot), engine(&frame, &snapshot), witnesses(&frame, &snapshot)];
     let title = frame.sheet(SheetText::Settings);
     let hint = frame.sheet(SheetText::SettingsHint);

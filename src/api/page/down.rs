@@ -1,17 +1,15 @@
 //! `/down`: one sheet to print and carry: what is down, since when, and whom to call.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::{
     body::Bytes,
-    extract::State,
-    http::HeaderMap,
     response::{IntoResponse, Response},
 };
 
 use super::{
-    Frame, Lenient,
+    Frame, Opened,
     forms::Sent,
     incidents::{IncidentRow, party},
     services,
@@ -20,7 +18,6 @@ use super::{
     start::kind,
 };
 use crate::{
-    api::Api,
     command::{ContactSheet, Reachable},
     inventory::Inventory,
     judge::{LinkState, service::ServiceState},
@@ -39,24 +36,12 @@ struct Page {
     contacts: Option<Sheet>,
 }
 
-pub(in crate::api) async fn down(
-    State(api): State<Arc<Api>>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
-) -> Response {
-    let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers);
+pub(in crate::api) async fn down(Opened { snapshot, frame, asked, .. }: Opened<Asked>) -> Response {
     page(frame, &snapshot, &asked, None)
 }
 
 /// Shows contacts on the answer to this request, and nowhere else: the loop has written down who asked.
-pub(in crate::api) async fn reveal(
-    State(api): State<Arc<Api>>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers);
+pub(in crate::api) async fn reveal(Opened { api, frame, headers, .. }: Opened<Asked>, body: Bytes) -> Response {
     let sent = Sent::read(&body);
     let shown = sent.reveal(&api, &headers, frame.zone, (ContactSheet::Down, "")).await;
     let snapshot = api.feed.load();

@@ -1,17 +1,14 @@
 //! `/handover` and `/report`: what is open when the watch changes, signed by both; and a fault that somebody reports.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::{
     body::Bytes,
-    extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 
 use super::{
-    Frame, Lenient,
+    Frame, Opened,
     down::on_duty,
     forms::{Form, Sent, done},
     incidents::party,
@@ -19,7 +16,7 @@ use super::{
     show,
 };
 use crate::{
-    api::{Api, problem::Problem},
+    api::problem::Problem,
     command::Reply,
     duty::Handover,
     snapshot::Snapshot,
@@ -36,23 +33,11 @@ struct Page {
     sheets: Vec<Sheet>,
 }
 
-pub(in crate::api) async fn handover(
-    State(api): State<Arc<Api>>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
-) -> Response {
-    let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers).saying(&asked.said);
+pub(in crate::api) async fn handover(Opened { snapshot, frame, asked, .. }: Opened<Asked>) -> Response {
     note(frame, &snapshot, &asked)
 }
 
-pub(in crate::api) async fn sign(
-    State(api): State<Arc<Api>>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers);
+pub(in crate::api) async fn sign(Opened { api, frame, asked, headers, .. }: Opened<Asked>, body: Bytes) -> Response {
     let sent = Sent::read(&body);
     let signed = match Form::read(&sent, &headers, frame.zone) {
         Ok(form) => form.carry_out(&api, &headers, "handover_signed").await,
@@ -180,29 +165,17 @@ struct ReportPage {
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
 pub(in crate::api) struct ReportAsked {
-    lang: Option<String>,
-    said: String,
     links: String,
 }
 
-pub(in crate::api) async fn report(
-    State(api): State<Arc<Api>>,
-    Lenient(asked): Lenient<ReportAsked>,
-    headers: HeaderMap,
-) -> Response {
-    let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers).saying(&asked.said);
+pub(in crate::api) async fn report(Opened { snapshot, frame, asked, .. }: Opened<ReportAsked>) -> Response {
     blank(frame, &snapshot, asked.links)
 }
 
 pub(in crate::api) async fn submit_report(
-    State(api): State<Arc<Api>>,
-    Lenient(asked): Lenient<ReportAsked>,
-    headers: HeaderMap,
+    Opened { api, snapshot, frame, asked, headers }: Opened<ReportAsked>,
     body: Bytes,
 ) -> Response {
-    let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers);
     let sent = Sent::read(&body);
     let reported = match Form::read(&sent, &headers, frame.zone) {
         // Only another system may name none and say how it calls it.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use askama::Template;
 use axum::{
     body::Bytes,
-    extract::{Path, State},
+    extract::Path,
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
 
 use super::{
-    Frame, Lenient,
+    Frame, Opened,
     forms::{Form, Sent, done},
     said::said,
     sheet::{Asked, Cell, Sheet, chosen},
@@ -155,13 +155,8 @@ struct ListPage {
     count: usize,
 }
 
-pub(in crate::api) async fn incidents(
-    State(api): State<Arc<Api>>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
-) -> Response {
-    let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers).at("/incidents");
+pub(in crate::api) async fn incidents(Opened { snapshot, frame, asked, .. }: Opened<Asked>) -> Response {
+    let frame = frame.at("/incidents");
     let all = !asked.all.is_empty();
     let passes = |incident: &&Arc<Incident>| all || incident.phase != IncidentPhase::Closed;
     let rows = snapshot.incidents.iter().filter(passes);
@@ -235,24 +230,17 @@ struct May {
 }
 
 pub(in crate::api) async fn incident(
-    State(api): State<Arc<Api>>,
     Path(id): Path<String>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
+    Opened { snapshot, frame, asked, .. }: Opened<Asked>,
 ) -> Response {
-    let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers).saying(&asked.said);
     answer(frame, &snapshot, &id, &asked)
 }
 
 pub(in crate::api) async fn act(
-    State(api): State<Arc<Api>>,
     Path(id): Path<String>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
+    Opened { api, frame, asked, headers, .. }: Opened<Asked>,
     body: Bytes,
 ) -> Response {
-    let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers);
     let sent = Sent::read(&body);
     match carry_out(&api, &frame, &headers, &id, &sent).await {
         Ok(()) => done(&frame, &format!("/incidents/{id}")),

@@ -1,17 +1,14 @@
 //! `/links/{id}`: what the ledger says of one link, and what each of its points has seen.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::{
-    extract::{Path, State},
-    http::HeaderMap,
+    extract::Path,
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 
 use super::{
-    Frame, Lenient,
+    Frame, Opened,
     incidents::IncidentRow,
     links::{budget, judged},
     percent,
@@ -21,7 +18,7 @@ use super::{
     start::kind,
 };
 use crate::{
-    api::{Api, history, problem::Problem},
+    api::{history, problem::Problem},
     inventory::{Link, Target},
     ledger::{HistoryRow, Span, Standard, Step},
     snapshot::{LinkView, PointView, Snapshot},
@@ -42,7 +39,6 @@ const RANGES: [(&str, SheetText, i64, Step); 5] = [
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(in crate::api) struct Wanted {
-    lang: Option<String>,
     range: String,
     format: String,
 }
@@ -97,17 +93,14 @@ struct Window {
 }
 
 pub(in crate::api) async fn link(
-    State(api): State<Arc<Api>>,
     Path(id): Path<String>,
-    Lenient(wanted): Lenient<Wanted>,
-    headers: HeaderMap,
+    Opened { api, snapshot, frame, asked: wanted, .. }: Opened<Wanted>,
 ) -> Response {
-    let snapshot = api.feed.load();
     let mut rows = snapshot.inventory.links.iter().zip(snapshot.links());
     let Some((link, view)) = rows.find(|(link, _)| link.id.as_str() == id) else {
         return Problem::NoSuchLink.into_response();
     };
-    let frame = Frame::new(&api, &snapshot, wanted.lang.as_deref(), &headers).at("/links");
+    let frame = frame.at("/links");
     let range = RANGES.iter().position(|(name, ..)| *name == wanted.range).unwrap_or(1);
     let (_, _, hours, step) = RANGES[range];
     let (zone, to) = (snapshot.contract.time_zone, frame.now.utc);

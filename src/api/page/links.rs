@@ -1,23 +1,20 @@
 //! `/links`: the ledger with what is known of each link now: searched, filtered, sorted, paged, and whole as CSV.
 
-use std::{cmp::Reverse, sync::Arc};
+use std::cmp::Reverse;
 
 use askama::Template;
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::response::Response;
 use serde::Deserialize;
 
 use super::{
-    Frame, Lenient,
+    Frame, Opened,
     plot::spark,
     sheet::{Cell, Choices, Sheet},
     show, spell,
     start::{kind, measured_loss, measured_rtt, states, trouble},
 };
 use crate::{
-    api::{
-        Api,
-        links::{Filter, is_state},
-    },
+    api::links::{Filter, is_state},
     inventory::{Inventory, Kind, Link},
     judge::LinkState,
     ledger::{Accounted, Course, Standard, Verdict},
@@ -32,7 +29,6 @@ const ROWS: usize = 100;
 #[derive(Deserialize, Default, Clone)]
 #[serde(default)]
 pub(in crate::api) struct Wanted {
-    lang: Option<String>,
     q: String,
     state: String,
     carrier: String,
@@ -82,13 +78,8 @@ impl Wanted {
 /// One row: a link, what is known of it.
 type Row<'a> = (&'a Link, &'a LinkView);
 
-pub(in crate::api) async fn links(
-    State(api): State<Arc<Api>>,
-    Lenient(wanted): Lenient<Wanted>,
-    headers: HeaderMap,
-) -> Response {
-    let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, wanted.lang.as_deref(), &headers).at("/links");
+pub(in crate::api) async fn links(Opened { snapshot, frame, asked: wanted, .. }: Opened<Wanted>) -> Response {
+    let frame = frame.at("/links");
     let inventory = &*snapshot.inventory;
     let said = |text: &'_ str| !text.is_empty();
     let filter = Filter {

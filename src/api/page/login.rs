@@ -11,7 +11,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{Frame, Lenient, show_alone};
+use super::{Frame, Opened, show_alone};
 use crate::{
     api::{Api, guard::Peer, problem::Problem, sessions::set_cookie},
     text::{DoorText, Message, PageText},
@@ -20,7 +20,6 @@ use crate::{
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(in crate::api) struct Asked {
-    lang: Option<String>,
     next: String,
 }
 
@@ -61,24 +60,16 @@ impl Page {
     }
 }
 
-pub(in crate::api) async fn login(
-    State(api): State<Arc<Api>>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
-) -> Response {
-    let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers);
+pub(in crate::api) async fn login(Opened { frame, asked, .. }: Opened<Asked>) -> Response {
     show_alone(&Page::new(frame, &asked.next, "", None))
 }
 
 pub(in crate::api) async fn log_in(
-    State(api): State<Arc<Api>>,
     peer: Option<Extension<Peer>>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
+    Opened { api, frame, .. }: Opened<Asked>,
     body: Bytes,
 ) -> Response {
     let sent: Sent = serde_urlencoded::from_bytes(&body).unwrap_or_default();
-    let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers);
     let address = peer.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(Peer(address))| address.ip().to_canonical());
     let web = api.web.load().web();
     let tried = api.users.log_in(web.as_ref(), &sent.name, &sent.password, address, frame.now.mono).await;

@@ -25,12 +25,16 @@ mod topology;
 mod wall;
 mod works;
 
+use std::{convert::Infallible, sync::Arc};
+
 use askama::Template;
 use axum::{
-    http::{HeaderMap, header},
+    extract::FromRequestParts,
+    http::{HeaderMap, header, request::Parts},
     response::{Html, IntoResponse, Response},
 };
 use chrono_tz::Tz;
+use serde::{Deserialize, de::DeserializeOwned};
 
 pub(super) use self::{
     answer::{answer, submit},
@@ -96,6 +100,37 @@ const PLACES: [(&str, PageText); 14] = [
     ("/contract", PageText::Sheet(SheetText::Contract)),
     ("/settings", PageText::Sheet(SheetText::Settings)),
 ];
+
+/// What every page of the desk opens with. `T`: what its own address may ask for.
+pub(super) struct Opened<T> {
+    api: Arc<Api>,
+    /// The picture that the frame speaks of.
+    snapshot: Arc<Snapshot>,
+    frame: Frame,
+    asked: T,
+    headers: HeaderMap,
+}
+
+/// What every address may ask for.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Common {
+    lang: Option<String>,
+    /// `done`: what was sent to this page before.
+    said: String,
+}
+
+impl<T: DeserializeOwned + Default + Send> FromRequestParts<Arc<Api>> for Opened<T> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Infallible> {
+        let Lenient(asked) = Lenient::from_request_parts(parts, api).await?;
+        let Lenient(Common { lang, said }) = Lenient::from_request_parts(parts, api).await?;
+        let (headers, snapshot) = (parts.headers.clone(), api.feed.load());
+        let frame = Frame::new(api, &snapshot, lang.as_deref(), &headers).saying(&said);
+        Ok(Self { api: Arc::clone(api), snapshot, frame, asked, headers })
+    }
+}
 
 /// What every page shows above its own matter.
 struct Frame {

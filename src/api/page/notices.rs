@@ -1,18 +1,16 @@
 //! `/notices`: what was to be said to whom and what became of it, one of them in full, and the doors on the way out.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::{
     body::Bytes,
-    extract::{Path, State},
+    extract::Path,
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 
 use super::{
-    Frame, Lenient,
+    Frame, Opened,
     forms::{Form, Sent, done},
     incidents::party,
     sheet::{Asked, Cell, Choices, Sheet},
@@ -41,9 +39,7 @@ const CSV_ROWS: usize = 1_000;
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(in crate::api) struct NoticesAsked {
-    lang: Option<String>,
     format: String,
-    said: String,
     incident: String,
     recipient: String,
     channel: String,
@@ -87,23 +83,15 @@ struct Door {
     turned: String,
 }
 
-pub(in crate::api) async fn notices(
-    State(api): State<Arc<Api>>,
-    Lenient(asked): Lenient<NoticesAsked>,
-    headers: HeaderMap,
-) -> Response {
-    let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers).saying(&asked.said);
+pub(in crate::api) async fn notices(Opened { api, frame, asked, .. }: Opened<NoticesAsked>) -> Response {
     list(&api, frame, asked).await
 }
 
 /// Opens or closes a door.
 pub(in crate::api) async fn turn_door(
-    State(api): State<Arc<Api>>,
-    Lenient(asked): Lenient<NoticesAsked>,
-    headers: HeaderMap,
+    Opened { api, frame, asked, headers, .. }: Opened<NoticesAsked>,
     body: Bytes,
 ) -> Response {
-    let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers);
     let sent = Sent::read(&body).of("door");
     match turn(&api, &frame, &headers, &sent).await {
         Ok(()) => done(&frame, "/notices"),
@@ -265,13 +253,9 @@ struct WholePage {
 }
 
 pub(in crate::api) async fn notice(
-    State(api): State<Arc<Api>>,
     Path(id): Path<String>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
+    Opened { api, snapshot, frame, .. }: Opened<Asked>,
 ) -> Response {
-    let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers);
     match one(&api, id).await {
         Ok(logged) => whole(frame, &snapshot, logged, false),
         Err(problem) => problem.into_response(),
@@ -280,14 +264,10 @@ pub(in crate::api) async fn notice(
 
 /// Shows the letter with names and numbers on the answer to this request, and nowhere else.
 pub(in crate::api) async fn reveal_notice(
-    State(api): State<Arc<Api>>,
     Path(id): Path<String>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
+    Opened { api, snapshot, frame, headers, .. }: Opened<Asked>,
     body: Bytes,
 ) -> Response {
-    let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers);
     let logged = match one(&api, id).await {
         Ok(logged) => logged,
         Err(problem) => return problem.into_response(),

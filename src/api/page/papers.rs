@@ -1,17 +1,15 @@
 //! `/breaches`: drafts of notices for carriers (违约通知书, 质量通报), and one of them from its figures to its seal.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::{
     body::Bytes,
-    extract::{Path, State},
+    extract::Path,
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
 
 use super::{
-    Frame, Lenient,
+    Frame, Opened,
     forms::{Form, Sent, done},
     incidents::party,
     sheet::{Asked, Cell, Sheet, chosen},
@@ -37,24 +35,15 @@ struct Page {
     all: bool,
 }
 
-pub(in crate::api) async fn papers(
-    State(api): State<Arc<Api>>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
-) -> Response {
-    let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers).saying(&asked.said);
+pub(in crate::api) async fn papers(Opened { snapshot, frame, asked, .. }: Opened<Asked>) -> Response {
     list(frame, &snapshot, &asked)
 }
 
 /// Drafts the paper of a carrier and month by somebody's wish.
 pub(in crate::api) async fn draft_paper(
-    State(api): State<Arc<Api>>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
+    Opened { api, frame, asked, headers, .. }: Opened<Asked>,
     body: Bytes,
 ) -> Response {
-    let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers);
     let sent = Sent::read(&body);
     let drafted = match Form::read(&sent, &headers, frame.zone) {
         Ok(form) => form.carry_out(&api, &headers, "draft_breach").await.map(|_| ()),
@@ -119,25 +108,18 @@ struct OnePage {
 }
 
 pub(in crate::api) async fn paper(
-    State(api): State<Arc<Api>>,
     Path(id): Path<String>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
+    Opened { snapshot, frame, asked, .. }: Opened<Asked>,
 ) -> Response {
-    let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers).saying(&asked.said);
     one(frame, &snapshot, &id, &asked)
 }
 
 /// Reviews, approves, sends or withdraws it.
 pub(in crate::api) async fn judge_paper(
-    State(api): State<Arc<Api>>,
     Path(id): Path<String>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
+    Opened { api, frame, asked, headers, .. }: Opened<Asked>,
     body: Bytes,
 ) -> Response {
-    let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers);
     let sent = Sent::read(&body).of("judge");
     match judge(&api, &frame, &headers, &id, &sent).await {
         Ok(()) => done(&frame, &format!("/breaches/{id}")),

@@ -1,16 +1,13 @@
 //! `/services/{id}`: what is known of one service: who answers for it, its last visit, certificates, rule, and incidents.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::{
-    extract::{Path, State},
-    http::HeaderMap,
+    extract::Path,
     response::{IntoResponse, Response},
 };
 
 use super::{
-    Frame, Lenient,
+    Frame, Opened,
     incidents::IncidentRow,
     percent,
     services::{expiry, reason, state},
@@ -18,7 +15,7 @@ use super::{
     show,
 };
 use crate::{
-    api::{Api, problem::Problem},
+    api::problem::Problem,
     export,
     judge::site::visits::{Standing, Verdict},
     ledger,
@@ -41,13 +38,10 @@ struct Page {
 }
 
 pub(in crate::api) async fn service(
-    State(api): State<Arc<Api>>,
     Path(id): Path<String>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
+    Opened { snapshot, frame, asked, .. }: Opened<Asked>,
 ) -> Response {
-    let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers).at("/services");
+    let frame = frame.at("/services");
     let Some(view) = snapshot.services.list.iter().find(|view| view.service.id == id) else {
         return Problem::NotFound.into_response();
     };

@@ -1,15 +1,14 @@
 //! `/services` and `/certificates`: what is visited and how it is, and what ends when.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::response::Response;
 
 use super::{
-    Frame, Lenient, service,
+    Frame, Opened, service,
     sheet::{Asked, Cell, Sheet, answer},
 };
 use crate::{
-    api::Api,
     inventory::RegisteredKind,
     judge::{service::ServiceState, site::days},
     sample::service::{Ending, Reason, TlsSeen},
@@ -22,13 +21,8 @@ use crate::{
 const SOON: i64 = 30;
 const LATE: i64 = 7;
 
-pub(in crate::api) async fn services(
-    State(api): State<Arc<Api>>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
-) -> Response {
-    let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers).at("/services");
+pub(in crate::api) async fn services(Opened { snapshot, frame, asked, .. }: Opened<Asked>) -> Response {
+    let frame = frame.at("/services");
     let mut list: Vec<&ServiceView> = snapshot.services.list.iter().collect();
     list.sort_by_key(|view| match view.state {
         ServiceState::Down => 0,
@@ -166,13 +160,8 @@ fn handshakes(snapshot: &Snapshot) -> impl Iterator<Item = (&ServiceView, &TlsSe
     })
 }
 
-pub(in crate::api) async fn certificates(
-    State(api): State<Arc<Api>>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
-) -> Response {
-    let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers).at("/certificates");
+pub(in crate::api) async fn certificates(Opened { snapshot, frame, asked, .. }: Opened<Asked>) -> Response {
+    let frame = frame.at("/certificates");
     let title = frame.sheet(SheetText::Certificates);
     let sheets =
         vec![certificate_sheet(&frame, &snapshot), domain_sheet(&frame, &snapshot), register_sheet(&frame, &snapshot)];

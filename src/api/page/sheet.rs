@@ -14,13 +14,10 @@ use crate::text::{DoorText, Message, PageText, SheetText};
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(in crate::api) struct Asked {
-    pub(super) lang: Option<String>,
     /// `csv`.
     pub(super) format: String,
     /// Which table of the page, as CSV.
     pub(super) part: String,
-    /// Of a form: what became of it.
-    pub(super) said: String,
     pub(super) all: String,
     pub(super) q: String,
 }

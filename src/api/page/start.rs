@@ -1,17 +1,12 @@
 //! `/`: how many links are in which state, what is broken, and the links with the troubled ones first.
 
-use std::sync::Arc;
-
 use askama::Template;
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::response::Response;
 use serde::Deserialize;
 
-use super::{Frame, Lenient, incidents::IncidentRow, percent, show};
+use super::{Frame, Opened, incidents::IncidentRow, percent, show};
 use crate::{
-    api::{
-        Api,
-        links::{Filter, is_state},
-    },
+    api::links::{Filter, is_state},
     incident::IncidentPhase,
     inventory::{Kind, Link, Priority},
     judge::LinkState,
@@ -29,7 +24,6 @@ const INCIDENTS: usize = 50;
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(in crate::api) struct Wanted {
-    lang: Option<String>,
     q: String,
     state: String,
     page: String,
@@ -67,13 +61,8 @@ struct LinkRow {
     availability: String,
 }
 
-pub(in crate::api) async fn start(
-    State(api): State<Arc<Api>>,
-    Lenient(wanted): Lenient<Wanted>,
-    headers: HeaderMap,
-) -> Response {
-    let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, wanted.lang.as_deref(), &headers).at("/");
+pub(in crate::api) async fn start(Opened { snapshot, frame, asked: wanted, .. }: Opened<Wanted>) -> Response {
+    let frame = frame.at("/");
     let inventory = &*snapshot.inventory;
     let filter = Filter {
         state: Some(wanted.state.as_str()).filter(|state| is_state(state)),

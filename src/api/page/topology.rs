@@ -1,19 +1,19 @@
 //! `/topology`: hubs, POPs, ducts and units as the ledger has them, how many links run between them, and what of it failed.
 
-use std::{collections::BTreeMap, fmt::Write, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write};
 
 use askama::Template;
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::response::Response;
 use serde::Deserialize;
 
 use super::{
-    Frame, Lenient,
+    Frame, Opened,
     links::of_ledger,
     sheet::{Asked, Cell, Choices, Sheet, chosen},
     show,
 };
 use crate::{
-    api::{Api, links::Filter},
+    api::links::Filter,
     inventory::{Inventory, Link, SegmentKind},
     judge::LinkState,
     snapshot::LinkView,
@@ -33,7 +33,6 @@ const MOST: usize = 60;
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(in crate::api) struct Wanted {
-    lang: Option<String>,
     carrier: String,
     unit: String,
     segment: String,
@@ -84,13 +83,8 @@ struct Map {
     edges: BTreeMap<(Spot, Spot), Node>,
 }
 
-pub(in crate::api) async fn topology(
-    State(api): State<Arc<Api>>,
-    Lenient(wanted): Lenient<Wanted>,
-    headers: HeaderMap,
-) -> Response {
-    let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, wanted.lang.as_deref(), &headers).at("/topology");
+pub(in crate::api) async fn topology(Opened { snapshot, frame, asked: wanted, .. }: Opened<Wanted>) -> Response {
+    let frame = frame.at("/topology");
     let inventory = &*snapshot.inventory;
     let said = |text: &'_ str| !text.is_empty();
     let filter = Filter {

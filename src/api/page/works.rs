@@ -1,18 +1,15 @@
 //! `/maintenance`: planned work by day and by row, and forms to announce, approve and cancel it.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::{
     body::Bytes,
-    extract::State,
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
 use chrono::{Datelike, NaiveDate, TimeDelta};
 
 use super::{
-    Frame, Lenient,
+    Frame, Opened,
     forms::{Form, Sent, done},
     sheet::{Asked, Cell, Sheet, chosen},
     show,
@@ -52,23 +49,11 @@ struct Day {
     more: usize,
 }
 
-pub(in crate::api) async fn works(
-    State(api): State<Arc<Api>>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
-) -> Response {
-    let snapshot = api.feed.load();
-    let frame = Frame::new(&api, &snapshot, asked.lang.as_deref(), &headers).saying(&asked.said);
+pub(in crate::api) async fn works(Opened { snapshot, frame, asked, .. }: Opened<Asked>) -> Response {
     answer(frame, &snapshot, &asked)
 }
 
-pub(in crate::api) async fn plan(
-    State(api): State<Arc<Api>>,
-    Lenient(asked): Lenient<Asked>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let frame = Frame::new(&api, &api.feed.load(), asked.lang.as_deref(), &headers);
+pub(in crate::api) async fn plan(Opened { api, frame, asked, headers, .. }: Opened<Asked>, body: Bytes) -> Response {
     let sent = Sent::read(&body);
     match carry_out(&api, &frame, &headers, &sent).await {
         Ok(()) => done(&frame, "/maintenance"),
