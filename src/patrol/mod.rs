@@ -25,6 +25,7 @@ mod memory;
 mod naming;
 mod observations;
 mod periods;
+mod promised;
 mod publish;
 mod quality;
 mod recorder;

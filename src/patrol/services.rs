@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Fact,
+    promised::Promises,
     sites::Sites,
     transactions,
     turn::{Loop, text},
@@ -27,13 +28,17 @@ use crate::{
     incident::{IncidentKind, IncidentPhase, Input, ServiceChange, ServicePart},
     inventory::{LinkId, Online, Told},
     judge::service::{ServiceJudge, ServiceState},
-    ledger::{Account, ClosedMonth, Measured, online::OnlineBook, transaction::Transactions},
+    ledger::{
+        Account, ClosedMonth, Measured,
+        online::{OnlineBook, OnlineStanding},
+        transaction::{Standing, Transactions},
+    },
     probe::service::{Checker, Patrol, Skipped, Visit},
     profile::{
         service::Feed,
         services::{Service, Services},
     },
-    sample::service::{Ending, Report},
+    sample::service::{Ending, Fault, Report},
     snapshot::{ServiceView, ServicesView, Visits},
     store::{Recovered, StoredAccount, StoredService},
     units::{Now, Timestamp},
@@ -43,6 +48,8 @@ use crate::{
 const VISITS: usize = 1024;
 /// Every service is stored this often, a share of them each second, besides when its state changes.
 const STORED_EVERY_SECONDS: usize = 60;
+/// Periods that just ended are looked for so often, and whether what was broken is kept again.
+const PROMISES_EVERY_SECONDS: usize = 10;
 
 /// Everything that the loop knows of services.
 pub(super) struct Watched {
@@ -76,6 +83,7 @@ struct Watch {
     transactions: Option<Transactions>,
     /// Of a group of devices.
     online: Option<OnlineBook>,
+    promises: Promises,
 }
 
 impl Watch {
@@ -84,12 +92,22 @@ impl Watch {
         let account = Account::open(now, zone);
         let transactions = transactions::of(service);
         let online = service.online().map(|_| OnlineBook::default());
-        Self { judge, visits: Visits::default(), account, closed: None, last: None, told: None, transactions, online }
+        Self {
+            judge,
+            visits: Visits::default(),
+            account,
+            closed: None,
+            last: None,
+            told: None,
+            transactions,
+            online,
+            promises: Promises::default(),
+        }
     }
 
     /// Its state went on until the last sign of life; nobody saw what came after.
     fn restore(service: &Service, stored: Stored, heartbeat: Timestamp, now: Timestamp, zone: Tz) -> Self {
-        let Stored { judge, mut account, mut closed, told, transactions: kept, online, .. } = stored;
+        let Stored { judge, mut account, mut closed, told, transactions: kept, online, promises, .. } = stored;
         let fresh = transactions::of(service);
         // Runs of other steps are no runs of these.
         let is_same = |kept: &Transactions| fresh.as_ref().is_some_and(|fresh| fresh.steps == kept.steps);
@@ -98,7 +116,28 @@ impl Watch {
         account.skip(heartbeat, now);
         let closed = closed.map(Arc::new);
         let online = service.online().map(|_| online.unwrap_or_default());
-        Self { judge, visits: Visits::default(), account, closed, last: None, told, transactions, online }
+        Self { judge, visits: Visits::default(), account, closed, last: None, told, transactions, online, promises }
+    }
+
+    /// What works is degraded all the same while a promise about it is broken.
+    fn promised(&self, service: &Service, change: ServiceChange) -> ServiceChange {
+        match self.promises.broken() {
+            Some((since, fault)) if change.state == ServiceState::Up => {
+                let (state, since) = (ServiceState::Degraded, since.max(change.since));
+                ServiceChange { state, since, service: part(service, Some(&fault)) }
+            }
+            _ => change,
+        }
+    }
+
+    fn transaction(&self, service: &Service, contract: &Contract, now: Timestamp) -> Option<Standing> {
+        let promised = contract.service_response(&service.id, &service.requirement);
+        self.transactions.as_ref()?.standing(promised, now, contract.time_zone)
+    }
+
+    fn online(&self, service: &Service, contract: &Contract, now: Timestamp) -> Option<OnlineStanding> {
+        let promised = contract.service_online(&service.id, &service.requirement);
+        self.online.as_ref()?.standing(promised, now, contract.time_zone)
     }
 }
 
@@ -116,6 +155,8 @@ struct Stored {
     transactions: Option<Transactions>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     online: Option<OnlineBook>,
+    #[serde(default, skip_serializing_if = "Promises::is_empty")]
+    promises: Promises,
 }
 
 impl Watched {
@@ -236,7 +277,8 @@ impl Watched {
             if changed {
                 let (state, since) = (watch.judge.state(), watch.judge.since());
                 watch.account.measure(measured(state), since, now.utc);
-                changes.push((number, ServiceChange { state, since, service: part(service, Some(&report)) }));
+                let change = ServiceChange { state, since, service: part(service, fault(&report.ending)) };
+                changes.push((number, watch.promised(service, change)));
             }
             self.sites.see(service, &report, visit.is_confirm, watch.judge.state(), began, now);
             watch.last = Some((began, Arc::new(report)));
@@ -294,8 +336,20 @@ impl Watched {
             told: watch.told,
             transactions: watch.transactions.clone(),
             online: watch.online.clone(),
+            promises: watch.promises.clone(),
         });
         StoredService { service: service.id.clone(), state }
+    }
+
+    /// Verdicts on what is promised of one, of periods that are over, each once.
+    fn verdicts(&mut self, number: usize, contract: &Contract, now: Now) -> Vec<serde_json::Value> {
+        let (service, watch) = (&self.services.list[number], &mut self.watches[number]);
+        if let (Some(book), Some(rate)) = (&mut watch.online, service.online()) {
+            book.advance(now.utc, rate.silent_after, contract.time_zone);
+        }
+        let transaction = watch.transaction(service, contract, now.utc);
+        let online = watch.online(service, contract, now.utc);
+        watch.promises.judge(transaction.as_ref(), online.as_ref(), now.utc)
     }
 
     /// All of them, for outsiders.
@@ -314,12 +368,8 @@ impl Watched {
                 visits: watch.visits,
                 month: watch.account.accounted(now.utc, zone),
                 last_month: watch.closed.clone(),
-                online: watch.online.as_ref().and_then(|own| {
-                    own.standing(contract.service_online(&service.id, &service.requirement), now.utc, zone)
-                }),
-                transaction: watch.transactions.as_ref().and_then(|own| {
-                    own.standing(contract.service_response(&service.id, &service.requirement), now.utc, zone)
-                }),
+                online: watch.online(service, contract, now.utc),
+                transaction: watch.transaction(service, contract, now.utc),
                 last: watch.last.clone(),
             };
             self.shown = Arc::new(ServicesView {
@@ -346,11 +396,14 @@ fn measured(state: ServiceState) -> Measured {
     }
 }
 
-fn part(service: &Service, report: Option<&Report>) -> ServicePart {
-    let fault = report.and_then(|report| match &report.ending {
+fn fault(ending: &Ending) -> Option<&Fault> {
+    match ending {
         Ending::Failed(fault) => Some(fault),
         Ending::Passed | Ending::Unmeasured(_) => None,
-    });
+    }
+}
+
+fn part(service: &Service, fault: Option<&Fault>) -> ServicePart {
     ServicePart {
         id: service.id.clone(),
         name: service.name.clone(),
@@ -442,6 +495,26 @@ impl Loop {
             let rows: Vec<StoredAccount> = ended.iter().filter_map(month).collect();
             self.keep(|keeping| keeping.batch.accounts.extend(rows));
             self.store_service(number);
+        }
+        if self.seconds.is_multiple_of(PROMISES_EVERY_SECONDS) {
+            (0..self.services.watches.len()).for_each(|number| self.keep_promises(number, now));
+        }
+    }
+
+    /// Journals verdicts on what is promised of one; a broken promise opens an incident, and a mended one ends it.
+    fn keep_promises(&mut self, number: usize, now: Now) {
+        let loaded = Arc::clone(&self.field.loaded);
+        let service = Arc::clone(&self.services.services.list[number]);
+        let was_broken = self.services.watches[number].promises.broken();
+        for verdict in self.services.verdicts(number, &loaded.contract, now) {
+            self.log(now, "objective", &service.id, verdict);
+        }
+        let watch = &self.services.watches[number];
+        let is_open = matches!(watch.judge.state(), ServiceState::Up | ServiceState::Unknown);
+        if is_open && watch.promises.broken() != was_broken {
+            let change = ServiceChange { state: ServiceState::Up, since: now.utc, service: part(&service, None) };
+            let change = watch.promised(&service, change);
+            self.tell(Input::Services(vec![change]), now);
         }
     }
 

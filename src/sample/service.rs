@@ -219,6 +219,10 @@ reasons! {
     BadTime = "time_unreadable",
     /// It was made in more than a minute.
     FutureTime = "time_in_future",
+    /// A transaction took longer over a period than is promised.
+    SlowMean = "transaction_slow",
+    /// Fewer devices were online over a day than is promised.
+    FewOnline = "online_rate_low",
 }
 
 impl Reason {
@@ -226,13 +230,15 @@ impl Reason {
     pub const fn is_partial(self) -> bool {
         use Reason::{
             BadSignature, BadTime, BodyMismatch, CipherTooOld, DomainExpired, ExchangeLost, ExchangeMismatched,
-            ExchangeRejected, Expired, FutureTime, HeaderMismatch, Incomplete, Malformed, NotYetValid, OnlyTlcp,
-            Revoked, SelfSigned, Stale, TlsMissing, TlsTooOld, TlsUnwanted, UnknownIssuer, Version, WeakKey,
-            WeakSignature, WrongName, WrongPurpose, WrongValidation,
+            ExchangeRejected, Expired, FewOnline, FutureTime, HeaderMismatch, Incomplete, Malformed, NotYetValid,
+            OnlyTlcp, Revoked, SelfSigned, SlowMean, Stale, TlsMissing, TlsTooOld, TlsUnwanted, UnknownIssuer, Version,
+            WeakKey, WeakSignature, WrongName, WrongPurpose, WrongValidation,
         };
         matches!(
             self,
             Expired
+                | SlowMean
+                | FewOnline
                 | NotYetValid
                 | WrongName
                 | SelfSigned

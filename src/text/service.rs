@@ -377,6 +377,8 @@ pub fn reason_zh(name: &str) -> &str {
         "exchange_rejected" => "数据交换被拒收",
         "exchange_mismatched" => "数据交换不一致",
         "exchange_stale" => "数据交换超时未成功",
+        "transaction_slow" => "业务耗时超过约定",
+        "online_rate_low" => "设备在线率低于约定",
         "stale" => "数据过旧",
         "time_unreadable" => "时间无法读取",
         "time_in_future" => "时间在未来",

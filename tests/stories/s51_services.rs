@@ -107,12 +107,8 @@ fn a_website_that_falls_over_is_down_after_three_visits_and_up_again_after_two()
         old["last"]["certificates"][0]["not_after"].as_str().unwrap()[..4],
         old["certificate_expires"].as_str().unwrap()[..4]
     );
-    assert_eq!(
-        site.metric(
-            "linkpatrol_probe_failure_reason{service=\"nobody\",phase=\"connect\",reason=\"connection_refused\"}"
-        ),
-        Some(1.0)
-    );
+    let refused = "linkpatrol_probe_failure_reason{service=\"nobody\",phase=\"connect\",reason=\"connection_refused\"}";
+    site.wait("a port that nobody listens on refused", |site| (site.metric(refused) == Some(1.0)).then_some(()));
     let later = service(&site, "later");
     assert_eq!(
         (&later["state"], &later["last_visit"]),

@@ -411,6 +411,48 @@ fn the_mean_of_a_transaction_is_judged_by_the_contract_when_its_day_is_over() {
     assert_eq!([&over["last"]["period"], &over["last"]["verdict"]], [before.as_str(), "breached"], "{over}");
     assert_eq!([&over["last"]["whole"], &over["last"]["mean_seconds"]], [&running["whole"], &running["mean_seconds"]]);
     assert_eq!(over["running"]["period"], day.as_str(), "{over}");
+
+    // The journal has the verdict, and not again after another start.
+    let told = |site: &Site| journal_of(site, "seal", "objective");
+    let verdicts = site.wait("the journal has the verdict", |site| Some(told(site)).filter(|told| !told.is_empty()));
+    let [verdict] = &verdicts[..] else { panic!("{verdicts:?}") };
+    let wanted = json!(["response_time", before, "breached", "004 L276", 0.3]);
+    assert_eq!(json!(["objective", "period", "verdict", "clause", "limit_seconds"].map(|key| &verdict[key])), wanted);
+    assert_eq!([&verdict["whole"], &verdict["mean_seconds"]], [&running["whole"], &running["mean_seconds"]]);
+    site.daemon().signal(libc::SIGTERM);
+    assert_eq!(site.daemon().wait(Duration::from_secs(10)), 0);
+    site.start(&[]);
+
+    // The application works again, and the incident goes on until ten runs of today have kept the limit.
+    mode(&app, "");
+    let incident = |site: &Site| {
+        let listed = site.get("/api/v1/incidents?all=true").json()["incidents"].as_array().unwrap().clone();
+        listed.into_iter().find(|one| one["service"]["id"] == "seal")
+    };
+    let slow = site.wait("the slow day is an incident", |site| {
+        incident(site).filter(|one| one["service"]["reason"] == "transaction_slow")
+    });
+    assert_eq!(slow["phase"], "open", "{slow}");
+    let said = slow["service"]["text"].as_str().unwrap();
+    assert!(said.starts_with(&format!("{before}: mean ")) && said.ends_with("limit 300.000ms (004 L276)"), "{said}");
+    let runs = |site: &Site| transaction(site, "seal")["running"]["whole"].as_u64();
+    site.wait("it is kept again", |site| incident(site).filter(|one| one["phase"] != "open"));
+    assert!(runs(&site) >= Some(10), "{:?}", runs(&site));
+    assert_eq!(told(&site), verdicts);
+}
+
+/// What the journal says of `subject` under `event`.
+fn journal_of(site: &Site, subject: &str, event: &str) -> Vec<Value> {
+    let shown = linkpatrol()
+        .arg("--config.file")
+        .arg(site.path("linkpatrol.yaml"))
+        .args(["journal", "show", "--output", "json"])
+        .output()
+        .unwrap();
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let entries = shown["entries"].as_array().unwrap().iter().map(|entry| &entry["payload"]);
+    let wanted = entries.filter(|entry| entry["subject"] == subject && entry["event"] == event);
+    wanted.map(|entry| entry["detail"].clone()).collect()
 }
 
 /// Echo requests that arrived as the profile `large` sends them.
@@ -560,6 +602,28 @@ fn the_daily_mean_of_devices_online_is_judged_when_the_day_is_over() {
         assert!(near(yesterday["rate_ratio"].as_f64(), mean) && yesterday["known_ratio"] == 1.0, "{yesterday}");
         assert!(near(rate(&site, id, "yesterday"), mean));
     }
+    // The journal has both verdicts, with the sums that they come from.
+    let told = |site: &Site, id: &str| journal_of(site, id, "objective").pop();
+    for (id, verdict, online) in [("P-1", "met", 91), ("F-1", "breached", 90)] {
+        let said = site.wait("the journal has the verdict", |site| told(site, id));
+        let wanted = json!([before, verdict, "001 L3885", online * day, 100 * day, day]);
+        let keys = [
+            "period",
+            "verdict",
+            "clause",
+            "online_device_milliseconds",
+            "expected_device_milliseconds",
+            "known_milliseconds",
+        ];
+        assert_eq!(json!(keys.map(|key| &said[key])), wanted, "{said}");
+    }
+    // A breached day is an incident, whatever comes today.
+    put(&site, &count("F-1", [50, 50, 0]));
+    let incident = site.wait("the day is an incident", |site| {
+        let listed = site.get("/api/v1/incidents").json()["incidents"].as_array().unwrap().clone();
+        listed.into_iter().find(|one| one["service"]["id"] == "F-1")
+    });
+    assert_eq!([&incident["service"]["reason"], &incident["phase"]], ["online_rate_low", "open"], "{incident}");
     // What was posted before the restart stands.
     site.wait("it is told of again", |site| (group(site, "P-1")["online"]["told"]["online"] == 95).then_some(()));
     in_state(&site, "P-1", "up");
