@@ -1,13 +1,16 @@
-//! `cargo bench --bench bare_tls -- 127.0.0.1:8443 ca.pem 500`: what a page over TLS costs with rustls and nothing else.
+//! `cargo bench --bench bare_tls -- 127.0.0.1:8443 ca.pem 500 133`: what a page over TLS costs with rustls and nothing else.
 //!
-//! As often as is said, one after the other: connect, a full handshake (no tickets, no resumption), one GET, the answer read to
-//! its end. Prints microseconds of processor time (user and system) a visit. The floor for `benches/https`, which starts it.
+//! As often as is said, and so many a second (0: one after the other): connect, a full handshake (no tickets, no resumption), one
+//! GET, the answer read to its end. Prints microseconds of processor time (user and system) a visit. The floor for
+//! `benches/https`, which starts it: without a pause caches and predictors are warm, which no monitor's are.
 
 use std::{
     error::Error,
     io::{Read, Write},
     net::TcpStream,
     sync::Arc,
+    thread::sleep,
+    time::Duration,
 };
 
 use linkpatrol::clock::process_cpu;
@@ -20,7 +23,9 @@ use rustls::{
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let [address, roots, times] = &words[..] else { return Err("address, roots and how often are missing".into()) };
+    let [address, roots, times, per_second] = &words[..] else {
+        return Err("address, roots, how often and how many a second are missing".into());
+    };
     let mut store = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(roots)? {
         store.add(certificate?)?;
@@ -30,13 +35,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         .with_root_certificates(store)
         .with_no_client_auth();
     config.resumption = Resumption::disabled();
-    let (config, times) = (Arc::new(config), times.parse::<u32>()?);
+    let (config, times, per_second) = (Arc::new(config), times.parse::<u32>()?, per_second.parse::<u32>()?);
+    let pause = Duration::from_secs(1).checked_div(per_second).unwrap_or_default();
     let name = ServerName::try_from(address.split(':').next().unwrap_or_default().to_owned())?;
     let visit = || -> Result<(), Box<dyn Error>> {
         let client = ClientConnection::new(Arc::clone(&config), name.clone())?;
         let mut stream = StreamOwned::new(client, TcpStream::connect(address)?);
         write!(stream, "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
         stream.read_to_end(&mut vec![])?;
+        sleep(pause);
         Ok(())
     };
     (0..times / 10).try_for_each(|_| visit())?;

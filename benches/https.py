@@ -174,7 +174,7 @@ def main():
     arguments.add_argument("--rounds", type=int, default=3)
     asked = arguments.parse_args()
     rounds = {Daemon: [], Blackbox: []}
-    bare, scrapes = [], {Daemon: [], Blackbox: []}
+    bare, scrapes = {0: [], SERVICES // INTERVAL: []}, {Daemon: [], Blackbox: []}
     for _ in range(asked.rounds):
         for kind in (Daemon, Blackbox):
             with tempfile.TemporaryDirectory(prefix="lp-bench-") as folder:
@@ -185,8 +185,9 @@ def main():
                     rounds[kind].append(measure(kind(Path(folder), site), asked.seconds))
                     scrapes[kind].append(pressed(kind(scraped, site), 200, 4000))
                     if kind is Daemon and (program := os.environ.get("LINKPATROL_BARE_TLS")):
-                        words = [program, f"127.0.0.1:{site.port}", str(site.roots), "1000"]
-                        bare.append(float(subprocess.run(words, capture_output=True, text=True, check=True).stdout))
+                        for rate, found in bare.items():
+                            words = [program, f"127.0.0.1:{site.port}", str(site.roots), "1000", str(rate)]
+                            found.append(float(subprocess.run(words, capture_output=True, text=True, check=True).stdout))
                 finally:
                     site.process.terminate()
                     site.process.wait()
@@ -198,8 +199,9 @@ def main():
             f"| {kind.name} | {spread(values['micros'])} | {spread(values['rate'])} | {spread(values['share'], 100)} % "
             f"| {spread(values['rss'], 2**-20, 0)} MiB | {sum(values['reused'])} |"
         )
-    if bare:
-        print(f"| bare rustls, one after the other | {spread(bare)} | | | | |")
+    for rate, found in bare.items():
+        if found:
+            print(f"| bare rustls, {f'{rate} a second' if rate else 'one after the other'} | {spread(found)} | | | | |")
     print("\n| tool | `/probe`, 200 at a time, ms: median | 99th percentile | failed |\n| --- | --- | --- | --- |")
     for kind, found in scrapes.items():
         middle, late, failed = zip(*found)

@@ -122,7 +122,8 @@ pub struct Number {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Icmp {
-    /// The engine wakes this often: shorter costs more processor time, longer bundles more probes.
+    /// The engine wakes this often, and at least every 50 ms while an answer is overdue: shorter costs more processor time, longer
+    /// bundles more probes.
     #[serde(deserialize_with = "yaml::duration")]
     pub tick: Duration,
     /// Bytes asked for each socket's receive buffer.
@@ -257,9 +258,9 @@ impl Default for Config {
 }
 
 impl Default for Icmp {
-    /// 50 ms: a wake costs more than a probe, and kernel stamps make RTTs independent of it. 8 MiB: a second of answers at full speed with both stamps.
+    /// 100 ms: a wake costs as much as a dozen probes, and kernel stamps make RTTs independent of it. 8 MiB: a second of answers at full speed with both stamps.
     fn default() -> Self {
-        Self { tick: Duration::from_millis(50), receive_buffer: 8 << 20, mode: IcmpMode::Auto, source: None }
+        Self { tick: Duration::from_millis(100), receive_buffer: 8 << 20, mode: IcmpMode::Auto, source: None }
     }
 }
 

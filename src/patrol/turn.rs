@@ -62,7 +62,7 @@ use crate::{
 
 /// Longest wait for a block: commands and timers are looked at as often, also when nothing probes. Longer than a tick of
 /// the engine, so that a loop that has blocks wakes for nothing else.
-const IDLE: Duration = Duration::from_millis(100);
+const IDLE: Duration = Duration::from_millis(150);
 /// Most blocks taken in one turn, so that commands and publishing keep their turn in a storm.
 const BLOCKS_A_TURN: usize = 64;
 /// How often outsiders get a new picture and a sign of life is stored.

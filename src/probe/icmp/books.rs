@@ -73,6 +73,8 @@ pub struct Books {
     timeouts: Vec<Queue>,
     overdue: Vec<Queue>,
     pub errands: Errands,
+    /// Steady clock: no confirm probe is in flight after it.
+    confirming_until: u64,
     key: Key,
     counters: Arc<Counters>,
     trace: Option<SyncSender<Trace>>,
@@ -94,6 +96,7 @@ impl Books {
             timeouts: vec![],
             overdue: vec![],
             errands: Errands::default(),
+            confirming_until: 0,
             key: Key::random(),
             counters,
             trace,
@@ -204,6 +207,11 @@ impl Books {
             unreachable_from_here: false,
         });
         Attempt::Send(number)
+    }
+
+    /// Something is to be done at a time of its own, or its end decides about an outage.
+    pub fn is_busy(&self, now: u64) -> bool {
+        !self.errands.is_empty() || now < self.confirming_until
     }
 
     /// A probe that is in flight or remembered.
@@ -346,8 +354,11 @@ impl Books {
     }
 
     fn start_chain(&mut self, point: PointIndex, trigger: u32, at: &Tick) {
-        let confirm = self.roster.shape(point).measure.confirm;
+        let shape = self.roster.shape(point);
+        let (confirm, timeout) = (shape.measure.confirm, shape.timeout);
         if self.roster.points[point.at()].chain.start(trigger, confirm.probes, at.now) {
+            let lasts = u64::from(confirm.probes) * crate::schedule::nanos(confirm.spacing) + timeout;
+            self.confirming_until = self.confirming_until.max(at.now + lasts);
             for step in 0..u64::from(confirm.probes) {
                 let due = at.now + step * crate::schedule::nanos(confirm.spacing);
                 self.errands.add(due, Errand::Confirm { point, trigger, due });

@@ -32,6 +32,10 @@ impl Errands {
         self.0.push(Reverse(Timed(when, errand)));
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The next one that is due.
     pub fn next(&mut self, now: u64) -> Option<Errand> {
         self.0.peek().filter(|Reverse(Timed(when, _))| *when <= now)?;

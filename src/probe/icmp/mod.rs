@@ -51,7 +51,8 @@ use counters::Counters;
 /// How the engine works.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Between two looks at the schedule and the sockets. Shorter costs processor time, longer makes sends bunch.
+    /// Between two looks at the schedule and the sockets; at most 50 ms while an answer is overdue. Shorter costs processor time,
+    /// longer makes sends bunch.
     pub tick: Duration,
     /// Bytes asked of the kernel for each socket.
     pub receive_buffer: usize,
@@ -63,7 +64,7 @@ pub struct Options {
 impl Default for Options {
     /// 8 MiB: 10 000 answers with their send stamps, six seconds of 1631 links.
     fn default() -> Self {
-        Self { tick: Duration::from_millis(50), receive_buffer: 8 << 20, mode: Mode::Auto, trace: None }
+        Self { tick: Duration::from_millis(100), receive_buffer: 8 << 20, mode: Mode::Auto, trace: None }
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Worker {
 
 /// Most bytes kept of a looped-back frame: link, IPv6 and ICMP headers and our mark, twice over.
 const FRAME: usize = 192;
+/// Nanoseconds between two ticks while an answer is overdue or a confirm probe is out: an outage is told of sooner.
+const BUSY_TICK: u64 = 50_000_000;
 /// Most receive calls on one socket in a row: a flood must not keep us from sending.
 const MOST_CALLS: usize = 256;
 
@@ -95,7 +97,7 @@ impl Worker {
 
     /// Turns until told to stop, or until nobody takes blocks any more.
     pub fn run(mut self) {
-        let tick = nanos(self.options.tick).max(1);
+        let calm = nanos(self.options.tick).max(1);
         let mut planned = clock::monotonic_nanos();
         loop {
             clock::sleep_until(planned);
@@ -108,6 +110,7 @@ impl Worker {
             if !self.flush_samples(&at) {
                 return;
             }
+            let tick = if self.books.is_busy(at.now) { calm.min(BUSY_TICK) } else { calm };
             let (end, next) = (clock::monotonic_nanos(), planned + tick);
             let lag = self.lag.note(end, end.saturating_sub(next));
             self.counters.tick(at.mono, lag, clock::thread_cpu());
