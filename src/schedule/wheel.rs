@@ -45,6 +45,11 @@ impl Wheel {
         Self { rings, first: 0 }
     }
 
+    /// The shortest interval, in nanoseconds; without points for ever.
+    pub fn shortest(&self) -> u64 {
+        self.rings.iter().map(|ring| ring.interval).min().unwrap_or(u64::MAX)
+    }
+
     /// Opens a tick of nominal length `tick`. Returns how many turns lay so far back that they are not even named.
     pub fn open(&mut self, now: u64, tick: u64) -> u64 {
         self.first = (self.first + 1) % self.rings.len().max(1);

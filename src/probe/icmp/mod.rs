@@ -51,7 +51,7 @@ use counters::Counters;
 /// How the engine works.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Between two looks at the schedule and the sockets; at most 50 ms while an answer is overdue. Shorter costs processor time,
+    /// Between two looks at the schedule and the sockets; at most 50 ms while an answer is overdue, and at most half an interval. Shorter costs processor time,
     /// longer makes sends bunch.
     pub tick: Duration,
     /// Bytes asked of the kernel for each socket.

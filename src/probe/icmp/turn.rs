@@ -97,7 +97,6 @@ impl Worker {
 
     /// Turns until told to stop, or until nobody takes blocks any more.
     pub fn run(mut self) {
-        let calm = nanos(self.options.tick).max(1);
         let mut planned = clock::monotonic_nanos();
         loop {
             clock::sleep_until(planned);
@@ -110,13 +109,18 @@ impl Worker {
             if !self.flush_samples(&at) {
                 return;
             }
-            let tick = if self.books.is_busy(at.now) { calm.min(BUSY_TICK) } else { calm };
-            let (end, next) = (clock::monotonic_nanos(), planned + tick);
+            let (end, next) = (clock::monotonic_nanos(), planned + self.tick(at.now));
             let lag = self.lag.note(end, end.saturating_sub(next));
             self.counters.tick(at.mono, lag, clock::thread_cpu());
             // Ticks that passed meanwhile are skipped, not made up for.
             planned = next.max(end);
         }
+    }
+
+    /// Nanoseconds to the next tick. No turn may wait until the next one of its point is due.
+    fn tick(&self, now: u64) -> u64 {
+        let calm = nanos(self.options.tick).min(self.wheel.shortest() / 2);
+        if self.books.is_busy(now) { calm.min(BUSY_TICK) } else { calm }.max(1)
     }
 
     fn read_clocks(&self) -> Tick {
