@@ -363,7 +363,7 @@ impl TlsSeen {
 }
 
 /// One certificate as served.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Certificate {
     pub subject: String,
     pub issuer: String,

@@ -7,7 +7,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use super::{
     Checker, Progress, Stopped,
-    http::Mover,
+    http::Moving,
     stream::{Duplex, connect},
     tls,
 };
@@ -52,7 +52,7 @@ pub async fn ask(checker: &Checker, family: Family, grpc: &Grpc, progress: &mut 
 async fn call(stream: Box<dyn Duplex>, grpc: &Grpc, progress: &mut Progress) -> Stopped<(u16, Option<&'static str>)> {
     let shaken = http2::Builder::new(TokioExecutor::new()).handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = shaken.map_err(|error| super::http::ending(&error, progress))?;
-    let _mover = Mover(tokio::spawn(async move { _ = connection.await }));
+    let mut moving = Moving::new(connection);
     let scheme = if grpc.tls.is_some() { "https" } else { "http" };
     let host =
         if grpc.endpoint.host.contains(':') { format!("[{}]", grpc.endpoint.host) } else { grpc.endpoint.host.clone() };
@@ -65,12 +65,13 @@ async fn call(stream: Box<dyn Duplex>, grpc: &Grpc, progress: &mut Progress) -> 
     }
     let body = Full::<Bytes>::from(question(&grpc.service));
     let request = request.body(body).map_err(|error| progress.failed(Reason::BadAnswer, error))?;
-    let answer = sender.send_request(request).await.map_err(|error| super::http::ending(&error, progress))?;
+    let answer =
+        moving.during(sender.send_request(request)).await.map_err(|error| super::http::ending(&error, progress))?;
     progress.enter(Phase::Transfer);
     let (head, mut body) = answer.into_parts();
     let mut bytes = vec![];
     let mut status = code(&head.headers);
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = moving.during(body.frame()).await {
         let frame = frame.map_err(|error| super::http::ending(&error, progress))?;
         if let Some(data) = frame.data_ref() {
             if bytes.len() + data.len() > MOST {

@@ -7,8 +7,13 @@ pub(super) mod content;
 mod cookies;
 mod proxy;
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    future::poll_fn,
+    pin::{Pin, pin},
+};
 
+use futures_util::FutureExt;
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Request, Response, Uri,
@@ -293,7 +298,7 @@ fn credentials(authorization: &Authorization) -> Result<HeaderValue, hyper::head
     Ok(value)
 }
 
-/// Asks and reads the answer to its end. The task that moves the bytes ends with this function.
+/// Asks and reads the answer to its end.
 async fn exchange(
     stream: Watched,
     first: &FirstByte,
@@ -303,24 +308,23 @@ async fn exchange(
     progress: &mut Progress,
 ) -> Stopped<Page> {
     let io = TokioIo::new(stream);
-    let asked = if two {
+    let (answered, mut moving, _sender) = if two {
         let mut builder = http2::Builder::new(TokioExecutor::new());
         let shaken = builder.max_header_list_size(HEAD as u32).handshake(io).await;
         let (mut sender, connection) = shaken.map_err(|error| ending(&error, progress))?;
-        let mover = tokio::spawn(async move { _ = connection.await });
-        (sender.send_request(request).await, Mover(mover), None)
+        let mut moving = Moving::new(connection);
+        (moving.during(sender.send_request(request)).await, moving, None)
     } else {
         let shaken = http1::Builder::new().max_headers(LINES).max_buf_size(HEAD).handshake(io).await;
         let (mut sender, connection) = shaken.map_err(|error| ending(&error, progress))?;
-        let mover = tokio::spawn(async move { _ = connection.await });
-        (sender.send_request(request).await, Mover(mover), Some(sender))
+        let mut moving = Moving::new(connection);
+        (moving.during(sender.send_request(request)).await, moving, Some(sender))
     };
-    let (answered, _mover, _sender) = asked;
     let response = answered.map_err(|error| ending(&error, progress))?;
     progress.enter_at(Phase::Transfer, first.at().unwrap_or_else(monotonic_nanos));
     note(&response, progress);
     let (parts, body) = response.into_parts();
-    let body = read(body, limit, progress).await;
+    let body = moving.during(read(body, limit, progress)).await;
     if matches!(&body, Err(Ending::Failed(fault)) if fault.reason == Reason::BodyTooLarge) {
         seen(progress).body_bytes = limit;
     }
@@ -330,12 +334,23 @@ async fn exchange(
     Ok(Page { status: parts.status.as_u16(), headers: parts.headers, body })
 }
 
-/// Ends the task when it is dropped: nothing of a check outlives it.
-pub struct Mover(pub tokio::task::JoinHandle<()>);
+/// A connection that moves its bytes while something is waited for, in the same task: no other thread wakes for it, and
+/// nothing of a check outlives it. `None`: it has ended.
+pub struct Moving(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
 
-impl Drop for Mover {
-    fn drop(&mut self) {
-        self.0.abort();
+impl Moving {
+    pub fn new<E: 'static>(connection: impl Future<Output = Result<(), E>> + Send + 'static) -> Self {
+        // How it ends, the one who asked is told.
+        Self(Some(Box::pin(connection.map(drop))))
+    }
+
+    pub async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            self.0.take_if(|connection| connection.as_mut().poll(context).is_ready());
+            work.as_mut().poll(context)
+        })
+        .await
     }
 }
 

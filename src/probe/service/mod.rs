@@ -19,6 +19,7 @@ mod grpc;
 mod hello;
 mod http;
 mod icmp;
+mod known;
 mod online;
 mod page;
 mod patrol;

@@ -25,6 +25,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
     Checker, Progress, Stopped, certificate,
+    known::{Key, Known},
     revocation::Subject,
     starttls,
     stream::{Duplex, io_ending},
@@ -48,6 +49,7 @@ pub struct Trust {
     pub roots: Vec<CertificateDer<'static>>,
     /// Places in `roots` by subject (DER): reading all of them for every visit costs more than its handshake.
     by_subject: HashMap<Vec<u8>, Vec<usize>>,
+    known: Known,
 }
 
 impl Trust {
@@ -70,12 +72,33 @@ impl Trust {
                 by_subject.entry(read.subject().as_raw().to_vec()).or_default().push(place);
             }
         }
-        Self { verifier, roots, by_subject }
+        Self { verifier, roots, by_subject, known: Known::default() }
     }
 
     /// Authorities that are called so; `name` is DER.
     pub fn called(&self, name: &[u8]) -> impl Iterator<Item = &CertificateDer<'static>> {
         self.by_subject.get(name).into_iter().flatten().filter_map(|place| self.roots.get(*place))
+    }
+
+    /// What is to be seen of a chain, and its verdict.
+    fn look(&self, chain: &[CertificateDer<'_>], name: &ServerName<'_>, now: UnixTime) -> TlsSeen {
+        let key = Key::of(chain, name);
+        if let Some(seen) = self.known.find(key, now) {
+            return seen;
+        }
+        let (verdict, detail) = self.verdict(chain, name, now).unzip();
+        let good = verdict.is_none();
+        let seen = TlsSeen {
+            certificates: chain.iter().filter_map(|der| certificate::read(der)).collect(),
+            verdict,
+            detail: detail.unwrap_or_default(),
+            chain_expiry: good.then(|| certificate::chain_expiry(chain, self)).flatten(),
+            ..TlsSeen::default()
+        };
+        if good {
+            self.known.keep(key, now, &seen);
+        }
+        seen
     }
 
     /// Why `chain` is bad, and in the words of what found it; `None`: it is good.
@@ -135,16 +158,9 @@ impl ServerCertVerifier for Witness {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let chain: Vec<_> = std::iter::once(own).chain(rest).take(CHAIN).map(|der| der.clone().into_owned()).collect();
-        let (verdict, detail) = self.trust.verdict(&chain, name, now).unzip();
-        let verified = verdict.is_none() && self.verifies;
-        let seen = TlsSeen {
-            certificates: chain.iter().filter_map(|der| certificate::read(der)).collect(),
-            verdict,
-            detail: detail.unwrap_or_default(),
-            chain_expiry: verified.then(|| certificate::chain_expiry(&chain, &self.trust)).flatten(),
-            stapled: !stapled.is_empty(),
-            ..TlsSeen::default()
-        };
+        let mut seen = self.trust.look(&chain, name, now);
+        seen.stapled = !stapled.is_empty();
+        seen.chain_expiry.take_if(|_| !self.verifies);
         *self.served.lock().unwrap_or_else(PoisonError::into_inner) = (chain, stapled.to_vec());
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
         Ok(ServerCertVerified::assertion())
