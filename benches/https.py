@@ -3,13 +3,15 @@
 
 Started by `benches/https`, inside a network namespace of its own. 2000 services, each every 15 s, full handshakes only
 (nginx's log proves it); CPU is user plus system time of all processes of a tool, divided by the visits that nginx logged.
-Then `/probe` of both under 200 scrapes at a time (`ab`). Standard library only.
+Then `/probe` of both under 200 scrapes at a time (`ab`); and how late the others are while 500 of the 2000 hang in the handshake,
+by the times in nginx's log. Standard library only.
 """
 
 import argparse
 import http.client
 import os
 import re
+import socket
 import subprocess
 import tempfile
 import threading
@@ -18,7 +20,7 @@ from pathlib import Path
 
 from peers import ROOT, Tool, cpu_seconds, free_port, resident_bytes, spread, wait_until, write_inventory
 
-SERVICES, INTERVAL = 2000, 15
+SERVICES, INTERVAL, HANGING = 2000, 15, 500
 MODULES = "modules:\n  page:\n    prober: http\n    timeout: 5s\n    http:\n      fail_if_not_ssl: true\n      preferred_ip_protocol: ip4\n      tls_config: {ca_file: %s}\n"
 
 
@@ -40,7 +42,7 @@ class Site:
         (folder / "nginx.conf").write_text(
             f"daemon off; master_process off; pid {folder}/nginx.pid; error_log stderr; worker_rlimit_nofile 65535;\n"
             "events { worker_connections 16384; }\n"
-            f"http {{ {folders} log_format visits '$ssl_session_reused $ssl_protocol $status';\n"
+            f"http {{ {folders} log_format visits '$msec $request_uri $ssl_session_reused $status';\n"
             f"  access_log {folder}/visits visits;\n"
             f"  server {{ listen 127.0.0.1:{self.port} ssl backlog=4096; ssl_certificate {folder}/site.pem;\n"
             f"    ssl_certificate_key {folder}/site.key; ssl_protocols TLSv1.2 TLSv1.3;\n"
@@ -54,7 +56,15 @@ class Site:
         """Pages given so far, and those of them over a session that was taken up again."""
         lines = (self.folder / "visits").read_text().splitlines()
         pages = [line for line in lines if line.endswith(" 200")]
-        return len(pages), sum(line.startswith("r") for line in pages)
+        return len(pages), sum(line.endswith(" r 200") for line in pages)
+
+    def intervals(self):
+        """Seconds between one page and the next of the same service, of all services, once each has come to its own turn."""
+        times = {}
+        for line in (self.folder / "visits").read_text().splitlines():
+            at, service, _, _ = line.split()
+            times.setdefault(service, []).append(float(at))
+        return [after - before for of in times.values() for before, after in zip(of[1:], of[2:])]
 
 
 class Daemon(Tool):
@@ -63,7 +73,7 @@ class Daemon(Tool):
 
     def __init__(self, folder, site):
         super().__init__(folder)
-        self.site, self.services = site, SERVICES
+        self.site, self.services, self.hanging = site, SERVICES, None
 
     def start(self):
         port = free_port()
@@ -75,7 +85,10 @@ class Daemon(Tool):
             config.read_text()
             + f"probe: {{modules: {self.folder / 'blackbox.yml'}, targets: [127.0.0.0/8], at_once: 400, per_second: 10000}}\n"
         )
-        services = "".join(f'  - {{id: s-{n}, url: "{self.site.url}{n}"}}\n' for n in range(self.services))
+        urls = [f"{self.site.url}{n}" for n in range(self.services)]
+        if self.hanging:
+            urls[:HANGING] = [f"https://127.0.0.1:{self.hanging}/"] * HANGING
+        services = "".join(f'  - {{id: s-{n}, url: "{url}"}}\n' for n, url in enumerate(urls))
         (self.folder / "inventories/xuchang/services.yaml").write_text(
             f"defaults: {{interval: {INTERVAL}s, timeout: 10s}}\n"
             "limits: {per_host: 100000, per_address: 100000, per_zone: 100000, total: 100000, at_once: 4000, at_once_per_address: 4000}\n"
@@ -168,12 +181,30 @@ def pressed(tool, at_once, times):
         tool.stop()
 
 
+def late_beside_hanging(tool, seconds):
+    """Milliseconds that a page comes later than its interval while others hang: median, 99th percentile, most; how many pages."""
+    with socket.socket() as hanging:
+        hanging.bind(("127.0.0.1", 0))
+        # Taken by the kernel, and never answered.
+        hanging.listen(4096)
+        tool.hanging = hanging.getsockname()[1]
+        tool.start()
+        try:
+            wait_until(tool.name, tool.ready, 60)
+            time.sleep(2 * INTERVAL + seconds)
+            late = sorted(1000 * (seconds - INTERVAL) for seconds in tool.site.intervals())
+            return late[len(late) // 2], late[int(len(late) * 0.99)], late[-1], len(late)
+        finally:
+            tool.stop()
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--seconds", type=float, default=45)
     arguments.add_argument("--rounds", type=int, default=3)
     asked = arguments.parse_args()
     rounds = {Daemon: [], Blackbox: []}
+    lateness = []
     bare, scrapes = {0: [], SERVICES // INTERVAL: []}, {Daemon: [], Blackbox: []}
     for _ in range(asked.rounds):
         for kind in (Daemon, Blackbox):
@@ -191,6 +222,13 @@ def main():
                 finally:
                     site.process.terminate()
                     site.process.wait()
+        with tempfile.TemporaryDirectory(prefix="lp-bench-") as folder:
+            site = Site(Path(folder))
+            try:
+                lateness.append(late_beside_hanging(Daemon(Path(folder), site), asked.seconds))
+            finally:
+                site.process.terminate()
+                site.process.wait()
     print(f"{SERVICES} services every {INTERVAL} s, full handshakes, {asked.rounds} rounds of {asked.seconds} s in turns; median (range)\n")
     print("| tool | CPU µs per visit | visits/s | CPU of one core | RSS | sessions taken up again |\n| --- | --- | --- | --- | --- | --- |")
     for kind, found in rounds.items():
@@ -206,6 +244,12 @@ def main():
     for kind, found in scrapes.items():
         middle, late, failed = zip(*found)
         print(f"| {kind.name} | {spread(middle, digits=0)} | {spread(late, digits=0)} | {sum(failed)} |")
+
+    middle, late, most, pages = zip(*lateness)
+    print(
+        f"\n{HANGING} of {SERVICES} hanging in the handshake, {sum(pages)} pages of the others later than their interval by, ms: "
+        f"median {spread(middle)}, 99th percentile {spread(late)}, most {spread(most)}"
+    )
 
 
 if __name__ == "__main__":

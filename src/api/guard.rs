@@ -21,7 +21,7 @@ use super::{
     Api, BODY,
     problem::Problem,
     sessions::Session,
-    users::{Admitted, Who},
+    users::{Admitted, PINNED, Who},
 };
 
 /// Name of the user who sent a request. Set here and nowhere else: what a client sends under it is thrown away.
@@ -50,6 +50,13 @@ const STRICT: [(HeaderName, HeaderValue); 4] = [
 #[derive(Clone, Copy)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
+impl Peer {
+    /// Of connections that do not say, one address for all of them.
+    pub(super) fn address(peer: Option<&Self>) -> IpAddr {
+        peer.map_or(IpAddr::from([0, 0, 0, 0]), |Self(address)| address.ip().to_canonical())
+    }
+}
+
 /// Says what browsers may do with an answer.
 pub(super) async fn strictly(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
@@ -72,7 +79,7 @@ pub(super) async fn allowed(
     }
     let peer: Option<Peer> = request.extensions().get().copied();
     let web = api.web.load().web();
-    let address = peer.map_or(IpAddr::from([0, 0, 0, 0]), |Peer(address)| address.ip().to_canonical());
+    let address = Peer::address(peer.as_ref());
     if request.uri().path() == LOGIN {
         if !request.method().is_safe() {
             own_pages_only(request.headers())?;
@@ -84,7 +91,7 @@ pub(super) async fn allowed(
     let session = users.and_then(|web| Some((web, api.users.sessions.of(request.headers(), web, now)?)));
     let who = match &session {
         Some((web, (_, session))) => Who::user(web, &session.name),
-        None => match api.users.identify(web.as_ref(), address, request.method(), request.headers()).await {
+        None => match api.users.identify(web.as_ref(), address, is_open(&request), request.headers()).await {
             Err(Problem::NoPassword) if is_browser(&request) => return Ok(to_login(request.uri())),
             who => who?,
         },
@@ -115,6 +122,11 @@ pub(super) async fn allowed(
         request.headers_mut().insert(USER, name);
     }
     Ok(next.run(request).await)
+}
+
+/// Where reading is open to all, this is as well: it changes nothing, or asks for a PIN.
+fn is_open(request: &Request) -> bool {
+    request.method().is_safe() || request.uri().path() == PINNED
 }
 
 /// Somebody who looks at a page, and may be asked for a password by one of ours.

@@ -65,7 +65,10 @@ pub use self::{
     server::serve,
     tls::{Guarded, TlsError},
 };
-use self::{problem::Problem, users::Users};
+use self::{
+    problem::Problem,
+    users::{PINNED, Users},
+};
 use crate::{
     clock::{Clock, monotonic_nanos},
     command::{Command, Reply},
@@ -276,6 +279,7 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Api>>)> {
         ("post", "/login", post(page::log_in)),
         ("post", "/logout", post(page::log_out)),
         ("get", "/wall", get(page::wall)),
+        ("post", PINNED, post(page::acknowledge)),
         ("get", "/metrics", get(own::metrics)),
         ("get", "/probe", get(probe::probe)),
         ("get", "/sd", get(probe::targets)),

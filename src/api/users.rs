@@ -9,6 +9,7 @@ use std::{
     net::IpAddr,
     num::NonZeroU32,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -32,8 +33,13 @@ use crate::{
 const REMEMBERED: usize = 256;
 /// Passwords that an address may have checked at once, and then each minute.
 const TRIES: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
+/// PINs of one officer that are checked at once, and then one in two minutes: they are short.
+const PINS: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
+const PIN_AGAIN: Duration = Duration::from_secs(120);
 /// Addresses whose tries are counted before those that rest are forgotten.
 const ADDRESSES: usize = 4_096;
+/// Whoever sees the wall may show a PIN there.
+pub(super) const PINNED: &str = "/wall/acknowledge";
 /// Of nobody's password: an unknown name takes as long as a known one.
 const NOBODY: &str = "$2b$10$abcdefghijklmnopqrstuuu0VnZ5WwLBpVBq7cxE5GYqv0nC5DqYq";
 
@@ -85,6 +91,8 @@ pub(super) struct Users {
     /// Digests of hash, name and password that were found right.
     remembered: Mutex<HashSet<[u8; 32]>>,
     tries: DefaultKeyedRateLimiter<IpAddr>,
+    /// By name; names that have none count together.
+    pins: DefaultKeyedRateLimiter<String>,
     one_at_a_time: Semaphore,
     logins: IntCounterVec,
 }
@@ -102,22 +110,25 @@ impl Users {
             sessions: Sessions::default(),
             remembered: Mutex::default(),
             tries: RateLimiter::keyed(Quota::per_minute(TRIES)),
+            pins: RateLimiter::keyed(
+                Quota::with_period(PIN_AGAIN).unwrap_or(Quota::per_minute(NonZeroU32::MIN)).allow_burst(PINS),
+            ),
             one_at_a_time: Semaphore::new(1),
             logins,
         })
     }
 
-    /// Who sent this. `web`: the users in force.
+    /// Who sent this. `web`: the users in force; `is_open`: whoever may read may ask for it.
     pub async fn identify(
         &self,
         web: Option<&Arc<Web>>,
         peer: IpAddr,
-        method: &Method,
+        is_open: bool,
         headers: &HeaderMap,
     ) -> Result<Who, Problem> {
         let Some(web) = web.filter(|web| web.has_users()) else { return Ok(Who::Anybody) };
         let Some(said) = headers.get(header::AUTHORIZATION) else {
-            return if self.anonymous_read && method.is_safe() { Ok(Who::Anonymous) } else { Err(Problem::NoPassword) };
+            return if self.anonymous_read && is_open { Ok(Who::Anonymous) } else { Err(Problem::NoPassword) };
         };
         let said = said.to_str().ok().and_then(|said| said.strip_prefix("Basic "));
         let said = said.and_then(|said| BASE64_STANDARD.decode(said.trim()).ok());
@@ -141,6 +152,24 @@ impl Users {
         Ok(self.sessions.open(name, hash, now))
     }
 
+    /// Whether an operator of this name shows the right PIN.
+    pub async fn officer(&self, web: Option<&Arc<Web>>, name: &str, pin: &str, peer: IpAddr) -> Result<(), Problem> {
+        let known = web.and_then(|web| web.pins.get_key_value(name));
+        let (limited, hash) = known.map_or(("", NOBODY), |(name, hash)| (name, hash));
+        let is_new = !self.remembered().contains(&fingerprint(hash, name, pin));
+        if is_new && self.pins.check_key(&limited.to_owned()).is_err() {
+            self.logins.with_label_values(&["limited"]).inc();
+            return Err(Problem::TooManyTries);
+        }
+        let is_right = self.is_right(hash, name, pin, peer).await?;
+        known.filter(|_| is_right).map(drop).ok_or_else(|| self.refused())
+    }
+
+    fn refused(&self) -> Problem {
+        self.logins.with_label_values(&["refused"]).inc();
+        Problem::NoPassword
+    }
+
     /// Whether whoever was let in would be let in again.
     pub fn still(&self, web: Option<&Arc<Web>>, admitted: &Admitted, now: Mono) -> bool {
         let Some(web) = web.filter(|web| web.has_users()) else { return admitted.who == Who::Anybody };
@@ -159,10 +188,7 @@ impl Users {
     async fn known<'w>(&self, web: &'w Web, name: &str, password: &str, peer: IpAddr) -> Result<&'w str, Problem> {
         let known = web.basic_auth_users.get(name).map(String::as_str);
         let is_right = self.is_right(known.unwrap_or(NOBODY), name, password, peer).await?;
-        known.filter(|_| is_right).ok_or_else(|| {
-            self.logins.with_label_values(&["refused"]).inc();
-            Problem::NoPassword
-        })
+        known.filter(|_| is_right).ok_or_else(|| self.refused())
     }
 
     async fn is_right(&self, hash: &str, name: &str, password: &str, peer: IpAddr) -> Result<bool, Problem> {
@@ -214,7 +240,10 @@ impl Who {
     pub fn may(&self, method: &Method, uri: &Uri, snapshot: &Snapshot) -> Result<(), Problem> {
         let is_fine = match self {
             Self::Anybody | Self::User { role: Role::Operator, .. } => true,
-            Self::Anonymous | Self::User { role: Role::Viewer | Role::Auditor, .. } => method.is_safe(),
+            // At the wall a PIN is asked for.
+            Self::Anonymous | Self::User { role: Role::Viewer | Role::Auditor, .. } => {
+                method.is_safe() || uri.path() == PINNED
+            }
             Self::User { role: Role::Carrier(carrier), .. } => method.is_safe() && is_of(carrier, uri, snapshot),
         };
         if is_fine { Ok(()) } else { Err(Problem::NotYours) }

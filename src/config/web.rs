@@ -34,6 +34,8 @@ pub struct Web {
     pub basic_auth_users: BTreeMap<String, String>,
     /// What a user may do; `viewer` for whoever is not named here.
     pub roles: BTreeMap<String, Role>,
+    /// Name and bcrypt hash of the PIN by which an operator takes on an incident at the wall.
+    pub pins: BTreeMap<String, String>,
 }
 
 /// Where certificate and key are, and what is asked of clients.
@@ -135,10 +137,12 @@ impl Web {
 /// What the types cannot say.
 fn check(document: &Document<Web>, findings: &mut Findings) {
     let web = &document.value;
-    for (user, hash) in &web.basic_auth_users {
+    let hashes = |key| move |(user, hash)| (key, user, hash);
+    let passwords = web.basic_auth_users.iter().map(hashes("basic_auth_users"));
+    for (key, user, hash) in passwords.chain(web.pins.iter().map(hashes("pins"))) {
         let cost = hash.parse::<bcrypt::HashParts>().ok().map(|parts| parts.get_cost());
         if cost.is_none_or(|cost| cost > COST) || user.contains(':') || user.is_empty() {
-            let place = document.place(&format!("basic_auth_users.{user}"));
+            let place = document.place(&format!("{key}.{user}"));
             let (text, help) = (WebText::BadHash { user: user.clone() }, WebText::BadHashHelp { cost: COST });
             findings.error(place, Code::BAD_PASSWORD_HASH, Message::Web(text), Message::Web(help));
         }
@@ -149,6 +153,15 @@ fn check(document: &Document<Web>, findings: &mut Findings) {
         let help = WebText::NoSuchUserHelp { closest: closest(user, known).map(str::to_owned) };
         let message = Message::Web(WebText::NoSuchUser { user: user.clone() });
         findings.error(place, Code::NO_SUCH_USER, message, Message::Web(help));
+    }
+    for user in web.pins.keys().filter(|user| web.roles.get(*user) != Some(&Role::Operator)) {
+        let (text, help) = (WebText::PinOfNoOperator { user: user.clone() }, WebText::PinOfNoOperatorHelp);
+        findings.error(
+            document.place(&format!("pins.{user}")),
+            Code::NOT_AN_OPERATOR,
+            Message::Web(text),
+            Message::Web(help),
+        );
     }
     if let Some(tls) = &web.tls_server_config
         && (tls.client_auth_type == ClientAuth::NoClientCert) != tls.client_ca_file.is_none()

@@ -35,6 +35,7 @@ codes! {
     CLIENT_CERTIFICATES = 1107;
     CHANNEL_TRANSPORTS = 1108;
     NO_SUCH_CHANNEL = 1109;
+    NOT_AN_OPERATOR = 1110;
     // ---- 12: the YAML files of an inventory
     NO_INVENTORY = 1201;
     DUPLICATE_ID = 1202;

@@ -8,6 +8,8 @@ pub enum WebText {
     BadHashHelp { cost: u32 },
     NoSuchUser { user: String },
     NoSuchUserHelp { closest: Option<String> },
+    PinOfNoOperator { user: String },
+    PinOfNoOperatorHelp,
     ClientCertificates,
     ClientCertificatesHelp,
 }
@@ -22,6 +24,8 @@ impl WebText {
             Self::NoSuchUser { user } => write!(out, "`{user}` has a role, but no password"),
             Self::NoSuchUserHelp { closest: Some(closest) } => write!(out, "did you mean `{closest}`?"),
             Self::NoSuchUserHelp { closest: None } => write!(out, "name it under basic_auth_users"),
+            Self::PinOfNoOperator { user } => write!(out, "`{user}` has a PIN, and is no operator"),
+            Self::PinOfNoOperatorHelp => write!(out, "give the role `operator` under roles, or take the PIN away"),
             Self::ClientCertificates => write!(out, "client_auth_type and client_ca_file do not go together"),
             Self::ClientCertificatesHelp => {
                 write!(
@@ -41,6 +45,8 @@ impl WebText {
             Self::NoSuchUser { user } => write!(out, "`{user}` 有角色，但没有口令"),
             Self::NoSuchUserHelp { closest: Some(closest) } => write!(out, "是否指 `{closest}`？"),
             Self::NoSuchUserHelp { closest: None } => write!(out, "在 basic_auth_users 下写上它"),
+            Self::PinOfNoOperator { user } => write!(out, "`{user}` 有 PIN，但不是 operator"),
+            Self::PinOfNoOperatorHelp => write!(out, "在 roles 下给它 `operator` 角色，或去掉 PIN"),
             Self::ClientCertificates => write!(out, "client_auth_type 与 client_ca_file 不一致"),
             Self::ClientCertificatesHelp => {
                 write!(

@@ -67,4 +67,5 @@ mod s82_windows;
 mod s83_made_up;
 mod s84_steps;
 mod s85_paths;
+mod s86_wall_pin;
 mod site;

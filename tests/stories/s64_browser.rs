@@ -7,11 +7,24 @@ use crate::{
     harness::{Running, free_port, linkpatrol, root},
 };
 
-/// The demo with one duct that is cut for nine seconds. `None`, said aloud, where nobody may make a city.
+/// The demo with one duct that is cut for nine seconds.
 pub fn city(folder: &Path) -> (Running, SocketAddr) {
+    city_of(folder, &[])
+}
+
+/// The same with arguments of one's own before it.
+pub fn city_of(folder: &Path, arguments: &[&str]) -> (Running, SocketAddr) {
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let mut command = linkpatrol();
-    command.args(["demo", "--allow-simulated", "--links", "300", "--listen", &address.to_string(), "--story"]);
+    command.args(arguments).args([
+        "demo",
+        "--allow-simulated",
+        "--links",
+        "300",
+        "--listen",
+        &address.to_string(),
+        "--story",
+    ]);
     command.arg(root().join("tests/cities/duct.yaml")).args(["--time-limit", "60s", "--data-dir"]).arg(folder);
     let mut demo = Running::start("demo", folder, &mut command);
     demo.wait_until_serving(address, "/-/healthy", Duration::from_secs(20));

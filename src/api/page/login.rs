@@ -1,6 +1,6 @@
 //! `/login`: name and password once, and a cookie from then on.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use askama::Template;
 use axum::{
@@ -70,7 +70,7 @@ pub(in crate::api) async fn log_in(
     body: Bytes,
 ) -> Response {
     let sent: Sent = serde_urlencoded::from_bytes(&body).unwrap_or_default();
-    let address = peer.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(Peer(address))| address.ip().to_canonical());
+    let address = Peer::address(peer.as_deref());
     let web = api.web.load().web();
     let tried = api.users.log_in(web.as_ref(), &sent.name, &sent.password, address, frame.now.mono).await;
     let (status, words) = match tried {

@@ -15,6 +15,7 @@ mod links;
 mod login;
 mod notices;
 mod papers;
+mod pinned;
 mod plot;
 mod said;
 mod service;
@@ -47,6 +48,7 @@ pub(super) use self::{
     login::{log_in, log_out, login},
     notices::{notice, notices, reveal_notice, turn_door},
     papers::{draft_paper, judge_paper, paper, papers},
+    pinned::acknowledge,
     service::service,
     services::{certificates, services},
     start::start,
@@ -211,12 +213,17 @@ impl Frame {
 
     /// Says why what was sent is not done, and keeps it in the fields.
     fn refusing(self, problem: &Problem, sent: Sent) -> Self {
-        let (code, title) = problem.words();
-        let words = self.say(Message::CommandRefused { code: code.to_owned(), title: title.to_owned() });
-        let words = problem.detail().map_or(words.clone(), |detail| format!("{words}: {detail}"));
+        let words = self.refusal(problem);
         // Where it may have been done after all, the next press is the same command.
         let key = if matches!(problem, Problem::NoAnswer) { sent.key.clone() } else { self.key };
         Self { said: Some(("warning", words)), refused: Some(Refused::new(sent, problem)), key, ..self }
+    }
+
+    /// Why something was not done.
+    fn refusal(&self, problem: &Problem) -> String {
+        let (code, title) = problem.words();
+        let words = self.say(Message::CommandRefused { code: code.to_owned(), title: title.to_owned() });
+        problem.detail().map_or(words.clone(), |detail| format!("{words}: {detail}"))
     }
 
     /// A clock as the contract calls it, and whose.

@@ -70,6 +70,10 @@ function incident(place, one) {
   const line = make('p', about, `${one.down} / ${one.links} · ${words.lasts} `);
   make('span', line).dataset.began = one.began;
   line.append(` · ${one.acknowledged ?? words.waiting}`);
+  if (words.take && !one.acknowledged) {
+    const take = make('button', line, words.take, 'take');
+    take.addEventListener('click', () => ask(one));
+  }
   clock(card, words.respond, one.response);
   clock(card, words.restore, one.restore);
 }
@@ -110,6 +114,36 @@ function tick() {
   at('time').textContent = new Date(now).toLocaleString('sv-SE', { timeZone: words.zone });
   sound();
 }
+
+// ---- an officer's PIN
+
+const TYPING = 60000; // A form that nobody fills in closes.
+let asked = null; // The incident, the key of its form, and when it closes.
+
+function ask(one) {
+  if (asked) clearTimeout(asked.closes);
+  asked = { id: one.id, key: Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, '0')).join('') };
+  at('pin-scope').textContent = `${one.level} ${one.scope}`;
+  at('pin-said').textContent = '';
+  at('pin').querySelector('form').reset();
+  if (!at('pin').open) at('pin').showModal();
+  asked.closes = setTimeout(() => at('pin').close(), TYPING);
+}
+
+async function show(event) {
+  event.preventDefault();
+  const fields = new URLSearchParams(new FormData(event.target));
+  fields.set('incident', asked.id);
+  fields.set('key', asked.key);
+  const head = { 'X-CSRF-Token': words.token };
+  const answer = await fetch(`/wall/acknowledge?lang=${document.documentElement.lang}`, { method: 'POST', headers: head, body: fields }).catch(() => null);
+  at('pin-said').textContent = answer ? await answer.text() : words.noNews;
+  event.target.elements.pin.value = '';
+  if (answer?.ok) at('pin').close();
+}
+
+at('pin')?.querySelector('form').addEventListener('submit', show);
+at('pin-close')?.addEventListener('click', () => at('pin').close());
 
 // ---- sound
 

@@ -21,13 +21,13 @@ use super::{
     show_with, spell,
 };
 use crate::{
-    api::Api,
+    api::{Api, guard::TOKEN},
     incident::{Clock, Incident, IncidentKind, IncidentPhase},
     inventory::{Inventory, Link, Priority},
     judge::{LinkState, service::ServiceState, site::visits::Standing},
     notify,
     snapshot::{LinkView, ServiceView, Snapshot},
-    text::{Language, Message, PageText, SheetText},
+    text::{DoorText, Language, Message, PageText, SheetText},
 };
 
 /// Most incidents that find room on the screen; the counters count all.
@@ -82,6 +82,10 @@ struct Page {
     services: Vec<(String, String)>,
     /// Seconds; 0: it stays.
     rotate: u32,
+    /// An officer may take on an incident here.
+    pins: bool,
+    /// Of the session that shows it; empty: there is none.
+    token: String,
 }
 
 /// The links of one unit; of visitors, all links of a carrier.
@@ -113,7 +117,11 @@ pub(in crate::api) async fn wall(
     let look = Look::new(&api, &wanted, &headers);
     let services = snapshot.services.list.iter();
     let frame = Frame::speaking(&api, &snapshot, look.language);
+    let pins = !look.visitor && api.web.load().web().is_some_and(|web| !web.pins.is_empty());
+    let token = headers.get(TOKEN).and_then(|token| token.to_str().ok()).unwrap_or_default().to_owned();
     let page = Page {
+        pins,
+        token,
         visitor: look.visitor,
         layout: layout(&snapshot),
         services: services

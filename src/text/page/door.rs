@@ -8,6 +8,10 @@ pub enum DoorText {
     Password,
     WrongPassword,
     TooManyTries,
+    Pin,
+    WrongPin,
+    TooManyPins,
+    Cancel,
 }
 
 impl DoorText {
@@ -19,6 +23,13 @@ impl DoorText {
             Self::Name => ("用户名", "user"),
             Self::Password => ("口令", "password"),
             Self::WrongPassword => ("用户名或口令不对", "user or password is wrong"),
+            Self::Pin => ("值班 PIN", "PIN"),
+            Self::WrongPin => ("用户名或 PIN 不对", "user or PIN is wrong"),
+            Self::TooManyPins => (
+                "PIN 尝试过多，请几分钟后再试，或在桌面页登录",
+                "too many PINs: wait some minutes, or log in at the desk",
+            ),
+            Self::Cancel => ("取消", "cancel"),
             Self::TooManyTries => ("尝试过多，请一分钟后再试", "too many tries: wait a minute"),
         }
     }
