@@ -258,7 +258,7 @@ impl Default for Config {
 }
 
 impl Default for Icmp {
-    /// 100 ms: a wake costs as much as a dozen probes, and kernel stamps make RTTs independent of it. 8 MiB: a second of answers at full speed with both stamps.
+    /// 100 ms: a wake costs more than a probe, and kernel stamps make RTTs independent of it. 8 MiB: a second of answers at full speed with both stamps.
     fn default() -> Self {
         Self { tick: Duration::from_millis(100), receive_buffer: 8 << 20, mode: IcmpMode::Auto, source: None }
     }

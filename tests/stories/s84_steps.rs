@@ -426,7 +426,7 @@ fn the_mean_of_a_transaction_is_judged_by_the_contract_when_its_day_is_over() {
     // The application works again, and the incident goes on until ten runs of today have kept the limit.
     mode(&app, "");
     let incident = |site: &Site| {
-        let listed = site.get("/api/v1/incidents?all=true").json()["incidents"].as_array().unwrap().clone();
+        let listed = site.get("/api/v1/incidents").json()["incidents"].as_array().unwrap().clone();
         listed.into_iter().find(|one| one["service"]["id"] == "seal")
     };
     let slow = site.wait("the slow day is an incident", |site| {
