@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use self::recorded::Recorded;
 use super::{Global, Output, print_findings, progress};
 use crate::{
+    clock,
     config::Config,
     diagnostic::Findings,
     journal::{Audit, Difference, Fault, Link, Replay, Replayed, Seal},
@@ -123,7 +124,7 @@ pub(super) fn exit(done: Result<bool, Failure>) -> ExitCode {
 }
 
 fn forget(folder: &Path, name: &str, language: Language) -> Result<bool, Failure> {
-    let records = store::forget(folder, name)?;
+    let records = store::forget(folder, name, Timestamp(clock::realtime_nanos() / 1_000_000))?;
     anstream::println!("{}", say(JournalMessage::Forgotten { records }, language));
     Ok(records > 0)
 }
@@ -175,6 +176,9 @@ fn print_audit(audit: &Audit, key: Option<String>, file: &Path, language: Langua
         },
         _ => JournalMessage::Faulty { faults },
     });
+    if audit.texts_unchecked > 0 {
+        say(JournalMessage::TextsUnchecked { incidents: audit.texts_unchecked });
+    }
     audit.faults.iter().cloned().for_each(|fault| say(message(fault)));
 }
 
@@ -190,6 +194,7 @@ pub(super) fn message(fault: Fault) -> JournalMessage {
         Fault::TailMissing { seal, entry, ends } => JournalMessage::TailMissing { seal, entry, ends },
         Fault::ContentMissing { entry, hash } => JournalMessage::ContentMissing { entry, hash: hash.to_string() },
         Fault::ContentChanged { hash } => JournalMessage::ContentChanged { hash: hash.to_string() },
+        Fault::TextDiffers { incident, entry } => JournalMessage::TextDiffers { incident, entry },
         Fault::IncidentDiffers { incident, entry } => JournalMessage::IncidentDiffers { incident, entry },
         Fault::IncidentMissing { incident, entry } => JournalMessage::IncidentMissing { incident, entry },
     }

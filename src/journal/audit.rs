@@ -37,6 +37,8 @@ pub enum Fault {
     ContentChanged { hash: Digest },
     /// The stored incident is not what the journal says of it.
     IncidentDiffers { incident: String, entry: u64 },
+    /// What people wrote in the stored incident is not what they wrote.
+    TextDiffers { incident: String, entry: u64 },
     /// The journal speaks of an incident that is not stored.
     IncidentMissing { incident: String, entry: u64 },
 }
@@ -56,6 +58,10 @@ pub struct Audit {
     pub seals_pruned: u64,
     pub contents: u64,
     pub incidents: u64,
+    /// Of these, such in which people wrote something that was held against the journal.
+    pub texts: u64,
+    /// And such of which nothing can be said without the key of the house.
+    pub texts_unchecked: u64,
     pub faults: Vec<Fault>,
     /// Faults beyond those listed.
     pub more: u64,
@@ -73,6 +79,9 @@ pub struct Audit {
     /// By incident: what the journal said of it last, and where.
     #[serde(skip)]
     said: BTreeMap<String, (Digest, u64)>,
+    /// The same of what people wrote in it.
+    #[serde(skip)]
+    written: BTreeMap<String, (Digest, u64)>,
 }
 
 impl Audit {
@@ -144,13 +153,25 @@ impl Audit {
     }
 
     /// Takes a stored incident, names in it being opaque ids: without its free texts, and with them, as older versions
-    /// hashed it.
-    pub fn incident(&mut self, id: &str, forms: [&str; 2]) {
+    /// hashed it. `texts`: hash of what people wrote in it, by the key of the house; `None`: that is not here.
+    pub fn incident(&mut self, id: &str, forms: [&str; 2], texts: Option<Option<Digest>>) {
         self.incidents += 1;
+        let written = self.written.remove(id);
         if let Some((said, entry)) = self.said.remove(id)
             && !forms.iter().any(|form| said == digest_of(form.as_bytes()))
         {
             self.fault(Fault::IncidentDiffers { incident: id.to_owned(), entry });
+            return;
+        }
+        match (written, texts) {
+            (Some((written, entry)), Some(texts)) => {
+                self.texts += 1;
+                if texts != Some(written) {
+                    self.fault(Fault::TextDiffers { incident: id.to_owned(), entry });
+                }
+            }
+            (Some(_), None) => self.texts_unchecked += 1,
+            (None, _) => {}
         }
     }
 
@@ -195,10 +216,21 @@ impl Audit {
                 self.referred.entry(world).or_insert(entry);
                 return;
             }
+            Record::Forgotten { texts, .. } => {
+                self.written.extend(texts.into_iter().map(|(id, hash)| (id, (hash, entry))));
+                return;
+            }
             Record::Step(step) => step.outcome,
             Record::Command(command) => command.outcome,
             _ => return,
         };
+        for id in outcome.incidents.keys() {
+            // Nothing is said of it by versions that said nothing of texts, and where there are none.
+            match outcome.texts.get(id) {
+                Some(hash) => self.written.insert(id.clone(), (*hash, entry)),
+                None => self.written.remove(id),
+            };
+        }
         self.said.extend(outcome.incidents.into_iter().map(|(id, hash)| (id, (hash, entry))));
     }
 

@@ -24,7 +24,7 @@ use serde_json::Value;
 pub use self::{
     audit::{Audit, Fault},
     chain::{Digest, Head, Link, digest_of},
-    people::{Private, Pseudonyms, anonymous, is_person, without_names, without_texts},
+    people::{Private, Pseudonyms, anonymous, is_person, said_in, without_names, without_texts},
     replay::{Contents, Difference, Replay, Replayed},
     seal::{Purpose, Seal, SigningKey},
 };
@@ -119,6 +119,13 @@ pub enum Record {
         now: Now,
         day: String,
     },
+    /// A person's name was erased beside the chain.
+    Forgotten {
+        at: Timestamp,
+        person: String,
+        /// As in [`Outcome`], of the incidents in whose texts it stood.
+        texts: BTreeMap<String, Digest>,
+    },
     /// A kind that this version does not know.
     #[serde(skip)]
     Unknown,
@@ -208,6 +215,10 @@ pub struct Outcome {
     pub effects: Vec<Told>,
     /// Hash of each incident that changed, as it is after all the effects, names being opaque ids.
     pub incidents: BTreeMap<String, Digest>,
+    /// Of those in which people wrote something: hash of the form with ids in the place of what they wrote. A replay takes
+    /// it as it is, for it knows ids alone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub texts: BTreeMap<String, Digest>,
     /// Hash of each record of the desk that changed, in the same form.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub desk: BTreeMap<String, Digest>,
@@ -222,8 +233,9 @@ pub struct Told {
 }
 
 impl Outcome {
-    /// `incident` gives an incident's stored form, names being opaque ids; `None`: it left the list.
-    pub fn of(effects: &[Effect], mut incident: impl FnMut(&str) -> Option<Value>) -> Self {
+    /// `incident` gives an incident's stored form, names being opaque ids, and the hash of what people wrote in it;
+    /// `None`: it left the list.
+    pub fn of(effects: &[Effect], mut incident: impl FnMut(&str) -> Option<(Value, Option<Digest>)>) -> Self {
         let mut outcome = Self::default();
         for Effect { incident: id, kind } in effects {
             match outcome.effects.last_mut() {
@@ -234,9 +246,10 @@ impl Outcome {
         for Effect { incident: id, .. } in effects {
             // One that left may live on as part of another, which answers to its id.
             if !outcome.incidents.contains_key(id)
-                && let Some(record) = incident(id).filter(|record| record["id"] == id.as_str())
+                && let Some((record, texts)) = incident(id).filter(|(record, _)| record["id"] == id.as_str())
             {
                 outcome.incidents.insert(id.clone(), digest_of(record.to_string().as_bytes()));
+                outcome.texts.extend(texts.map(|texts| (id.clone(), texts)));
             }
         }
         outcome
@@ -261,8 +274,20 @@ pub fn taken_in(input: &Input) -> Value {
 
 const VERDICTS: &str = "verdicts";
 /// Kinds of [`Record`] that this version knows.
-const KINDS: [&str; 11] =
-    ["start", "reload", "verdicts", "step", "command", "exclude", "clock_step", "stop", "gap", "note", "anchor_missed"];
+const KINDS: [&str; 12] = [
+    "start",
+    "reload",
+    "verdicts",
+    "step",
+    "command",
+    "exclude",
+    "clock_step",
+    "stop",
+    "gap",
+    "note",
+    "anchor_missed",
+    "forgotten",
+];
 
 impl Record {
     /// As it goes into the chain. `at`: time of the record.

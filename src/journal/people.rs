@@ -6,6 +6,8 @@
 use aws_lc_rs::hmac;
 use serde_json::Value;
 
+use super::{Digest, digest_of};
+
 /// Keys under which a person's name stands, in commands and incidents.
 const KEYS: [&str; 6] = ["actor", "approver", "by", "reporter", "requester", "second"];
 /// Keys under which people write what they like.
@@ -85,6 +87,16 @@ pub fn anonymous(value: &mut Value, hide: &mut impl FnMut(Private, &str) -> Stri
 /// Puts `id` of every name in the place of the name.
 pub fn without_names(value: &mut Value, id: &mut impl FnMut(&str) -> String) {
     walk(value, false, &mut |_, name| id(name));
+}
+
+/// Puts ids in the place of names and of what people wrote; returns the hash of it when they wrote something.
+pub fn said_in(value: &mut Value, names: &Pseudonyms) -> Option<Digest> {
+    let mut texts = false;
+    anonymous(value, &mut |private, said| {
+        texts |= private == Private::Text;
+        names.hide(private, said)
+    });
+    texts.then(|| digest_of(value.to_string().as_bytes()))
 }
 
 /// Leaves of every free text only that there was one.

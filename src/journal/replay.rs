@@ -142,6 +142,7 @@ impl Replay {
             | Record::Stop { .. }
             | Record::Note { .. }
             | Record::AnchorMissed { .. }
+            | Record::Forgotten { .. }
             | Record::Unknown => Ok(()),
         }
     }
@@ -179,14 +180,14 @@ impl Replay {
         };
         let written = taken_in(&input);
         let effects = incidents.step(input, recorded.now, &scene.world());
-        let outcome = self.outcome(&effects);
+        let outcome = Outcome { texts: recorded.outcome.texts, ..self.outcome(&effects) };
         self.compare(Record::Step(Step { now: recorded.now, input: written, outcome }), entry)
     }
 
     fn command(&mut self, recorded: Commanded, entry: &Entry) -> Result<(), (String, String)> {
         let (Some(incidents), Some(scene)) = (&mut self.incidents, &self.world) else { return Ok(()) };
         let (reply, effects) = incidents.obey(&recorded.command, recorded.now, &scene.world());
-        let outcome = self.outcome(&effects);
+        let outcome = Outcome { texts: recorded.outcome.texts, ..self.outcome(&effects) };
         let Commanded { now, command, .. } = recorded;
         self.compare(Record::Command(Commanded { now, command, reply, outcome }), entry)
     }
@@ -196,7 +197,7 @@ impl Replay {
         let Some(incidents) = &mut self.incidents else { return Outcome::default() };
         let desk = incidents.take_changed().desk;
         let desk = if self.has_desk { &desk[..] } else { &[] };
-        Outcome::of(effects, |id| incidents.get(id).map(|incident| stored_form(&**incident, apart)))
+        Outcome::of(effects, |id| incidents.get(id).map(|incident| (stored_form(&**incident, apart), None)))
             .with_desk(desk, |record| stored_form(record, apart))
     }
 

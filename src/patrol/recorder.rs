@@ -17,7 +17,7 @@ use crate::{
     incident::{DeskRecord, Effect},
     journal::{
         Commanded, Content, Digest, Outcome, Person, Private, Pseudonyms, Record, Start, Step, Verdict, World,
-        WorldFile, anonymous, without_names, without_texts,
+        WorldFile, anonymous, said_in, without_names, without_texts,
     },
     snapshot::JournalView,
     store::{Batch, Recovered},
@@ -44,11 +44,12 @@ impl Recorder {
     /// Writes down that a process begins, and with what.
     pub fn start(batch: &mut Batch, recovered: &Recovered, loaded: &Loaded, seed: u64, now: Now) -> Self {
         let recorder = Self { pseudonyms: recovered.pseudonyms.clone(), due: None, missed: BTreeSet::new() };
-        let incidents: Vec<Value> = recovered.incidents.iter().map(|incident| recorder.stored_form(incident)).collect();
+        let incidents: Vec<Value> =
+            recovered.incidents.iter().map(|incident| recorder.stored_form(incident).0).collect();
         let incidents = content(batch, Value::from(incidents).to_string().into_bytes());
-        let windows: Vec<Value> = recovered.windows.iter().map(|window| recorder.stored_form(window)).collect();
+        let windows: Vec<Value> = recovered.windows.iter().map(|window| recorder.stored_form(window).0).collect();
         let windows = Some(content(batch, Value::from(windows).to_string().into_bytes()));
-        let desk: Vec<Value> = recovered.desk.iter().map(|record| recorder.stored_form(record)).collect();
+        let desk: Vec<Value> = recovered.desk.iter().map(|record| recorder.stored_form(record).0).collect();
         let desk = Some(content(batch, Value::from(desk).to_string().into_bytes()));
         let world = world(batch, loaded);
         let leave_after = loaded.config.closed_incidents_leave_after.as_millis();
@@ -72,13 +73,13 @@ impl Recorder {
         self.pseudonyms.as_ref().map_or_else(String::new, |pseudonyms| pseudonyms.hide(private, said))
     }
 
-    /// A record as it is stored, with opaque ids for people and without what they wrote.
-    fn stored_form(&self, record: &impl Serialize) -> Value {
+    /// A record as it is stored, with opaque ids for people and without what they wrote; and the hash of that, if any.
+    fn stored_form(&self, record: &impl Serialize) -> (Value, Option<Digest>) {
         // Cannot fail: records are plain data.
         let mut value = serde_json::to_value(record).unwrap_or_default();
-        without_names(&mut value, &mut |name| self.id(Private::Name, name));
+        let texts = self.pseudonyms.as_ref().and_then(|names| said_in(&mut value, names));
         without_texts(&mut value);
-        value
+        (value, texts)
     }
 }
 
@@ -138,7 +139,7 @@ impl Keeping {
 
     fn outcome(&self, effects: &[Effect], desk: &[DeskRecord]) -> Outcome {
         Outcome::of(effects, |id| self.incidents.get(id).map(|incident| self.recorder.stored_form(&**incident)))
-            .with_desk(desk, |record| self.recorder.stored_form(record))
+            .with_desk(desk, |record| self.recorder.stored_form(record).0)
     }
 
     /// Asks for the anchor of the civil day once it has begun. `true`: it is missed.

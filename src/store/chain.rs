@@ -85,6 +85,14 @@ pub(super) fn append(transaction: &Transaction, rows: &JournalRows) -> rusqlite:
     Ok(())
 }
 
+/// Appends an entry that no daemon hands over.
+pub(super) fn append_one(transaction: &Transaction, entry: Entry) -> rusqlite::Result<()> {
+    let Link { number, entry, hash } = head(transaction)?.append(entry);
+    let values = params![number.cast_signed(), entry.at.0, entry.kind, entry.payload, hash.0];
+    transaction.execute("INSERT INTO entry (number, at, kind, payload, hash) VALUES (?1, ?2, ?3, ?4, ?5)", values)?;
+    Ok(())
+}
+
 /// Signs where the chain stands at the beginning of `day`.
 pub(super) fn anchor(
     transaction: &Transaction,

@@ -1,28 +1,32 @@
 //! A person's right to be forgotten: the name goes, the chain stays.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use rusqlite::params;
 use serde_json::Value;
 
-use super::{StoreError, journal, key, lock::Lock};
-use crate::journal::{Private, anonymous, without_names};
+use super::{StoreError, chain, journal, key, lock::Lock};
+use crate::{
+    journal::{Private, Record, anonymous, said_in, without_names},
+    units::Timestamp,
+};
 
 /// Puts the opaque id of `name` wherever that stands beside the chain, also within what people wrote. Returns in how many
 /// records.
 ///
 /// # Errors
 /// While a daemon runs on this folder, or when its files cannot be written.
-pub fn forget(folder: &Path, name: &str) -> Result<u64, StoreError> {
+pub fn forget(folder: &Path, name: &str, at: Timestamp) -> Result<u64, StoreError> {
     let _lock = Lock::take(folder)?;
-    let id = key::open(folder)?.pseudonyms().of(name);
+    let names = key::open(folder)?.pseudonyms();
+    let id = names.of(name);
     let mut file = journal::open(folder)?;
-    let mut records = 0;
+    let (mut records, mut texts) = (0, BTreeMap::new());
     let written = file.write(|file| {
         // A text is let go as a whole: what it said is no longer what was said.
         records +=
             file.execute("DELETE FROM person WHERE name = ?1 OR id LIKE 'text-%' AND instr(name, ?1) > 0", [name])?;
-        // Incidents and records are held against the chain, which says nothing of their texts.
+        // Incidents and records are held against the chain.
         for (table, key, column, is_chained) in [
             ("incident", "id", "json", true),
             ("maintenance", "id", "json", true),
@@ -53,7 +57,14 @@ pub fn forget(folder: &Path, name: &str) -> Result<u64, StoreError> {
                 }
                 let update = format!("UPDATE {table} SET {column} = ?2 WHERE {key} = ?1");
                 records += file.execute(&update, params![row, record.to_string()])?;
+                if table == "incident" {
+                    texts.extend(said_in(&mut record, &names).map(|said| (row, said)));
+                }
             }
+        }
+        // The chain vouches for what is left of the texts, as it did for the whole.
+        if records > 0 {
+            chain::append_one(file, Record::Forgotten { at, person: id.clone(), texts: texts.clone() }.into_entry(at))?;
         }
         Ok(())
     });

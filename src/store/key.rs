@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    journal::{Purpose, Seal, SigningKey},
+    journal::{Pseudonyms, Purpose, Seal, SigningKey},
     notify::pass::{KEY_BYTES, PassKey},
     store::StoreError,
 };
@@ -34,6 +34,11 @@ pub(super) fn open(folder: &Path) -> Result<SigningKey, StoreError> {
         }
         Err(source) => Err(StoreError::Key { path, source }),
     }
+}
+
+/// How the house of this folder turns names into ids; `None`: its key is not here, or not for us.
+pub(super) fn pseudonyms(folder: &Path) -> Option<Pseudonyms> {
+    Some(SigningKey::from_pkcs8(&fs::read(folder.join(KEY)).ok()?)?.pseudonyms())
 }
 
 /// The public half of the key of this folder, as seals name it: small hexadecimal digits.

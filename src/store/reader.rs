@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use crate::{
     incident::Incident,
-    journal::{Audit, Digest, Head, Link, Seal, is_person, without_names, without_texts},
+    journal::{Audit, Digest, Head, Link, Seal, is_person, said_in, without_names, without_texts},
     ledger::PointDay,
-    store::{StoreError, StoredAccount, chain, journal, series},
+    store::{StoreError, StoredAccount, chain, journal, key, series},
 };
 
 /// Accounts of all links and months that are stored in `folder`, older months first; what cannot be read is left out.
@@ -164,11 +164,13 @@ impl Reader {
         // A note may be nothing but a name.
         let people = self.people()?.into_iter().filter(|(id, _)| is_person(id));
         let ids: HashMap<String, String> = people.map(|(id, name)| (name, id)).collect();
+        let house = self.path.parent().and_then(key::pseudonyms);
         self.each_incident(|id, mut record| {
+            let texts = house.as_ref().map(|names| said_in(&mut record.clone(), names));
             without_names(&mut record, &mut |name| ids.get(name).map_or(name, String::as_str).to_owned());
             let whole = record.to_string();
             without_texts(&mut record);
-            audit.incident(id, [&record.to_string(), &whole]);
+            audit.incident(id, [&record.to_string(), &whole], texts);
         })?;
         drop(transaction);
         Ok(audit.end())

@@ -5,34 +5,120 @@ use std::fmt;
 /// One thing to say about the journal. `seal` is such as `anchor 2026-11-22` or `checkpoint`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum JournalMessage {
-    Whole { entries: u64, oldest: String, newest: String, seals: u64, contents: u64, incidents: u64 },
+    Whole {
+        entries: u64,
+        oldest: String,
+        newest: String,
+        seals: u64,
+        contents: u64,
+        incidents: u64,
+    },
     Empty,
-    SealsPruned { seals: u64 },
-    Head { number: u64, hash: String },
-    Key { key: String },
-    NoKey { file: String },
-    Faulty { faults: u64 },
-    Changed { entry: u64 },
-    Missing { from: u64, to: u64 },
-    Unreadable { entry: u64, cause: String },
-    BadSignature { seal: String },
-    ForeignKey { seal: String, key: String },
-    Disagrees { seal: String, entry: u64 },
-    TailMissing { seal: String, entry: u64, ends: u64 },
-    ContentMissing { entry: u64, hash: String },
-    ContentChanged { hash: String },
-    IncidentDiffers { incident: String, entry: u64 },
-    IncidentMissing { incident: String, entry: u64 },
-    NotAnchor { file: String, cause: String },
-    Replayed { steps: u64, starts: u64, incidents: usize },
-    PassedOver { entries: u64 },
-    Differs { entry: u64, recorded: String, rebuilt: String },
-    OtherVersion { version: String },
-    Forgotten { records: u64 },
-    BackedUp { folder: String, entries: u64, bytes: u64 },
-    BackupFaulty { folder: String },
-    Restored { folder: String, entries: u64, made: String },
-    MovedAside { folder: String },
+    SealsPruned {
+        seals: u64,
+    },
+    Head {
+        number: u64,
+        hash: String,
+    },
+    Key {
+        key: String,
+    },
+    NoKey {
+        file: String,
+    },
+    Faulty {
+        faults: u64,
+    },
+    Changed {
+        entry: u64,
+    },
+    Missing {
+        from: u64,
+        to: u64,
+    },
+    Unreadable {
+        entry: u64,
+        cause: String,
+    },
+    BadSignature {
+        seal: String,
+    },
+    ForeignKey {
+        seal: String,
+        key: String,
+    },
+    Disagrees {
+        seal: String,
+        entry: u64,
+    },
+    TailMissing {
+        seal: String,
+        entry: u64,
+        ends: u64,
+    },
+    ContentMissing {
+        entry: u64,
+        hash: String,
+    },
+    ContentChanged {
+        hash: String,
+    },
+    IncidentDiffers {
+        incident: String,
+        entry: u64,
+    },
+    TextDiffers {
+        incident: String,
+        entry: u64,
+    },
+    /// Of so many incidents nothing is said of what people wrote in them.
+    TextsUnchecked {
+        incidents: u64,
+    },
+    IncidentMissing {
+        incident: String,
+        entry: u64,
+    },
+    NotAnchor {
+        file: String,
+        cause: String,
+    },
+    Replayed {
+        steps: u64,
+        starts: u64,
+        incidents: usize,
+    },
+    PassedOver {
+        entries: u64,
+    },
+    Differs {
+        entry: u64,
+        recorded: String,
+        rebuilt: String,
+    },
+    OtherVersion {
+        version: String,
+    },
+    Forgotten {
+        records: u64,
+    },
+    BackedUp {
+        folder: String,
+        entries: u64,
+        bytes: u64,
+    },
+    BackupFaulty {
+        folder: String,
+    },
+    Restored {
+        folder: String,
+        entries: u64,
+        made: String,
+    },
+    MovedAside {
+        folder: String,
+    },
 }
 
 impl JournalMessage {
@@ -66,6 +152,13 @@ impl JournalMessage {
             }
             ContentMissing { entry, hash } => write!(out, "entry {entry} refers to content {hash}, which is gone"),
             ContentChanged { hash } => write!(out, "content {hash} is not as it was written"),
+            TextDiffers { incident, entry } => {
+                write!(out, "what people wrote in the stored incident {incident} is not what entry {entry} says")
+            }
+            TextsUnchecked { incidents } => write!(
+                out,
+                "journal.key is not here or not readable: what people wrote in {incidents} incidents was not checked"
+            ),
             IncidentDiffers { incident, entry } => {
                 write!(out, "incident {incident} is stored otherwise than entry {entry} left it")
             }
@@ -126,6 +219,12 @@ impl JournalMessage {
             }
             ContentMissing { entry, hash } => write!(out, "第 {entry} 条引用的附件 {hash} 已缺失"),
             ContentChanged { hash } => write!(out, "附件 {hash} 与写入时不符"),
+            TextDiffers { incident, entry } => {
+                write!(out, "事件 {incident} 中人工填写的文字与第 {entry} 条不符")
+            }
+            TextsUnchecked { incidents } => {
+                write!(out, "缺少 journal.key 或无权读取：{incidents} 个事件中人工填写的文字未核对")
+            }
             IncidentDiffers { incident, entry } => write!(out, "事件 {incident} 的存储内容与第 {entry} 条不符"),
             IncidentMissing { incident, entry } => write!(out, "第 {entry} 条所述事件 {incident} 未存储"),
             NotAnchor { file, cause } => write!(out, "{file} 不是日志锚点：{cause}"),

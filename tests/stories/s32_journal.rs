@@ -30,7 +30,7 @@ fn json_of(output: &Output) -> Value {
 /// A copy of a state folder that no daemon has open, for a hand that should not touch it.
 fn copy(state: &Path, to: PathBuf) -> PathBuf {
     fs::create_dir(&to).expect("a folder for the copy");
-    for name in ["journal.db", "journal.db-wal", "journal.pub"] {
+    for name in ["journal.db", "journal.db-wal", "journal.pub", "journal.key"] {
         if state.join(name).exists() {
             fs::copy(state.join(name), to.join(name)).expect("a copy of the state");
         }
@@ -133,6 +133,13 @@ fn whoever_touches_it_is_found(site: &Site, last: u64) {
     let erased = "UPDATE incident SET json = replace(json, '\"tier\":1', '\"tier\":2')";
     let (code, found) = faults(site, "softened", erased, &[]);
     assert!(code == Some(1) && found[0]["fault"] == "incident_differs", "{found:?}");
+    let reworded = "UPDATE incident SET json = replace(json, '已派单', '未派单')";
+    let (code, found) = faults(site, "reworded", reworded, &[]);
+    assert!(code == Some(1) && found.len() == 1 && found[0]["fault"] == "text_differs", "{found:?}");
+    let state = copy(&site.path("state"), site.path("keyless"));
+    fs::remove_file(state.join("journal.key")).expect("a key");
+    let told = json_of(&journal(&state, &["verify", "--output", "json"]));
+    assert!(told["whole"] == true && told["journal"]["texts_unchecked"].as_u64() >= Some(1), "{told}");
     let file = "UPDATE content SET bytes = CAST(replace(CAST(bytes AS TEXT), '127.10.0.7', '127.10.0.6') AS BLOB)";
     let (code, found) = faults(site, "edited", file, &[]);
     assert!(code == Some(1) && found.iter().all(|fault| fault["fault"] == "content_changed"), "{found:?}");
@@ -188,6 +195,9 @@ fn names_can_be_erased(site: &Site) {
     assert!(forgotten.status.success(), "{}", words(&forgotten));
     let verified = journal(&site.path("state"), &["verify"]);
     assert!(verified.status.success(), "{}", words(&verified));
+    let reworded = "UPDATE incident SET json = replace(json, '业务不通', '业务正常')";
+    let (code, found) = faults(site, "reworded-later", reworded, &[]);
+    assert!(code == Some(1) && found[0]["fault"] == "text_differs", "{found:?}");
     assert!(journal(&site.path("state"), &["replay"]).status.success());
     let shown = words(&journal(&site.path("state"), &["show", "--kind", "command"]));
     assert!(shown.contains("person-") && !shown.contains("张三"), "{shown}");
