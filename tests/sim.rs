@@ -18,7 +18,7 @@ use linkpatrol::{
     demo::stage,
     incident::Incident,
     patrol::load::Loaded,
-    simulate::{Outcome, Pace, Plan, Summary, play},
+    simulate::{Outcome, Pace, Plan, Summary, play, serve},
 };
 
 const MONTH_SECONDS: u32 = 30 * 86_400;
@@ -56,14 +56,18 @@ fn runs_of_answers_are_the_same_as_playing_them() {
     }
 }
 
-/// A city of so many links.
-fn city(links: usize) -> Arc<Loaded> {
-    Arc::new(stage::load(&Config::shipped(), Some(links), None).unwrap())
+/// A city of so many links and services.
+fn city(links: usize, services: usize) -> Arc<Loaded> {
+    let mut city = stage::load(&Config::shipped(), Some(links), None).unwrap();
+    serve(&mut city, services);
+    Arc::new(city)
 }
 
-fn assert_fine(outcome: &Outcome, links: usize, plan: Plan) {
+fn assert_fine(outcome: &Outcome, [links, services]: [usize; 2], plan: Plan) {
     let Plan { seed, days, storm, .. } = plan;
-    let command = format!("linkpatrol simulate --days {days} --links {links} --storm {storm} --seed {seed}");
+    let command = format!(
+        "linkpatrol simulate --days {days} --links {links} --services {services} --storm {storm} --seed {seed}"
+    );
     let story = [outcome.violations.join("\n"), outcome.story.join("\n")].join("\n");
     assert_eq!(outcome.summary.violations, 0, "seed {seed}:\n{story}\nplay it again with: {command}");
 }
@@ -71,44 +75,48 @@ fn assert_fine(outcome: &Outcome, links: usize, plan: Plan) {
 /// Everything at once, and often: cuts, flaps, ducts, carriers, isolation, clock steps, restarts, late people.
 #[test]
 fn a_thousand_stormy_days_break_no_rule() {
-    const LINKS: usize = 5;
-    let (city, seeds) = (city(LINKS), seeds(1_000));
+    const SIZE: [usize; 2] = [5, 6];
+    let (city, seeds) = (city(SIZE[0], SIZE[1]), seeds(1_000));
     let next = AtomicUsize::new(0);
     let work = || {
-        let mut sums = [0; 4];
+        let mut sums = [0; 6];
         while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
             let plan = Plan { seed, days: 1, storm: 25.0, pace: Pace::Runs };
             let outcome = play(&city, plan, |_| {});
-            assert_fine(&outcome, LINKS, plan);
+            assert_fine(&outcome, SIZE, plan);
             let Summary { outages_injected, outages_found, injected_but_masked, incidents, .. } = outcome.summary;
-            let of_seed = [outages_injected, outages_found, injected_but_masked, incidents];
+            let Summary { service_outages_found, service_incidents_explained, .. } = outcome.summary;
+            let links = [outages_injected, outages_found, injected_but_masked, incidents];
+            let of_seed = [links.as_slice(), &[service_outages_found, service_incidents_explained]].concat();
             sums = std::array::from_fn(|place| sums[place] + of_seed[place]);
         }
         sums
     };
-    let [injected, found, masked, incidents] = std::thread::scope(|scope| {
+    let [injected, found, masked, incidents, of_services, explained] = std::thread::scope(|scope| {
         let other = scope.spawn(work);
         let (mine, other) = (work(), other.join().unwrap());
         std::array::from_fn(|place| mine[place] + other[place])
     });
     println!("{incidents} incidents; {injected} outages: {found} found, {masked} that nobody could have seen");
+    println!("of services {of_services} found, {explained} explained at once");
     assert_eq!(injected, found + masked);
-    assert!(seeds.len() < 1_000 || found > 5_000 && masked > 100);
+    assert!(seeds.len() < 1_000 || found > 5_000 && masked > 100 && of_services > 1_000 && explained > 100);
 }
 
 /// What makes half a year cheap is sound: a day of fifty links, probe by probe, gives the same incidents to the millisecond.
 #[test]
 fn runs_are_the_same_as_every_probe_by_itself() {
     for seed in seeds(1) {
-        let (city, plan) = (city(50), Plan { seed, days: 1, storm: 25.0, pace: Pace::Runs });
+        let (city, plan) = (city(50, 40), Plan { seed, days: 1, storm: 25.0, pace: Pace::Runs });
         let (runs, every) = (play(&city, plan, |_| {}), play(&city, Plan { pace: Pace::EveryProbe, ..plan }, |_| {}));
-        assert_fine(&runs, 50, plan);
+        assert_fine(&runs, [50, 40], plan);
         let list = |outcome: &Outcome| -> Vec<Incident> {
             outcome.incidents.iter().map(|incident| Incident::clone(incident)).collect()
         };
         assert_eq!((every.summary.runs, every.summary.violations), (0, 0), "seed {seed}: {:?}", every.violations);
         assert_eq!(runs.probes, every.probes, "seed {seed}");
         assert_eq!(runs.told, every.told, "seed {seed}");
+        assert_eq!(runs.summary.service_visits, every.summary.service_visits, "seed {seed}");
         assert_eq!(list(&runs), list(&every), "seed {seed}");
         assert!(runs.summary.incidents > 10 && runs.summary.samples * 4 < every.summary.samples, "{:?}", runs.summary);
     }
@@ -117,7 +125,7 @@ fn runs_are_the_same_as_every_probe_by_itself() {
 #[test]
 fn the_same_seed_plays_the_same() {
     for seed in seeds(1) {
-        let (city, plan) = (city(20), Plan { seed, days: 2, storm: 25.0, pace: Pace::Runs });
+        let (city, plan) = (city(20, 20), Plan { seed, days: 2, storm: 25.0, pace: Pace::Runs });
         let (one, other) = (play(&city, plan, |_| {}), play(&city, plan, |_| {}));
         assert!(one.told.len() > 10, "seed {seed}: {} effects", one.told.len());
         assert_eq!((one.summary, one.told), (other.summary, other.told), "seed {seed}");

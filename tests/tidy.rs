@@ -49,7 +49,7 @@ const MAY_NAME: [(&str, &str); 28] = [
     ("demo", "*"),
     (
         "simulate",
-        "config inventory contract profile schedule sample window judge command incident ledger notify store patrol",
+        "config inventory contract profile schedule sample probe window judge command incident ledger notify store patrol",
     ),
     ("cli", "*"),
 ];

@@ -10,7 +10,7 @@ use crate::{
     config::Config,
     demo::stage,
     diagnostic::Findings,
-    simulate::{Outcome, Pace, Plan, play},
+    simulate::{Outcome, Pace, Plan, play, serve},
     text::{Language, Message, SimulateMessage},
 };
 
@@ -25,9 +25,9 @@ pub struct Simulate {
     /// So many links of the inventory, evenly chosen; all of them when it has fewer.
     #[arg(long, value_name = "N")]
     links: Option<usize>,
-    /// Services are not watched yet: nothing is simulated for them, and the output says so.
+    /// So many of the services that the inventory has visited, evenly chosen; all of them when it has fewer.
     #[arg(long, default_value_t = 0, value_name = "N")]
-    services: u32,
+    services: usize,
     /// Of everything that happens: the same seed plays the same.
     #[arg(long, default_value_t = 1631)]
     seed: u64,
@@ -61,29 +61,36 @@ impl Simulate {
             anstream::eprintln!("{}", Message::Simulate(SimulateMessage::WrongStorm).say(language));
             return ExitCode::from(2);
         }
-        let loaded = match stage::load(&config, self.links, None) {
+        let mut loaded = match stage::load(&config, self.links, None) {
             Ok(loaded) => loaded,
             Err(findings) => {
                 print_findings(&findings, language);
                 return ExitCode::from(1);
             }
         };
+        serve(&mut loaded, self.services);
         let pace = if self.every_probe { Pace::EveryProbe } else { Pace::Runs };
         let plan = Plan { seed: self.seed, days: self.days, storm: self.storm, pace };
-        let links = loaded.inventory.links.len();
+        let (links, services) = (loaded.inventory.links.len(), loaded.services.list.len());
         let began = monotonic_nanos();
         let bar = progress::bar(self.days.into());
         let mut outcome = play(&Arc::new(loaded), plan, |day| bar.set_position(day));
         bar.finish_and_clear();
         // Milliseconds are enough to compare.
         outcome.summary.wall_seconds = ((monotonic_nanos() - began) / 1_000_000) as f64 / 1_000.0;
-        self.report(&outcome, links, global, language)
+        self.report(&outcome, [links, services], global, language)
     }
 
-    fn report(&self, outcome: &Outcome, links: usize, global: &Global, language: Language) -> ExitCode {
+    fn report(
+        &self,
+        outcome: &Outcome,
+        [links, services]: [usize; 2],
+        global: &Global,
+        language: Language,
+    ) -> ExitCode {
         let say = |message: SimulateMessage| anstream::eprintln!("{}", Message::Simulate(message).say(language));
-        if self.services > 0 {
-            say(SimulateMessage::NoServices { services: self.services });
+        if self.services > services {
+            say(SimulateMessage::FewerServices { asked: self.services, services });
         }
         if self.summary == Some(SummaryForm::Json) || global.output == Output::Json {
             match serde_json::to_string_pretty(&outcome.summary) {
@@ -97,9 +104,11 @@ impl Simulate {
             let result = SimulateMessage::Result {
                 days: self.days,
                 links,
+                services,
                 probes: outcome.probes,
                 samples: outcome.summary.samples,
                 runs: outcome.summary.runs,
+                visits: outcome.summary.service_visits,
                 events: outcome.summary.events,
                 incidents: outcome.summary.incidents,
                 notices: outcome.notices,
@@ -115,14 +124,17 @@ impl Simulate {
             return ExitCode::SUCCESS;
         }
         outcome.violations.iter().chain(&outcome.story).for_each(|violation| anstream::eprintln!("{violation}"));
-        say(SimulateMessage::Repeat { command: self.command(links) });
+        say(SimulateMessage::Repeat { command: self.command(links, services) });
         ExitCode::from(1)
     }
 
     /// The command that plays the same again.
-    fn command(&self, links: usize) -> String {
+    fn command(&self, links: usize, services: usize) -> String {
         let Self { days, seed, storm, every_probe, .. } = self;
         let every_probe = if *every_probe { " --every-probe" } else { "" };
-        format!("linkpatrol simulate --days {days} --links {links} --seed {seed} --storm {storm}{every_probe}")
+        let services = if services > 0 { format!(" --services {services}") } else { String::new() };
+        format!(
+            "linkpatrol simulate --days {days} --links {links}{services} --seed {seed} --storm {storm}{every_probe}"
+        )
     }
 }

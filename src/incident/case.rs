@@ -17,6 +17,8 @@ use crate::{
 
 /// Who acts when no person does.
 pub const OURSELVES: &str = "linkpatrol";
+/// Event of the timeline: it failed again.
+pub const RELAPSED: &str = "relapsed";
 /// 128: a link that flaps all night must not fill the record. The first 32 entries, the newest, and whatever people wrote
 /// stay.
 const MOST_ENTRIES: usize = 128;
@@ -253,6 +255,18 @@ impl Case {
         self.failed = self.failed.max(at);
     }
 
+    /// Whether something that failed at `began` may be why this one fails: it came before, or not long after, or while
+    /// another one explained it.
+    pub fn may_follow_from(&self, began: Timestamp, late: Duration) -> bool {
+        self.incident.parent.is_some() || began <= self.fails_since().plus(late)
+    }
+
+    /// When it began, or began again last: what explained it then may be over.
+    fn fails_since(&self) -> Timestamp {
+        let relapse = self.incident.timeline.iter().rev().find(|entry| entry.event == RELAPSED);
+        relapse.map_or(self.incident.began, |entry| entry.at)
+    }
+
     pub fn last_failed(&self) -> Timestamp {
         self.failed
     }
@@ -367,7 +381,7 @@ impl Case {
 
     /// It fails again before it was closed: the same incident goes on, and so do the clocks that its end had stopped.
     pub fn relapse(&mut self, at: Timestamp, note: &str) {
-        self.note(at, "relapsed", OURSELVES, note);
+        self.note(at, RELAPSED, OURSELVES, note);
         self.resume_work();
         let record = self.record();
         record.phase = IncidentPhase::Open;

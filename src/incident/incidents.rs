@@ -17,7 +17,7 @@ use ulid::Ulid;
 use super::{
     ActedBy, Desk, DeskRecord, Effect, EffectKind, Incident, IncidentKind, IncidentPhase, Input, LinkChange, OwnFault,
     Scope, ScopeKind, TimelineEntry, Window, Windows, World,
-    case::{Case, OURSELVES},
+    case::{Case, OURSELVES, RELAPSED},
     closing::{confirm_measured, unconfirmed},
     isolation::Isolation,
     leftovers::Calm,
@@ -326,7 +326,7 @@ impl Incidents {
         }
         case.set_down(&id, true);
         case.failed(since);
-        case.note(since, "relapsed", OURSELVES, id.as_str());
+        case.note(since, RELAPSED, OURSELVES, id.as_str());
         self.tell(number, EffectKind::Changed);
     }
 

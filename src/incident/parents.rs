@@ -77,7 +77,7 @@ impl Incidents {
             let explains = |on| {
                 let parent = *self.by_link.get(on)?;
                 let other = self.cases.get(&parent).filter(|_| parent != number)?;
-                let in_time = other.incident.began <= case.incident.began.plus(world.contract.grouping.parent_late);
+                let in_time = case.may_follow_from(other.incident.began, world.contract.grouping.parent_late);
                 (in_time && other.is_open_outage() && other.is_down(on) == Some(true)).then_some(parent)
             };
             let parent = world.inventory.dependencies_of(link).find_map(|dependency| explains(&dependency.on))?;

@@ -64,7 +64,8 @@ pub(super) fn target<'a>(service: &'a ServicePart, contract: &'a Contract) -> Ta
     contract.service_target(&service.id, &service.requirement)
 }
 
-pub(super) fn facts(service: &ServicePart, impact: words::Impact) -> Facts<'_> {
+/// What conditions of the contract ask about a service of which this much is left.
+pub fn facts(service: &ServicePart, impact: words::Impact) -> Facts<'_> {
     let kind = match impact {
         words::Impact::Stopped => words::FaultKind::Outage,
         _ => words::FaultKind::Quality,
@@ -175,7 +176,7 @@ impl Incidents {
             };
             let parent = link.or_else(service).filter(|parent| *parent != number)?;
             let began = self.cases.get(&parent)?.incident.began;
-            (began <= case.incident.began.plus(world.contract.grouping.parent_late)).then_some(parent)
+            case.may_follow_from(began, world.contract.grouping.parent_late).then_some(parent)
         };
         service.depends_on.iter().find_map(explains)
     }

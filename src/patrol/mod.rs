@@ -32,7 +32,7 @@ mod recorder;
 pub mod recover;
 mod replies;
 mod rollups;
-mod services;
+pub mod services;
 mod sites;
 mod transactions;
 mod turn;

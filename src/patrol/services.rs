@@ -52,7 +52,7 @@ const STORED_EVERY_SECONDS: usize = 60;
 const PROMISES_EVERY_SECONDS: usize = 10;
 
 /// Everything that the loop knows of services.
-pub(super) struct Watched {
+pub struct Watched {
     services: Arc<Services>,
     /// By place in `services`.
     watches: Vec<Watch>,
@@ -176,10 +176,11 @@ impl Watched {
             _ => Watch::new(service, now, zone),
         };
         let watches = services.list.iter().map(watch).collect();
+        let places = places(&services);
         Self {
             services,
             watches,
-            places: HashMap::new(),
+            places,
             visits: sync_channel(VISITS),
             skipped: Arc::default(),
             patrol: None,
@@ -207,7 +208,6 @@ impl Watched {
 
     /// Visits those that are in the list now.
     fn visit(&mut self) {
-        self.places = self.services.list.iter().map(|service| service.id.clone()).zip(0..).collect();
         let watches = &self.watches;
         let is_good = |place: usize| watches[place].judge.state() == ServiceState::Up;
         if let Some(patrol) = &mut self.patrol {
@@ -230,60 +230,117 @@ impl Watched {
             _ => Watch::new(service, now, zone),
         };
         self.watches = next.list.iter().map(watch).collect();
-        (self.services, self.is_stale) = (Arc::clone(next), true);
+        (self.services, self.places, self.is_stale) = (Arc::clone(next), places(next), true);
         self.visit();
     }
 
-    /// Takes what has ended; says which states changed. `blind`: our own sight is gone, and failures say nothing.
+    /// Takes what has ended; says which states changed.
     fn take(&mut self, now: Now, blind: bool, contract: &Contract) -> Vec<(usize, ServiceChange)> {
-        let mut changes = vec![];
         self.is_stale |= self.sites.take(now);
-        for visit in self.visits.1.try_iter().take(VISITS) {
-            let Some(&number) = self.places.get(&visit.service.id) else { continue };
-            let (Some(service), Some(watch)) = (self.services.list.get(number), self.watches.get_mut(number)) else {
-                continue;
-            };
-            // It was another one's.
-            if !service.is_visited_like(&visit.service) {
-                continue;
-            }
-            self.late += visit.late;
-            self.is_stale = true;
-            let began = Timestamp(now.utc.0 - visit.age.as_millis() as i64);
-            let mut report = visit.report;
-            // What is backed up, or behind our own fault, may be silent.
-            let excused = blind || service.backup.as_ref().is_some_and(|hours| hours.is_open(began));
-            if let Ending::Failed(fault) = &report.ending
-                && excused
-            {
-                report.ending = Ending::Unmeasured(fault.text.clone());
-            }
-            watch.visits.count(&report.ending, visit.is_confirm);
-            watch.told = report.exchange.or(watch.told);
-            if let Some(transactions) = watch.transactions.as_mut().filter(|_| !visit.is_confirm)
-                && let Some(run) = transactions::run(transactions, &report)
-            {
-                let limit = contract.service_response(&service.id, &service.requirement).map(|(limit, _)| limit);
-                transactions.take(run, limit, began, contract.time_zone);
-            }
-            if let (Some(book), Some(rate), Some(told)) = (&mut watch.online, service.online(), report.online) {
-                book.take(told, rate.silent_after, now.utc, contract.time_zone);
-            }
-            let is_told_of = service.feed().is_some();
-            let changed = match report.ending {
-                Ending::Unmeasured(_) if is_told_of => watch.judge.lose_sight(began),
-                _ => watch.judge.take(&report.ending, began, service.pace),
-            };
-            if changed {
-                let (state, since) = (watch.judge.state(), watch.judge.since());
-                watch.account.measure(measured(state), since, now.utc);
-                let change = ServiceChange { state, since, service: part(service, fault(&report.ending)) };
-                changes.push((number, watch.promised(service, change)));
-            }
-            self.sites.see(service, &report, visit.is_confirm, watch.judge.state(), began, now);
-            watch.last = Some((began, Arc::new(report)));
+        let visits: Vec<Visit> = self.visits.1.try_iter().take(VISITS).collect();
+        visits.into_iter().filter_map(|visit| self.take_visit(visit, now, blind, contract)).collect()
+    }
+
+    /// Takes a visit that ended now; says of which service, by its place, the state changed. `blind`: our own sight is
+    /// gone, and failures say nothing.
+    pub fn take_visit(
+        &mut self,
+        visit: Visit,
+        now: Now,
+        blind: bool,
+        contract: &Contract,
+    ) -> Option<(usize, ServiceChange)> {
+        let number = *self.places.get(&visit.service.id)?;
+        let (service, watch) = (self.services.list.get(number)?, self.watches.get_mut(number)?);
+        // It was another one's.
+        if !service.is_visited_like(&visit.service) {
+            return None;
         }
-        changes
+        self.late += visit.late;
+        self.is_stale = true;
+        let began = Timestamp(now.utc.0 - visit.age.as_millis() as i64);
+        let mut report = visit.report;
+        let is_backed_up = service.backup.as_ref().is_some_and(|hours| hours.is_open(began));
+        // What is backed up, or behind our own fault, may be silent.
+        if let Ending::Failed(fault) = &report.ending
+            && (blind || is_backed_up)
+        {
+            report.ending = Ending::Unmeasured(fault.text.clone());
+        }
+        watch.visits.count(&report.ending, visit.is_confirm);
+        watch.told = report.exchange.or(watch.told);
+        if let Some(transactions) = watch.transactions.as_mut().filter(|_| !visit.is_confirm)
+            && let Some(run) = transactions::run(transactions, &report)
+        {
+            let limit = contract.service_response(&service.id, &service.requirement).map(|(limit, _)| limit);
+            transactions.take(run, limit, began, contract.time_zone);
+        }
+        if let (Some(book), Some(rate), Some(told)) = (&mut watch.online, service.online(), report.online) {
+            book.take(told, rate.silent_after, now.utc, contract.time_zone);
+        }
+        let (is_unmeasured, is_told_of) = (matches!(report.ending, Ending::Unmeasured(_)), service.feed().is_some());
+        let changed = match is_unmeasured && is_told_of {
+            true => watch.judge.lose_sight(began),
+            false => watch.judge.take(&report.ending, began, service.pace),
+        };
+        let (state, since) = (watch.judge.state(), watch.judge.since());
+        // While a backup runs it stays what it was; while we see nothing, nobody knows.
+        let unseen = is_unmeasured && (blind || !is_backed_up);
+        let is = if unseen { Measured::Unknown } else { measured(state) };
+        if changed || is != watch.account.measured() {
+            watch.account.measure(is, if changed { since } else { began }, now.utc);
+        }
+        let change = changed.then(|| {
+            let change = ServiceChange { state, since, service: part(service, fault(&report.ending)) };
+            (number, watch.promised(service, change))
+        });
+        self.sites.see(service, &report, visit.is_confirm, state, began, now);
+        watch.last = Some((began, Arc::new(report)));
+        change
+    }
+
+    /// Takes visits in a row, an interval apart, that all passed like the last one, `last`: what each by itself would do.
+    pub fn take_run(&mut self, count: u64, last: Visit, now: Now, contract: &Contract) {
+        let Some(number) = self.places.get(&last.service.id).copied() else { return };
+        let (service, watch) = (&self.services.list[number], &mut self.watches[number]);
+        let counts_alone = watch.judge.state() == ServiceState::Up
+            && watch.account.measured() == Measured::Up
+            && watch.transactions.is_none()
+            && service.feed().is_none()
+            && last.report == Report { took: last.report.took, ..Report::default() }
+            && !self.sites.counts_visits();
+        let before = count.saturating_sub(1);
+        if counts_alone {
+            watch.visits.passed += before;
+        } else {
+            let interval = service.pace.interval;
+            for ago in (1..=before).rev() {
+                let age = last.age + interval.saturating_mul(u32::try_from(ago).unwrap_or(u32::MAX));
+                let (service, report) = (Arc::clone(&last.service), last.report.clone());
+                let visit = Visit { service, age, late: last.late, is_confirm: false, report };
+                self.take_visit(visit, now, false, contract);
+            }
+        }
+        self.take_visit(last, now, false, contract);
+    }
+
+    /// Civil time that nobody saw: the clock was set forward.
+    pub fn skip(&mut self, from: Timestamp, to: Timestamp) {
+        self.watches.iter_mut().for_each(|watch| watch.account.skip(from, to));
+    }
+
+    /// Lets the time of an account pass. Returns the months that ended and are final.
+    pub fn advance(&mut self, number: usize, now: Timestamp, zone: Tz) -> Vec<ClosedMonth> {
+        let watch = &mut self.watches[number];
+        let ended = watch.account.advance(now, zone);
+        watch.closed = ended.last().cloned().map(Arc::new).or(watch.closed.take());
+        ended
+    }
+
+    /// What is known of a service, by its place.
+    pub fn known(&self, number: usize) -> (ServiceState, Visits, &Account) {
+        let watch = &self.watches[number];
+        (watch.judge.state(), watch.visits, &watch.account)
     }
 
     /// Takes what a group of data-exchange tasks told of itself.
@@ -308,9 +365,9 @@ impl Watched {
         }
     }
 
-    /// Services that stand behind one of `ids`, and those that these stand behind, are looked at out of turn.
-    fn look_around(&self, ids: &[String]) {
-        let Some(patrol) = &self.patrol else { return };
+    /// Services that stand behind one of `ids`, and those that these stand behind: they are looked at out of turn.
+    /// With their places.
+    pub fn around(&self, ids: &[String]) -> impl Iterator<Item = (usize, &Arc<Service>)> {
         let list = &self.services.list;
         let changed: HashSet<&String> = ids.iter().collect();
         let above: HashSet<&String> = list
@@ -318,15 +375,19 @@ impl Watched {
             .filter(|service| changed.contains(&service.id))
             .flat_map(|service| &service.depends_on)
             .collect();
-        for service in list {
-            if above.contains(&service.id) || service.depends_on.iter().any(|on| changed.contains(on)) {
-                patrol.visit_now(&service.id);
-            }
+        list.iter().enumerate().filter(move |(_, service)| {
+            above.contains(&service.id) || service.depends_on.iter().any(|on| changed.contains(on))
+        })
+    }
+
+    fn look_around(&self, ids: &[String]) {
+        if let Some(patrol) = &self.patrol {
+            self.around(ids).for_each(|(_, service)| patrol.visit_now(&service.id));
         }
     }
 
     /// What a restart goes on with.
-    fn store(&self, number: usize) -> StoredService {
+    pub fn store(&self, number: usize) -> StoredService {
         let (service, watch) = (&self.services.list[number], &self.watches[number]);
         let state = text(&Stored {
             url: service.url.clone(),
@@ -385,6 +446,10 @@ impl Watched {
         }
         Arc::clone(&self.shown)
     }
+}
+
+fn places(services: &Services) -> HashMap<String, usize> {
+    services.list.iter().map(|service| service.id.clone()).zip(0..).collect()
 }
 
 fn measured(state: ServiceState) -> Measured {
@@ -485,9 +550,7 @@ impl Loop {
         let zone = self.field.loaded.contract.time_zone;
         for number in (self.seconds % STORED_EVERY_SECONDS..self.services.watches.len()).step_by(STORED_EVERY_SECONDS) {
             let id = LinkId::parse(&format!("service/{}", self.services.services.list[number].id));
-            let watch = &mut self.services.watches[number];
-            let ended = watch.account.advance(now.utc, zone);
-            watch.closed = ended.last().cloned().map(Arc::new).or(watch.closed.take());
+            let ended = self.services.advance(number, now.utc, zone);
             let month = |closed: &ClosedMonth| {
                 Some(StoredAccount { link: id.clone()?, month: closed.month.to_string(), account: text(closed) })
             };

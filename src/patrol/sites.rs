@@ -135,6 +135,11 @@ impl Sites {
         any
     }
 
+    /// Whether each visit counts by itself.
+    pub fn counts_visits(&self) -> bool {
+        self.rules.reachability.is_some()
+    }
+
     /// Takes a visit that began at `began`; `state`: of its service now.
     pub fn see(
         &mut self,

@@ -203,6 +203,7 @@ impl Loop {
             tracing::warn!(?step, "the wall clock was stepped");
             if let Step::Forward(_) = step {
                 self.accounts.iter_mut().for_each(|account| account.skip(before, now.utc));
+                self.services.skip(before, now.utc);
             }
             let step = Record::ClockStep { now, from: before, to: now.utc };
             self.keep(|keeping| keeping.record(step, now));

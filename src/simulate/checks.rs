@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    accounts, served,
     span::{Span, Spans},
     station::{Station, Told},
     world::{Work, World},
@@ -14,7 +15,7 @@ use crate::{
     command::{Action, Command, Refusal, Reply},
     contract::Contract,
     incident::{EffectKind, Incident, IncidentKind},
-    ledger::{Accounted, Accounting, Measured, Month},
+    ledger::{Accounting, Measured},
     patrol::load::Loaded,
     units::Timestamp,
 };
@@ -23,7 +24,9 @@ use crate::{
 const MOST_TOLD: usize = 20;
 
 /// The longest grace of a storm, and the wait after an isolation: told of later than understood, milliseconds.
-const GRACE: i64 = 25_000;
+pub const GRACE: i64 = 25_000;
+/// A cut that has lasted so long stands in an incident, unless nobody could look.
+pub const SURE_DOWN: i64 = 30_000;
 
 /// How fast a link is proved down and up, milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -37,9 +40,31 @@ struct Proof {
 
 /// Times at which a link stood as down in an incident.
 #[derive(Clone, Debug, Default)]
-struct Held {
-    since: Option<i64>,
+pub struct Held {
+    /// From when on, and in which incident.
+    since: Option<(i64, String)>,
     spans: Vec<Span>,
+}
+
+impl Held {
+    /// It stands as down in an incident that people know of, or that is over.
+    pub fn see(&mut self, incident: &str, stands: bool, is_over: bool, at: i64) {
+        match &self.since {
+            None if stands => self.since = Some((at, incident.to_owned())),
+            // An earlier one may have something to tell still.
+            Some((since, holder)) if !stands && is_over && holder == incident => {
+                self.spans.push(Span { from: *since, to: at });
+                self.since = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// The time is over.
+    pub fn end(&mut self, at: i64) -> Vec<Span> {
+        let last = self.since.take().map(|(since, _)| Span { from: since, to: at });
+        std::mem::take(&mut self.spans).into_iter().chain(last).collect()
+    }
 }
 
 /// The books of a simulation.
@@ -54,6 +79,7 @@ pub struct Checks {
     /// Links that lost so many packets without a cause that it looked like a cut.
     bad_luck: Vec<Vec<Span>>,
     works: Vec<Work>,
+    pub services: served::Services,
     clocks_seen: BTreeSet<(String, usize)>,
     pub incidents: u64,
     pub outages: Outages,
@@ -99,6 +125,7 @@ impl Checks {
             acknowledged: BTreeSet::new(),
             bad_luck: vec![vec![]; links.len()],
             works: vec![],
+            services: served::Services::new(loaded),
             clocks_seen: BTreeSet::new(),
             incidents: 0,
             outages: Outages::default(),
@@ -143,7 +170,9 @@ impl Checks {
     }
 
     /// What a turn told.
-    pub fn hear(&mut self, told: &Told, at: i64, station: &Station) {
+    pub fn hear(&mut self, told: &Told, at: i64, world: &World, station: &Station) {
+        let wrong = self.services.hear(told, at, world, station);
+        wrong.into_iter().for_each(|what| self.violation(at, &what));
         for effect in &told.effects {
             self.each_raise_has_one_clear(&effect.incident, &effect.kind, at);
             self.told.push((at, effect.incident.clone(), effect.kind.clone()));
@@ -200,7 +229,8 @@ impl Checks {
             {
                 continue;
             }
-            let own = contract.terms.classes.iter().flat_map(|class| &class.tiers).flat_map(|tier| &tier.clocks);
+            let classes = contract.terms.classes.iter().chain(&contract.terms.overrides);
+            let own = classes.flat_map(|class| &class.tiers).flat_map(|tier| &tier.clocks);
             let agreed = contract.terms.agreements.iter().flat_map(|agreement| &agreement.clocks);
             let promised = own
                 .chain(agreed)
@@ -220,15 +250,8 @@ impl Checks {
             let Some(link) = station.link(link) else { continue };
             // Before its grace is over nobody is told of it.
             let stands = *down && incident.merged_into.is_none() && incident.announced.is_some();
-            let held = &mut self.held[link];
-            match (held.since, stands) {
-                (None, true) => held.since = Some(at),
-                (Some(since), false) if !*down => {
-                    held.spans.push(Span { from: since, to: at });
-                    held.since = None;
-                }
-                _ => {}
-            }
+            // A link goes over from one to another when they merge.
+            self.held[link].see("", stands, !*down, at);
         }
     }
 
@@ -247,11 +270,6 @@ impl Checks {
 
     /// The time is over.
     pub fn finish(&mut self, world: &World, station: &Station, now: Timestamp) {
-        for held in &mut self.held {
-            if let Some(since) = held.since.take() {
-                held.spans.push(Span { from: since, to: world.length });
-            }
-        }
         let dark = [&world.isolated, &world.blind, &world.dead];
         let dark: Vec<Span> = dark.into_iter().flat_map(Spans::iter).collect();
         for link in 0..world.links.len() {
@@ -262,20 +280,22 @@ impl Checks {
             // After the dark, a link proves itself anew, and what is said of it then may be of before.
             let seen_late = |span: &Span| Span { from: span.from - 2 * interval, to: span.to + 30_000 + 3 * interval };
             let dark = Spans::of(dark.iter().map(seen_late).collect());
+            let held = self.held[link].end(world.length);
             for outage in outages.iter() {
-                self.outage_is_found(link, outage, cuts, &dark);
+                self.outage_is_found(link, outage, &held, cuts, &dark);
             }
-            self.nothing_is_invented(link, cuts, &dark);
+            self.nothing_is_invented(link, held, cuts, &dark);
             self.account_is_right(link, &outages, world, station, now);
+        }
+        for (at, what) in self.services.finish(world, station, now) {
+            self.violation(at, &what);
         }
     }
 
-    fn outage_is_found(&mut self, link: usize, outage: Span, cuts: &Spans, dark: &Spans) {
+    fn outage_is_found(&mut self, link: usize, outage: Span, held: &[Span], cuts: &Spans, dark: &Spans) {
         self.outages.injected += 1;
         let Proof { down, up, .. } = self.proofs[link];
-        let told = |span: &Span| {
-            self.held[link].spans.iter().any(|held| held.from < span.to + up + GRACE && held.to > span.from)
-        };
+        let told = |span: &Span| held.iter().any(|held| held.from < span.to + up + GRACE && held.to > span.from);
         let lit = |cut: Span| dark.gaps(cut).into_iter().filter(|span| span.length() >= down);
         let inside = cuts.iter().filter(|cut| cut.from >= outage.from && cut.to <= outage.to);
         let visible: Vec<Span> = inside.flat_map(lit).collect();
@@ -293,10 +313,10 @@ impl Checks {
     }
 
     /// No line is accused that was fine.
-    fn nothing_is_invented(&mut self, link: usize, cuts: &Spans, dark: &Spans) {
+    fn nothing_is_invented(&mut self, link: usize, held: Vec<Span>, cuts: &Spans, dark: &Spans) {
         let Proof { interval, down, up } = self.proofs[link];
         let bad_luck = Spans::of(std::mem::take(&mut self.bad_luck[link]));
-        for held in std::mem::take(&mut self.held[link].spans) {
+        for held in held {
             // The grace of a storm, and the wait after an isolation, come before it is told.
             let mut reach = Span { from: held.from - down - up - GRACE - 2 * interval, to: held.from };
             if let Some(dark) = dark.next(reach.from).filter(|dark| dark.from < held.from) {
@@ -310,25 +330,9 @@ impl Checks {
     }
 
     fn account_is_right(&mut self, link: usize, outages: &Spans, world: &World, station: &Station, now: Timestamp) {
-        let zone = station.loaded.contract.time_zone;
-        let account = &station.accounts[link];
-        let running = account.accounted(now, zone);
-        let month = Month::containing(station.latest, zone);
-        if running.elapsed().cast_signed() != station.latest.0 - month.begins.0 {
-            self.violation(world.length, &format!("the account of link {link} does not sum to now: {running:?}"));
-        }
-        let mut booked = running;
-        for closed in &station.closed[link] {
-            let Accounted { up, degraded, down, unknown, .. } = closed.accounted;
-            let cells: u64 = closed.cells.iter().map(|cell| cell.millis).sum();
-            if closed.accounted.elapsed() != closed.accounted.period || cells != closed.month.length() {
-                self.violation(world.length, &format!("link {link}: {} does not sum", closed.month));
-            }
-            booked.up += up;
-            booked.degraded += degraded;
-            booked.down += down;
-            booked.unknown += unknown;
-        }
+        let (account, what) = (&station.accounts[link], format!("link {link}"));
+        let (booked, wrong) = accounts::booked(&what, (account, &station.closed[link]), station, now);
+        wrong.into_iter().for_each(|what| self.violation(world.length, &what));
         let excluded_down: u64 = station.closed[link]
             .iter()
             .flat_map(|closed| closed.cells.clone())
@@ -338,10 +342,7 @@ impl Checks {
             .sum();
         let (down, unknown) = ((booked.down + excluded_down).cast_signed(), booked.unknown.cast_signed());
         let Proof { interval, down: proof, up } = self.proofs[link];
-        // While the clock is set back, civil time that was booked comes again and is not booked again.
-        let hidden =
-            world.steps.iter().filter(|(_, step)| *step < 0).map(|(at, step)| Span { from: *at, to: at - step });
-        let hidden = Spans::of(hidden.collect());
+        let hidden = world.hidden();
         // A cut is seen up to an interval late, its end as well; a loss meanwhile begins the proof of it anew.
         let slack = 2 * interval + 8 * up;
         let windows = Spans::of(self.works.iter().filter(|work| work.link == link).map(|work| work.window).collect());
@@ -350,8 +351,7 @@ impl Checks {
         let cuts = world.links[link].cuts.iter();
         let lit = cuts.flat_map(|cut| hidden.gaps(cut)).flat_map(|cut| windows.gaps(cut));
         let least: i64 = lit.map(|cut| (cut.length() - slack - proof).max(0)).sum();
-        if down > most || down + unknown < least {
-            let what = format!("link {link}: down {least} to {most} ms in truth; booked {down}, and {unknown} unknown");
+        if let Some(what) = accounts::outside(&what, (least, most), (down, unknown)) {
             self.violation(world.length, &what);
         }
     }

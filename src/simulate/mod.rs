@@ -5,22 +5,25 @@
 //!             └─────────────────────────── truth ────────────────▶ checks ◀───────────┘
 //! ```
 //!
-//! In: files, days, a seed. Out: a [`Summary`] and the story of what went wrong. The same seed plays the same. Services
-//! are no part of the product yet, and of no simulation.
+//! In: files, days, a seed. Out: a [`Summary`] and the story of what went wrong. The same seed plays the same.
 
+mod accounts;
+mod cast;
 mod checks;
 mod line;
 mod people;
 mod run;
+mod served;
 mod span;
 mod station;
+mod visitor;
 mod world;
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
-pub use self::run::Pace;
+pub use self::{cast::serve, run::Pace};
 use self::{run::Player, world::World};
 use crate::{
     incident::{EffectKind, Incident},
@@ -49,11 +52,19 @@ pub struct Summary {
     pub runs: u64,
     /// That were opened.
     pub incidents: u64,
-    /// Stretches during which one link was down.
+    /// Stretches during which one link or service was down.
     pub outages_injected: u64,
     pub outages_found: u64,
     /// Nobody could have seen them: too short, or while we were blind, isolated or dead.
     pub injected_but_masked: u64,
+    /// How often services were visited, quiet visits included.
+    pub service_visits: u64,
+    /// Of the incidents, those of services; and of these, such that said at once what they stand behind that is down.
+    pub service_incidents: u64,
+    pub service_incidents_explained: u64,
+    /// Of the outages, those of services.
+    pub service_outages_injected: u64,
+    pub service_outages_found: u64,
     pub violations: u64,
     pub wall_seconds: f64,
 }
@@ -76,7 +87,7 @@ pub struct Outcome {
 
 /// Plays it, and says of each day that it has begun. `wall_seconds` is the caller's to measure.
 pub fn play(loaded: &Arc<Loaded>, plan: Plan, began: impl FnMut(u64)) -> Outcome {
-    let world = World::of(plan.seed, &loaded.inventory, plan.days, plan.storm);
+    let world = World::of(plan.seed, &loaded.inventory, &loaded.services, plan.days, plan.storm);
     let mut player = Player::new(Arc::clone(loaded), world, plan.pace);
     player.play(began);
     let Player { world, station, checks, .. } = player;
@@ -87,9 +98,14 @@ pub fn play(loaded: &Arc<Loaded>, plan: Plan, began: impl FnMut(u64)) -> Outcome
         samples: station.samples,
         runs: station.runs,
         incidents: checks.incidents,
-        outages_injected: checks.outages.injected,
-        outages_found: checks.outages.found,
-        injected_but_masked: checks.outages.masked,
+        outages_injected: checks.outages.injected + checks.services.outages.injected,
+        outages_found: checks.outages.found + checks.services.outages.found,
+        injected_but_masked: checks.outages.masked + checks.services.outages.masked,
+        service_visits: station.visited + station.visited_in_runs,
+        service_incidents: checks.services.incidents,
+        service_incidents_explained: checks.services.explained,
+        service_outages_injected: checks.services.outages.injected,
+        service_outages_found: checks.services.outages.found,
         violations: checks.violations,
         wall_seconds: 0.0,
     };

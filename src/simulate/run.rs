@@ -4,20 +4,22 @@
 //! probes, and everything until a line has been calm for a minute. Played with [`Pace::EveryProbe`], nothing is
 //! skipped; a test holds the two against each other.
 
-use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
+use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc, time::Duration};
 
 use super::{
     checks::Checks,
     line::Line,
     people::People,
     station::{Remains, Station},
+    visitor::Visitor,
     world::{DAY, World},
 };
 use crate::{
     inventory::{PointIndex, Role},
     ledger::{Exclusion, Fact},
     patrol::load::Loaded,
-    sample::{Event, Outcome, Purpose, Run, Sample},
+    probe::service::Visit,
+    sample::{Event, Outcome, Purpose, Run, Sample, service::Report},
 };
 
 const TICK: i64 = 50;
@@ -49,6 +51,9 @@ enum Next {
     /// A probe that was sent ends; the number is its place among those in flight.
     Ended(u32),
     Probe,
+    /// A visit of a service ends, or begins.
+    Visited,
+    Visit,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +78,7 @@ pub struct Player {
     pub checks: Checks,
     people: People,
     lines: Vec<Line>,
+    visitors: Vec<Visitor>,
     queue: BinaryHeap<Reverse<Due>>,
     flying: Vec<Flying>,
     free: Vec<u32>,
@@ -96,7 +102,10 @@ impl Player {
             .chain(witnesses)
             .map(|(point, link, role)| Line::new(&world, point, link, role, &plan.points[point.at()].measure))
             .collect();
+        let services = &loaded.services.list;
+        let visitors = services.iter().enumerate().map(|(number, one)| Visitor::new(one, number, services.len()));
         let mut player = Self {
+            visitors: visitors.collect(),
             checks: Checks::new(&loaded),
             people: People::new(world.seed),
             station,
@@ -118,6 +127,7 @@ impl Player {
         for line in 0..self.lines.len() {
             self.push(self.lines[line].sent(0), Next::Probe, line as u32);
         }
+        self.begin_visits(0);
         let world = &self.world;
         let mut events: Vec<(i64, Next)> = vec![];
         for span in world.isolated.iter().chain(world.blind.iter()) {
@@ -172,8 +182,9 @@ impl Player {
         let told = self.station.turn(turn);
         if !told.effects.is_empty() {
             self.people.hear(&told, turn).into_iter().for_each(|at| self.push(at, Next::Act, 0));
-            self.checks.hear(&told, turn, &self.station);
+            self.checks.hear(&told, turn, &self.world, &self.station);
         }
+        told.around.into_iter().for_each(|service| self.visit_now(service, turn));
         // The first tick that does not end before it is due.
         let wake = (self.station.due() - 1).max(turn);
         if wake < self.world.length && (wake < self.wake || self.wake < turn) {
@@ -186,6 +197,8 @@ impl Player {
         let dead = self.remains.is_some();
         match due.next {
             Next::Probe => self.probe(due.line as usize, due.at),
+            Next::Visit => self.visit(due.line as usize, due.at),
+            Next::Visited => self.visited(due.line as usize, due.at),
             Next::Ended(number) => self.ended(due.line as usize, number),
             Next::Settle if !dead => self.flush_all(due.at),
             Next::Die => self.die(due.at),
@@ -223,6 +236,56 @@ impl Player {
 
     fn flush_all(&mut self, at: i64) {
         (0..self.lines.len()).for_each(|line| self.flush(line, at));
+        (0..self.visitors.len()).for_each(|service| self.flush_visits(service, at));
+    }
+
+    /// Hands over the visits that were quiet before `at`.
+    fn flush_visits(&mut self, number: usize, at: i64) {
+        let visitor = &mut self.visitors[number];
+        let until = visitor.first_from(at).min(visitor.due);
+        if until <= visitor.next {
+            return;
+        }
+        let (count, began) = ((until - visitor.next).unsigned_abs(), visitor.turn(until - 1));
+        visitor.next = until;
+        let last = ended(visitor, false, Visitor::quiet());
+        self.station.take_visits(count, began, last, at);
+    }
+
+    /// A service is visited, unless that visit was put off or brought forward.
+    fn visit(&mut self, number: usize, at: i64) {
+        if self.visitors[number].at == at {
+            self.flush_visits(number, at);
+            let ends = self.visitors[number].visit(at, &self.world);
+            self.push(ends, Next::Visited, number as u32);
+        }
+    }
+
+    fn visited(&mut self, number: usize, at: i64) {
+        let visitor = &mut self.visitors[number];
+        let Some(((began, is_confirm, report), is_turn)) = visitor.ended(at) else { return };
+        let is_quiet = report == Visitor::quiet();
+        self.station.visited(began, ended(visitor, is_confirm, report));
+        let may_rest = self.pace == Pace::Runs && is_turn && is_quiet && visitor.is_calm();
+        if may_rest && self.station.is_service_up(number) {
+            visitor.rest(&self.world);
+        }
+        let at = visitor.at;
+        self.push(at, Next::Visit, number as u32);
+    }
+
+    fn visit_now(&mut self, number: usize, at: i64) {
+        if self.visitors[number].ask(at) {
+            self.push(at, Next::Visit, number as u32);
+        }
+    }
+
+    fn begin_visits(&mut self, at: i64) {
+        for number in 0..self.visitors.len() {
+            let is_good = self.station.is_service_up(number);
+            self.visitors[number].begin(at, is_good);
+            self.push(self.visitors[number].at, Next::Visit, number as u32);
+        }
     }
 
     /// A scheduled probe is sent.
@@ -360,7 +423,7 @@ impl Player {
         for command in self.people.act(turn) {
             let (reply, told) = self.station.obey(&command, turn);
             self.checks.answered(&command, &reply, turn);
-            self.checks.hear(&told, turn, &self.station);
+            self.checks.hear(&told, turn, &self.world, &self.station);
         }
     }
 
@@ -370,7 +433,9 @@ impl Player {
         self.station.advance_all(now);
         self.remains = Some(self.station.die(at));
         // What it had sent nobody will hear of.
-        self.queue.retain(|due| !matches!(due.0.next, Next::Probe | Next::Ended(_) | Next::Wake));
+        self.queue.retain(|due| {
+            !matches!(due.0.next, Next::Probe | Next::Ended(_) | Next::Wake | Next::Visit | Next::Visited)
+        });
         self.flying.clear();
         self.free.clear();
         self.wake = i64::MAX;
@@ -379,7 +444,8 @@ impl Player {
     fn revive(&mut self, at: i64) {
         let Some(remains) = self.remains.take() else { return };
         let told = self.station.revive(remains, at);
-        self.checks.hear(&told, at, &self.station);
+        self.checks.hear(&told, at, &self.world, &self.station);
+        self.begin_visits(at);
         for number in 0..self.lines.len() {
             let line = &mut self.lines[number];
             (line.next, line.flying, line.trouble, line.quiet_until) = (line.first_from(at), 0, at, i64::MIN);
@@ -388,4 +454,9 @@ impl Player {
             self.push(at, Next::Probe, number as u32);
         }
     }
+}
+
+fn ended(visitor: &Visitor, is_confirm: bool, report: Report) -> Visit {
+    let (service, age, late) = (Arc::clone(&visitor.service), Duration::ZERO, Duration::ZERO);
+    Visit { service, age, late, is_confirm, report }
 }

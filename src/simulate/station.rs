@@ -6,9 +6,11 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     command::{Command, Reply},
-    incident::{Effect, Incident, IncidentKind, IncidentPhase, Incidents, Input, LinkChange, Scopes, World},
+    incident::{
+        Effect, Incident, IncidentKind, IncidentPhase, Incidents, Input, LinkChange, Scopes, ServiceChange, World,
+    },
     inventory::PointIndex,
-    judge::{LinkState, PointVerdict},
+    judge::{LinkState, PointVerdict, service::ServiceState},
     ledger::{Account, ClosedMonth},
     notify::{self, Channel, ChannelKind, NoticeKind},
     patrol::{
@@ -16,7 +18,9 @@ use crate::{
         field::{Change, Field},
         load::Loaded,
         recover,
+        services::Watched,
     },
+    probe::service::Visit,
     sample::{Block, Run, Sample},
     schedule::Plan,
     store::{Heartbeat, Recovered, StoredAccount, StoredPoint},
@@ -33,6 +37,8 @@ pub struct Told {
     pub effects: Vec<Effect>,
     /// Incidents that the effects are about, as they stand now.
     pub incidents: Vec<Arc<Incident>>,
+    /// Services, by their places, that are to be looked at out of turn.
+    pub around: Vec<usize>,
 }
 
 /// A running process.
@@ -44,6 +50,11 @@ pub struct Station {
     pub accounts: Vec<Account>,
     /// By link: months that are over and final.
     pub closed: Vec<Vec<ClosedMonth>>,
+    pub services: Watched,
+    /// By service.
+    pub closed_of_services: Vec<Vec<ClosedMonth>>,
+    /// Visits that ended, and when they began.
+    visits: Vec<(i64, Visit)>,
     incidents: Incidents,
     channels: [Channel; 2],
     civil: CivilClock,
@@ -58,6 +69,9 @@ pub struct Station {
     pub samples: u64,
     /// Scheduled probes of the processes before this one.
     probes_before: u64,
+    /// Visits of services that were played one by one, and those that runs stand for.
+    pub visited: u64,
+    pub visited_in_runs: u64,
     pub notices: u64,
     block: Block,
 }
@@ -78,6 +92,9 @@ impl Station {
             scopes: Scopes::of(&loaded.inventory),
             accounts: vec![Account::open(now.utc, zone); links],
             closed: vec![vec![]; links],
+            services: watched(&loaded, None, now.utc),
+            closed_of_services: vec![vec![]; loaded.services.list.len()],
+            visits: vec![],
             incidents: Incidents::new(seed, CLOSED_LEAVE_AFTER),
             channels: [
                 Channel::to_machine("alertmanager", ChannelKind::Alertmanager),
@@ -92,6 +109,8 @@ impl Station {
             runs: 0,
             samples: 0,
             probes_before: 0,
+            visited: 0,
+            visited_in_runs: 0,
             notices: 0,
             block: Block { generation: plan.generation, at: now.mono, samples: vec![] },
             plan,
@@ -107,6 +126,7 @@ impl Station {
         let (now, step) = self.civil.read(self.clocks(at));
         if let Some(Step::Forward(_)) = step {
             self.accounts.iter_mut().for_each(|account| account.skip(before, now.utc));
+            self.services.skip(before, now.utc);
         }
         self.latest = self.latest.max(now.utc);
         now
@@ -143,10 +163,28 @@ impl Station {
         self.field.take_run(point, run);
     }
 
+    /// A visit that began at `began` has ended in this turn.
+    pub fn visited(&mut self, began: i64, visit: Visit) {
+        self.visited += 1;
+        self.visits.push((began, visit));
+    }
+
+    /// So many visits passed like the last one, which began at `began`.
+    pub fn take_visits(&mut self, count: u64, began: i64, mut last: Visit, at: i64) {
+        let now = self.now(at);
+        last.age = Duration::from_millis((at - began).unsigned_abs());
+        self.visited_in_runs += count;
+        self.services.take_run(count, last, now, &self.loaded.contract);
+    }
+
     /// The point is up, and nothing about it waits to be settled.
     pub fn is_settled(&self, point: PointIndex) -> bool {
         let judge = &self.field.points[point.at()].judge;
         judge.verdict() == PointVerdict::Up && judge.pending() == 0
+    }
+
+    pub fn is_service_up(&self, service: usize) -> bool {
+        self.services.known(service).0 == ServiceState::Up
     }
 
     pub fn is_up(&self, link: usize) -> bool {
@@ -180,8 +218,22 @@ impl Station {
             let links = changes.iter().map(|change| self.book(change, now)).collect();
             effects.extend(self.step(Input::Links(links), now));
         }
+        let changes: Vec<(usize, ServiceChange)> = std::mem::take(&mut self.visits)
+            .into_iter()
+            .filter_map(|(began, mut visit)| {
+                visit.age = Duration::from_millis((at - began).unsigned_abs());
+                self.services.take_visit(visit, now, self.was_isolated, &self.loaded.contract)
+            })
+            .collect();
+        let mut around = vec![];
+        if !changes.is_empty() {
+            let changes: Vec<ServiceChange> = changes.into_iter().map(|(_, change)| change).collect();
+            let ids: Vec<String> = changes.iter().map(|change| change.service.id.clone()).collect();
+            around = self.services.around(&ids).map(|(place, _)| place).collect();
+            effects.extend(self.step(Input::Services(changes), now));
+        }
         effects.extend(self.step(Input::Tick, now));
-        self.tell(effects, now)
+        Told { around, ..self.tell(effects, now) }
     }
 
     fn book(&mut self, change: &Change, now: Now) -> LinkChange {
@@ -194,6 +246,9 @@ impl Station {
     /// Lets the time of every account pass.
     pub fn advance_all(&mut self, now: Timestamp) {
         (0..self.accounts.len()).for_each(|link| self.advance(link, now));
+        for (service, closed) in self.closed_of_services.iter_mut().enumerate() {
+            closed.extend(self.services.advance(service, now, self.loaded.contract.time_zone));
+        }
     }
 
     fn advance(&mut self, link: usize, now: Timestamp) {
@@ -250,7 +305,7 @@ impl Station {
                 incidents.push(Arc::clone(incident));
             }
         }
-        Told { effects, incidents }
+        Told { effects, incidents, around: vec![] }
     }
 
     /// Scheduled probes that were counted.
@@ -286,9 +341,12 @@ impl Station {
             incidents: incidents.collect(),
             points: points.collect(),
             accounts: accounts.collect(),
+            services: (0..self.closed_of_services.len()).map(|service| self.services.store(service)).collect(),
             heartbeat: Some(heartbeat),
             ..Recovered::default()
         };
+        // Whom it was visiting nobody will hear of.
+        self.visits.clear();
         Remains { recovered, died: at }
     }
 
@@ -308,6 +366,7 @@ impl Station {
                 self.closed[link].push(month);
             }
         }
+        self.services = watched(&self.loaded, Some(&recovered), now.utc);
         let stored = std::mem::take(&mut recovered.incidents);
         let seed = self.seed ^ died.unsigned_abs();
         self.incidents = Incidents::restore(stored, seed, CLOSED_LEAVE_AFTER, now);
@@ -322,6 +381,11 @@ impl Station {
         let effects = self.step(Input::Reloaded, now);
         self.tell(effects, now)
     }
+}
+
+fn watched(loaded: &Loaded, recovered: Option<&Recovered>, now: Timestamp) -> Watched {
+    let files = (Arc::clone(&loaded.services), Arc::clone(&loaded.site_rules));
+    Watched::new(files, recovered, now, loaded.contract.time_zone)
 }
 
 fn text(stored: &impl serde::Serialize) -> String {

@@ -1,10 +1,15 @@
 //! What is true: when each line fails, loses, is worked on, and when this host is blind, isolated, dead or misled by its
 //! clock. Made from a seed; known to nobody else but the checks.
 
+use std::collections::BTreeMap;
+
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
 use super::span::{Span, Spans};
-use crate::inventory::{Inventory, Link};
+use crate::{
+    inventory::{Inventory, Link, LinkId},
+    profile::services::Services,
+};
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -26,6 +31,9 @@ mod rates {
     pub const BLIND: f64 = 0.05;
     pub const DEATHS: f64 = 0.05;
     pub const STEPS: f64 = 0.03;
+    pub const STOPS: f64 = 0.02;
+    pub const WRONG: f64 = 0.01;
+    pub const SLOW: f64 = 0.02;
 }
 
 /// Work on a link that was announced before it began.
@@ -48,12 +56,29 @@ pub struct Fate {
     pub loss: f64,
 }
 
+/// A service's own fate, and what it stands behind.
+#[derive(Clone, Debug, Default)]
+pub struct Served {
+    /// It answers nobody.
+    pub stops: Spans,
+    /// It answers with another page.
+    pub wrong: Spans,
+    /// It answers late, and in time all the same.
+    pub slow: Spans,
+    pub link: Option<usize>,
+    /// A service, such as a proxy.
+    pub before: Option<usize>,
+    /// Nobody gets through to it: it stopped, or what it stands behind did.
+    pub silent: Spans,
+}
+
 /// The whole truth.
 #[derive(Debug)]
 pub struct World {
     pub seed: u64,
     pub length: i64,
     pub links: Vec<Fate>,
+    pub services: Vec<Served>,
     pub works: Vec<Work>,
     /// Nothing that we send arrives anywhere.
     pub isolated: Spans,
@@ -69,7 +94,7 @@ pub struct World {
 
 impl World {
     /// `storm`: how many times as often as in a real city things happen.
-    pub fn of(seed: u64, inventory: &Inventory, days: u32, storm: f64) -> Self {
+    pub fn of(seed: u64, inventory: &Inventory, services: &Services, days: u32, storm: f64) -> Self {
         let mut dice = Dice { random: StdRng::seed_from_u64(seed), length: i64::from(days) * DAY, storm, events: 0 };
         let links = &inventory.links;
         let mut cuts: Vec<Vec<Span>> = vec![vec![]; links.len()];
@@ -127,13 +152,20 @@ impl World {
             // From one in a million to one in five thousand.
             loss: 10_f64.powf(dice.random.random_range(-6.0..-3.7)),
         };
-        let links = cuts.into_iter().map(fate).collect();
+        let links: Vec<Fate> = cuts.into_iter().map(fate).collect();
+        let services = dice.services(inventory, services, &links);
         let events = dice.events;
-        Self { seed, length: dice.length, links, works, isolated, blind, dead, steps, events }
+        Self { seed, length: dice.length, links, services, works, isolated, blind, dead, steps, events }
     }
 }
 
 impl World {
+    /// While the clock is set back, civil time that was booked comes again and is not booked again.
+    pub fn hidden(&self) -> Spans {
+        let back = self.steps.iter().filter(|(_, step)| *step < 0);
+        Spans::of(back.map(|(at, step)| Span { from: *at, to: at - step }).collect())
+    }
+
     /// What happens while `near`, in words.
     pub fn story(&self, near: Span) -> Vec<(i64, String)> {
         let mut story = vec![];
@@ -148,6 +180,11 @@ impl World {
         for (link, fate) in self.links.iter().enumerate() {
             tell(&format!("link {link} cut"), &fate.cuts);
             tell(&format!("link {link} lossy ({:.3})", fate.lossy_share), &fate.lossy);
+        }
+        for (service, fate) in self.services.iter().enumerate() {
+            tell(&format!("service {service} stopped"), &fate.stops);
+            tell(&format!("service {service} wrong"), &fate.wrong);
+            tell(&format!("service {service} slow"), &fate.slow);
         }
         let steps = self.steps.iter().filter(|(at, _)| near.has(*at));
         story.extend(steps.map(|(at, step)| (*at, format!("the clock is set by {step} ms"))));
@@ -189,6 +226,25 @@ impl Dice {
     fn spans(&mut self, rate: f64, least: i64, most: i64) -> Spans {
         let times = self.times(rate);
         Spans::of((0..times).filter_map(|_| self.span(least, most)).collect())
+    }
+
+    fn services(&mut self, inventory: &Inventory, services: &Services, links: &[Fate]) -> Vec<Served> {
+        let places: BTreeMap<&LinkId, usize> = inventory.links.iter().map(|link| &link.id).zip(0..).collect();
+        let mut all: Vec<Served> = vec![];
+        for service in &services.list {
+            let on = || service.depends_on.iter();
+            let link = on().find_map(|id| places.get(&LinkId::parse(id)?).copied());
+            // What stands before others is ahead of them in the list.
+            let before = on().find_map(|id| services.list[..all.len()].iter().position(|other| other.id == *id));
+            let stops = self.spans(rates::STOPS, 2 * SECOND, 4 * HOUR);
+            let cuts = link.into_iter().flat_map(|link| links[link].cuts.iter());
+            let fallen = before.into_iter().flat_map(|before| all[before].silent.iter());
+            let silent = Spans::of(stops.iter().chain(cuts).chain(fallen).collect());
+            let wrong = self.spans(rates::WRONG, MINUTE, 4 * HOUR);
+            let slow = self.spans(rates::SLOW, MINUTE, 4 * HOUR);
+            all.push(Served { stops, wrong, slow, link, before, silent });
+        }
+        all
     }
 
     /// Most are of seconds, some of an hour, as a wrong zone makes them.

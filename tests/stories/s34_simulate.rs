@@ -18,19 +18,23 @@ fn months_of_a_city_are_told_in_figures_that_add_up() {
         command.args(["simulate", "--days", "3", "--links", "30", "--services", "7", "--storm", "5", "--seed", seed]);
         let output = command.args(["--summary", "json", "--lang", "en"]).output().expect("the program");
         assert!(output.status.success(), "{}", words(&output));
-        assert!(words(&output).contains("--services 7: this version watches no services"), "{}", words(&output));
         let mut figures: BTreeMap<String, Value> = serde_json::from_slice(&output.stdout).expect("one JSON object");
         assert!(figures.remove("wall_seconds").is_some_and(|seconds| seconds.as_f64() > Some(0.0)));
         figures
     };
     let figures = told("7");
     let keys: Vec<&str> = figures.keys().map(String::as_str).collect();
-    let expected = "events incidents injected_but_masked outages_found outages_injected runs samples seed violations";
+    let expected = "events incidents injected_but_masked outages_found outages_injected runs samples seed \
+                    service_incidents service_incidents_explained service_outages_found service_outages_injected \
+                    service_visits violations";
     assert_eq!(keys.join(" "), expected);
     let of = |key: &str| figures[key].as_u64().expect("a number");
     assert_eq!((of("seed"), of("violations")), (7, 0));
     assert_eq!(of("outages_injected"), of("outages_found") + of("injected_but_masked"));
     assert!(of("outages_found") > 3 && of("incidents") > 0 && of("runs") > 100 && of("samples") > 1_000, "{figures:?}");
+    // Seven services, of which some are looked at by the hour: a site has 1440 visits a day, and more while it fails.
+    assert!(of("service_visits") > 5_000 && of("service_incidents_explained") > 0, "{figures:?}");
+    assert!(of("service_outages_found") > 1 && of("service_outages_injected") < of("outages_injected"), "{figures:?}");
     assert_eq!(told("7"), figures, "the same seed plays the same");
     assert_ne!(told("8"), figures);
 }
