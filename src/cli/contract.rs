@@ -3,6 +3,7 @@
 mod assessed;
 mod made_up;
 mod simulate;
+mod stored;
 
 use std::{
     path::{Path, PathBuf},

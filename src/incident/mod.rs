@@ -65,7 +65,7 @@ pub use self::{
     },
     reliability::{Reliability, Spell, failures},
     scopes::{ScopeKind, Scopes},
-    services::{ServiceChange, ServicePart},
+    services::{ServiceChange, ServicePart, facts as service_facts},
     view::IncidentView,
     window::{Approval, Repeat, Turn, Window},
     windows::{MOST_WINDOWS, Windows, Work},

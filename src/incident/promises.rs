@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, rc::Rc};
 
-use super::{Incident, ScopeKind, ServicePart, World, record::OPERATOR, services};
+use super::{Incident, ServicePart, World, record::OPERATOR, services};
 use crate::{
     contract::{
         Clock, Contract, Facts, Target,
@@ -198,11 +198,5 @@ fn scope(incident: &Incident, level: u8, world: &World<'_>) -> Scope {
     if level == world.contract.tiers.network.level {
         return Scope::Network;
     }
-    match ScopeKind::parse(&incident.scope.kind) {
-        Some(ScopeKind::Group) => Scope::Group,
-        Some(ScopeKind::Segment) => Scope::Segment,
-        Some(ScopeKind::Unit) => Scope::Unit,
-        Some(ScopeKind::Carrier) => Scope::Carrier,
-        Some(ScopeKind::Link | ScopeKind::Network | ScopeKind::Prober | ScopeKind::Service) | None => Scope::Link,
-    }
+    incident.part_of_network()
 }

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ScopeKind;
 use crate::{
     command::{Resolution, Step},
+    contract::words,
     inventory::LinkId,
     units::Timestamp,
 };
@@ -90,6 +92,19 @@ impl Incident {
     /// is told of its end.
     pub fn is_covered(&self, is_end: bool) -> bool {
         self.parent.as_ref().is_some_and(|parent| !(parent.told && is_end))
+    }
+
+    /// What it is of for conditions of the contract, when it is not of the whole network.
+    pub fn part_of_network(&self) -> words::Scope {
+        match ScopeKind::parse(&self.scope.kind) {
+            Some(ScopeKind::Group) => words::Scope::Group,
+            Some(ScopeKind::Segment) => words::Scope::Segment,
+            Some(ScopeKind::Unit) => words::Scope::Unit,
+            Some(ScopeKind::Carrier) => words::Scope::Carrier,
+            Some(ScopeKind::Link | ScopeKind::Network | ScopeKind::Prober | ScopeKind::Service) | None => {
+                words::Scope::Link
+            }
+        }
     }
 
     /// How often it has changed: rises with every entry of the timeline, kept or not.

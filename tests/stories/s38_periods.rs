@@ -200,7 +200,7 @@ fn printed_shares_are_truncated_or_rounded_as_the_contract_says() {
     }
 }
 
-/// A switch that is answered and steers nothing says so.
+/// A switch says so that decides once there are links; so does an objective that nothing judges.
 #[test]
 fn what_decides_nothing_yet_is_said() {
     let explain = |name: &str, more: &[&str]| {
@@ -208,16 +208,26 @@ fn what_decides_nothing_yet_is_said() {
         assert!(output.status.success(), "{}", words(&output));
         String::from_utf8(output.stdout).unwrap()
     };
-    assert!(!explain("xuchang", &[]).contains("decides nothing"), "the city's switches all decide something");
+    assert!(!explain("xuchang", &[]).contains("(decides "), "the city's switches all decide something");
     let text = explain("sichuan-courts", &[]);
     let line = |switch: &str| text.lines().find(|line| line.starts_with(&format!("  {switch}  "))).unwrap().to_owned();
-    assert!(line("seal-sample").ends_with("(recorded, decides nothing yet)"), "{}", line("seal-sample"));
-    assert!(!line("score-reading").contains("decides nothing"), "{}", line("score-reading"));
+    assert!(line("flap-gap").ends_with("(decides once the folder has links)"), "{}", line("flap-gap"));
+    assert!(!line("score-reading").contains("(decides "), "{}", line("score-reading"));
     let json: Value = serde_json::from_str(&explain("sichuan-courts", &["--output", "json"])).unwrap();
     let sections = json["parts"].as_array().unwrap();
     let switches = sections.iter().find(|section| section["part"] == "switches").unwrap()["rows"].as_array().unwrap();
     let decides = |id: &str| switches.iter().find(|row| row["key"] == id).unwrap()["decides"].clone();
-    assert_eq!((decides("seal-sample"), decides("score-reading")), (false.into(), true.into()));
+    assert_eq!((decides("flap-gap"), decides("score-reading")), (false.into(), true.into()));
+
+    let set = tempfile::tempdir().unwrap();
+    copy(&root().join("tests/bad/good/inventory"), &set.path().join("inventory"));
+    let file = set.path().join("inventory/contract.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let jitter = "objectives:\n  - {id: shake, name: 抖动, measure: jitter, limit: {at_most: 10ms}, period: month, source: measured, clause: 001 L3542}\n";
+    fs::write(&file, text.replacen("objectives:\n", jitter, 1)).unwrap();
+    let text = explain(&set.path().join("inventory").display().to_string(), &[]);
+    let line = text.lines().find(|line| line.starts_with("  shake  ")).unwrap();
+    assert!(line.ends_with("(shown, judged by nothing here)"), "{line}");
 }
 
 /// A draft is judged by what was really booked, before anybody signs it.
@@ -442,4 +452,79 @@ fn a_draft_judges_stored_loss_and_rtt_by_its_own_limits() {
     let (code, told) = simulate("{below: 0.3 %}", "{at_most: 50ms}, statistic: mean");
     assert_eq!(told, ["LL-0001 met 1488/744000 -", "LL-0002 met 1488/744000 -"]);
     assert_eq!(code, Some(0));
+}
+
+/// LL-0001 was down for an hour, and taken on after 20 minutes; an exercise of the same day is none. What is in force was
+/// kept; a draft that wants an answer within 15 minutes and the end within 59 was not.
+#[test]
+fn the_clocks_of_stored_incidents_are_run_anew_by_a_draft() {
+    let set = tempfile::tempdir().unwrap();
+    let folder = set.path();
+    make(folder);
+    let began = at("10-10").0;
+    let answered = began + 20 * HOUR / 60;
+    let incident = |id: &str, drill: bool| {
+        serde_json::json!({
+            "id": id, "merged_into": null, "phase": "closed", "tier": 2, "scope": {"kind": "link", "id": "LL-0001"},
+            "inferred": false, "kind": "outage", "drill": drill, "began": began, "opened": began + 1_300,
+            "announced": began + 4_300, "restored": began + HOUR, "closed": began + 2 * HOUR, "closed_by": null,
+            "acknowledgements": [{"party": "operator", "by": {"actor": "张三", "at": answered, "note": ""}}], "clocks": [],
+            "links": [["LL-0001", false]], "timeline": [],
+        })
+    };
+    let (store, _) = Store::open(&folder.join("state"), &Options::default()).unwrap();
+    let mut batch = Batch::default();
+    for stored in [incident("01KG5PFGWG002VEBHR2ZD6GR6M", false), incident("01KG5PFGWG002VEBHR2ZD6GR6N", true)] {
+        batch.incidents.push(serde_json::from_value(stored).unwrap());
+    }
+    store.commit(batch);
+    drop(store);
+    let draft = folder.join("draft");
+    copy(&folder.join("inventory"), &draft);
+    let shipped = fs::read_to_string(draft.join("contract.yaml")).unwrap();
+    let simulate = |answer: &str, end: &str, from: &str| {
+        let text = shipped.replace("{clock: response, limit: 30m}", &format!("{{clock: response, limit: {answer}}}"));
+        // An hour of October is 0.13 %: the month by itself is another matter.
+        let text = text
+            .replace("{at_least: 99.9 %}", "{at_least: 99 %}")
+            .replace("{clock: restore, limit: 2h}", "{clock: restore, limit: 50m}")
+            .replace("{clock: restore, limit: 4h}", &format!("{{clock: restore, limit: {end}}}"));
+        fs::write(draft.join("contract.yaml"), text).unwrap();
+        let mut command = linkpatrol();
+        command.args(["contract", "simulate"]).arg(&draft).args(["--from", from, "--to", from, "--output", "json"]);
+        command.arg("--data-dir").arg(folder.join("state"));
+        let output = command.arg("--config.file").arg(folder.join("linkpatrol.yaml")).output().unwrap();
+        let json: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", words(&output)));
+        let told = json["incidents"].as_array().unwrap().iter().flat_map(|incident| {
+            assert_eq!(incident["incident"], "01KG5PFGWG002VEBHR2ZD6GR6M");
+            incident["clocks"].as_array().unwrap().clone()
+        });
+        let told = told.map(|clock| {
+            let text = |key: &str| clock[key].as_str().unwrap().to_owned();
+            format!("{} {} {} {}", text("tier"), text("clock"), text("deadline"), clock["late_ms"])
+        });
+        (output.status.code(), told.collect::<Vec<_>>())
+    };
+    assert_eq!(
+        simulate("30m", "4h", "2026-10"),
+        (
+            Some(0),
+            vec![
+                "partial response 2026-10-10T00:30:00.000+08:00 null".to_owned(),
+                "partial restore 2026-10-10T04:00:00.000+08:00 null".to_owned(),
+            ]
+        )
+    );
+    assert_eq!(
+        simulate("15m", "59m", "2026-10"),
+        (
+            Some(1),
+            vec![
+                "partial response 2026-10-10T00:15:00.000+08:00 300000".to_owned(),
+                "partial restore 2026-10-10T00:59:00.000+08:00 60000".to_owned(),
+            ]
+        )
+    );
+    assert_eq!(simulate("15m", "59m", "2026-09").1, [] as [String; 0], "another month");
 }

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -155,20 +156,10 @@ impl<'a> Assessed<'a> {
     }
 
     fn json(&self) -> Value {
-        let at = |moment: Option<Timestamp>| moment.map(|moment| self.at(moment));
-        let run = |run: &Run<'_>| {
-            json!({
-                "class": run.class.id, "tier": run.tier.id, "clock": run.clock.kind, "party": run.clock.party,
-                "starts": run.started.map_or(run.clock.starts.value, |(start, _)| start),
-                "switch": run.clock.starts.switch, "started": at(run.started.map(|(_, start)| start)),
-                "deadline": at(run.deadline()), "done": at(run.done), "clause": run.clock.clause,
-                "late_ms": run.late().map(|by| u64::try_from(by.as_millis()).unwrap_or(u64::MAX)),
-            })
-        };
         let fault = |fault: &Judged<'_>| {
             json!({
                 "target": fault.made.target(), "at": self.at(fault.made.fault.moments.occurred),
-                "clocks": fault.runs.iter().map(run).collect::<Vec<_>>(), "deductions": fault.deductions,
+                "clocks": fault.runs.iter().map(|run| run_json(run, self.terms.time_zone)).collect::<Vec<_>>(), "deductions": fault.deductions,
             })
         };
         let quarter = |points: &Points| {
@@ -203,7 +194,7 @@ impl<'a> Assessed<'a> {
         for (nth, Judged { made, runs, deductions }) in self.faults.iter().enumerate() {
             let (target, at) = (made.target().to_owned(), self.at(made.fault.moments.occurred));
             lines.push(AssessedText::Fault { number: nth + 1, target, at }.into());
-            lines.extend(runs.iter().map(|run| self.run(run)));
+            lines.extend(runs.iter().map(|run| run_line(run, self.terms.time_zone)));
             lines.extend(deductions.iter().map(|one| AssessedText::Deduction { text: one.text() }.into()));
         }
         lines.extend(self.rows.iter().map(Row::message));
@@ -221,19 +212,6 @@ impl<'a> Assessed<'a> {
             AssessedText::Year { year: *year, mean, band, withheld, decided_by, vetoed }.into()
         }));
         lines
-    }
-
-    fn run(&self, run: &Run<'_>) -> Message {
-        let due = run.deadline().map(|due| self.at(due)).unwrap_or_default();
-        let said = match (run.started, run.done, run.late()) {
-            (None, ..) => RunSaid::StartNotStated { event: run.clock.starts.value.as_str() },
-            (_, None, _) => RunSaid::EndNotStated { due },
-            (_, Some(done), None) => RunSaid::Kept { due, done: self.at(done) },
-            (_, Some(done), Some(by)) => RunSaid::Late { due, done: self.at(done), by: duration_text(by) },
-        };
-        let tier = format!("{}/{}", run.class.id, run.tier.id);
-        let (clock, party, clause) = (run.clock.kind.as_str(), run.clock.party.as_str(), run.clock.clause.clone());
-        AssessedText::Run { tier, clock, party, said, clause }.into()
     }
 
     fn points(&self, points: &Points) -> Vec<Message> {
@@ -255,6 +233,33 @@ impl<'a> Assessed<'a> {
         lines.push(AssessedText::Total { total, lost, missing, vetoed }.into());
         lines
     }
+}
+
+/// One clock of one fault, for programs.
+pub(super) fn run_json(run: &Run<'_>, zone: Tz) -> Value {
+    let at = |moment: Option<Timestamp>| moment.map(|moment| moment.rfc3339(zone));
+    json!({
+        "class": run.class.id, "tier": run.tier.id, "clock": run.clock.kind, "party": run.clock.party,
+        "starts": run.started.map_or(run.clock.starts.value, |(start, _)| start),
+        "switch": run.clock.starts.switch, "started": at(run.started.map(|(_, start)| start)),
+        "deadline": at(run.deadline()), "done": at(run.done), "clause": run.clock.clause,
+        "late_ms": run.late().map(|by| u64::try_from(by.as_millis()).unwrap_or(u64::MAX)),
+    })
+}
+
+/// The same for people.
+pub(super) fn run_line(run: &Run<'_>, zone: Tz) -> Message {
+    let at = |moment: Timestamp| moment.rfc3339(zone);
+    let due = run.deadline().map(at).unwrap_or_default();
+    let said = match (run.started, run.done, run.late()) {
+        (None, ..) => RunSaid::StartNotStated { event: run.clock.starts.value.as_str() },
+        (_, None, _) => RunSaid::EndNotStated { due },
+        (_, Some(done), None) => RunSaid::Kept { due, done: at(done) },
+        (_, Some(done), Some(by)) => RunSaid::Late { due, done: at(done), by: duration_text(by) },
+    };
+    let tier = format!("{}/{}", run.class.id, run.tier.id);
+    let (clock, party, clause) = (run.clock.kind.as_str(), run.clock.party.as_str(), run.clock.clause.clone());
+    AssessedText::Run { tier, clock, party, said, clause }.into()
 }
 
 impl<'a> Judged<'a> {

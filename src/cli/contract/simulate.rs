@@ -10,7 +10,10 @@ use std::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::assessed::{self, Deduction};
+use super::{
+    assessed::{self, Deduction},
+    stored::{self, Stored},
+};
 use crate::{
     cli::{Global, Output, print_findings},
     config::Config,
@@ -19,7 +22,7 @@ use crate::{
     inventory::{Inventory, LinkId, Responder},
     judge,
     ledger::{self, Accounted, Booked, ClosedMonth, Elapsed, Spans, Standard, Statement, Stretch, Terms, Verdict},
-    store::{self, StoredAccount},
+    store::{self, StoreError, StoredAccount},
     text::{Beside, ContractText, Message},
     units::Timestamp,
 };
@@ -28,7 +31,8 @@ use crate::{
 const BREACHED: &str = "availability_breached";
 const DOWN: &str = "down";
 
-/// Judges stored months of links, or faults that somebody makes up, by a draft contract: verdicts, and deductions that may follow.
+/// Judges stored months of links and the clocks of stored incidents, or faults that somebody makes up, by a draft contract:
+/// verdicts, and deductions that may follow.
 #[derive(Debug, clap::Args)]
 pub(super) struct Simulate {
     /// The draft: a contract.yaml, or the folder that it stands in.
@@ -164,22 +168,36 @@ impl Simulate {
         let asked = |month: &str| {
             self.from.as_deref().is_none_or(|from| month >= from) && self.to.as_deref().is_none_or(|to| month <= to)
         };
-        let rows = match store::accounts(&data_dir) {
-            Ok(stored) => rows(&stored, &contract, known.as_ref(), asked),
+        let zone = contract.time_zone;
+        let read = || Ok((store::accounts(&data_dir)?, stored::incidents(&data_dir, zone, asked)?));
+        let (rows, incidents) = match read() {
+            Ok((accounts, incidents)) => (rows(&accounts, &contract, known.as_ref(), asked), incidents),
             Err(error) => {
+                let error: StoreError = error;
                 anstream::eprintln!("{error}");
                 return ExitCode::from(2);
             }
         };
+        let links = known.as_ref().map(|(inventory, _)| inventory);
+        let faults: Vec<Stored<'_>> = incidents.iter().map(|incident| Stored::of(incident, &contract, links)).collect();
         match global.output {
-            Output::Json => anstream::println!("{:#}", json!({ "contract": contract.name, "rows": rows })),
-            Output::Text => rows.iter().for_each(|row| anstream::println!("{}", row.message().say(language))),
+            Output::Json => {
+                let faults: Vec<_> = faults.iter().map(|fault| fault.json(zone)).collect();
+                anstream::println!("{:#}", json!({ "contract": contract.name, "rows": rows, "incidents": faults }));
+            }
+            Output::Text => {
+                let lines = faults.iter().zip(1..).flat_map(|(fault, number)| fault.lines(number, zone));
+                rows.iter()
+                    .map(Row::message)
+                    .chain(lines)
+                    .for_each(|line| anstream::println!("{}", line.say(language)));
+            }
         }
-        if rows.is_empty() {
+        if rows.is_empty() && faults.is_empty() {
             anstream::eprintln!("{}", Message::from(ContractText::NothingSimulated).say(language));
             return ExitCode::from(2);
         }
-        ExitCode::from(u8::from(rows.iter().any(Row::is_breached)))
+        ExitCode::from(u8::from(rows.iter().any(Row::is_breached) || faults.iter().any(Stored::is_late)))
     }
 
     fn folder(&self) -> &Path {
