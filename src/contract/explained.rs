@@ -1,6 +1,10 @@
 //! What `contract explain` found, as sections of rows: printed as text for people and as JSON for programs.
 
-use std::{collections::BTreeSet, fmt::Write, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    path::Path,
+};
 
 use serde_json::{Value, json};
 
@@ -21,8 +25,10 @@ pub struct Explained {
     folder: String,
     target: Option<Value>,
     pub sections: Vec<Section>,
-    /// Switches that decide nothing yet.
-    idle: BTreeSet<String>,
+    /// Switches that decide nothing yet; the word for it.
+    idle: BTreeMap<String, ContractText>,
+    /// Objectives that nothing judges.
+    unjudged: BTreeSet<String>,
 }
 
 /// Rules of one kind.
@@ -95,9 +101,12 @@ impl Explained {
     }
 
     fn new(folder: &Path, terms: &Terms, target: Option<Value>) -> Self {
-        let idle = terms.idle_switches().map(|switch| switch.id.clone()).collect();
+        let waiting = terms.idle_switches(false).map(|switch| (switch.id.clone(), ContractText::ExplainWaits));
+        let idle = terms.idle_switches(true).map(|switch| (switch.id.clone(), ContractText::ExplainIdle));
+        let idle = waiting.chain(idle).collect();
+        let unjudged = terms.objectives.iter().filter(|one| one.is_shown_alone()).map(|one| one.id.clone()).collect();
         let (contract, folder) = (terms.name.clone(), folder.display().to_string());
-        Self { contract, folder, target, sections: vec![], idle }
+        Self { contract, folder, target, sections: vec![], idle, unjudged }
     }
 
     /// Rules for the target itself, and for its devices, its security and questions about it.
@@ -274,8 +283,9 @@ impl Explained {
                 );
                 parts.extend(clause.as_ref().map(|clause| say(ContractText::ExplainClause { clause: clause.clone() })));
                 parts.extend(place.as_ref().map(Place::to_string));
-                let idles = section.part == "switches" && self.idle.contains(key);
-                parts.extend(idles.then(|| say(ContractText::ExplainIdle)));
+                let idle = self.idle.get(key).filter(|_| section.part == "switches");
+                let unjudged = section.part == "objectives" && self.unjudged.contains(key);
+                parts.extend(idle.cloned().or(unjudged.then_some(ContractText::ExplainUnjudged)).map(say));
                 line(parts.join("  "));
             }
         }
@@ -292,7 +302,7 @@ impl Explained {
                 "from_contract": row.clause.as_ref().map(|clause| clause != NOT_FROM_CONTRACT),
                 "switch": row.switch,
                 "source": row.source,
-                "decides": (part == "switches").then(|| !self.idle.contains(&row.key)),
+                "decides": (part == "switches").then(|| !self.idle.contains_key(&row.key)),
                 "place": row.place.as_ref().map(Place::to_string),
             })
         };

@@ -1,22 +1,24 @@
 //! Which switches steer something, and which are recorded and decide nothing yet.
 //!
-//! In: a contract. Out: the switches that no part of the program asks. Pure. Said aloud, because a switch that is answered
+//! In: a contract. Out: the switches that no part of the program asks, as the folder is, or if it had links. Pure. Said aloud, because a switch that is answered
 //! and steers nothing looks like a promise that is kept. A test turns every switch of the shipped city and compares what
 //! the engine works with.
 
 use super::{
     Figure, Switch, Terms,
     terms::{PATROL_CLASS, UPGRADE_REBASE},
+    words::Measure,
 };
 
 impl Terms {
-    /// Switches that steer nothing, in file order.
-    pub fn idle_switches(&self) -> impl Iterator<Item = &Switch> {
-        self.switches.iter().filter(|switch| !self.is_asked(&switch.id))
+    /// Switches that steer nothing, in file order; `with_links`: nor would, if the folder had links.
+    pub fn idle_switches(&self, with_links: bool) -> impl Iterator<Item = &Switch> {
+        self.switches.iter().filter(move |switch| !self.is_asked(&switch.id, with_links))
     }
 
     /// Whether something depends on the answer of a switch.
-    fn is_asked(&self, switch: &str) -> bool {
+    fn is_asked(&self, switch: &str, with_links: bool) -> bool {
+        let has_links = with_links || self.links_figure("requirement").is_some();
         let named = |figure: &&Figure| figure.switch.as_deref() == Some(switch);
         let agreed = self.agreements.iter().flat_map(|agreement| &agreement.clocks);
         let mut agreed = agreed.flat_map(|clock| {
@@ -24,17 +26,15 @@ impl Terms {
                 [&clock.limit_switch, &clock.starts.switch, &clock.workaround.switch, &clock.beside_looser.switch];
             switches.map(Option::as_deref)
         });
-        self.figures.iter().filter(named).any(|figure| self.steers(&figure.key))
+        self.figures.iter().filter(named).any(|figure| self.steers(&figure.key, has_links))
             || switch == PATROL_CLASS && self.duties.iter().any(|duty| !duty.applies.classes.is_empty())
-            || self.links_figure("requirement").is_some()
-                && (switch == UPGRADE_REBASE || agreed.any(|asked| asked == Some(switch)))
+            || has_links && (switch == UPGRADE_REBASE || agreed.any(|asked| asked == Some(switch)))
     }
 
     /// Whether the program works with the figure at this key. Without links, rounds are made and faults that are made up are
     /// judged (`contract simulate`); nothing else is carried out.
-    fn steers(&self, key: &str) -> bool {
+    fn steers(&self, key: &str, has_links: bool) -> bool {
         let (part, rest) = key.split_once('.').unwrap_or((key, ""));
-        let has_links = self.links_figure("requirement").is_some();
         match part {
             "assessment" | "classes" | "overrides" => true,
             "duties" => rest.ends_with(".every"),
@@ -47,13 +47,18 @@ impl Terms {
     fn steers_objective(&self, key: &str, rest: &str) -> bool {
         let Some((nth, what)) = rest.split_once('.') else { return false };
         let Some(objective) = nth.parse().ok().and_then(|nth: usize| self.objectives.get(nth)) else { return false };
-        let is = |measure: &str| self.links_figure(measure) == Some(objective.id.as_str());
+        // Without a section `links` nobody has said yet which of them is that of the links.
+        let of_links = |measure: Measure| match self.links_figure("requirement") {
+            Some(_) => self.links_figure(measure.as_str()) == Some(objective.id.as_str()),
+            None => objective.measure == measure,
+        };
+        let [availability, rtt, loss] = [Measure::Availability, Measure::Rtt, Measure::Loss].map(of_links);
+        let of_services = matches!(objective.measure, Measure::ResponseTime | Measure::OnlineRate);
         let what = what.split('.').next().unwrap_or(key);
         match what {
-            "limit" => is("availability") || is("rtt") || is("loss"),
-            "period" => is("availability") || is("rtt") || is("loss"),
-            "exclude" | "rounding" | "reach" => is("availability"),
-            "statistic" => is("rtt"),
+            "limit" | "period" => availability || rtt || loss || of_services,
+            "exclude" | "rounding" | "reach" => availability,
+            "statistic" => rtt || objective.measure == Measure::ResponseTime,
             _ => false,
         }
     }
@@ -160,7 +165,7 @@ mod tests {
     #[test]
     fn every_switch_of_the_shipped_city_changes_what_the_engine_works_with() {
         let terms = fixture::terms("xuchang");
-        assert_eq!(terms.idle_switches().map(|switch| switch.id.as_str()).collect::<Vec<_>>(), [""; 0]);
+        assert_eq!(terms.idle_switches(false).map(|switch| switch.id.as_str()).collect::<Vec<_>>(), [""; 0]);
         let before = worked_with(&fixture::contract());
         let place = tempfile::tempdir().unwrap();
         for switch in &terms.switches {
@@ -195,12 +200,16 @@ mod tests {
     #[test]
     fn without_links_only_rounds_and_what_is_made_up_ask() {
         let terms = fixture::terms("sichuan-courts");
-        let idle: Vec<&str> = terms.idle_switches().map(|switch| switch.id.as_str()).collect();
+        let idle: Vec<&str> = terms.idle_switches(false).map(|switch| switch.id.as_str()).collect();
         for steers in ["clock-start", "clock-calendar", "score-reading", "band-edge", "veto-period", "larger-event"] {
             assert!(!idle.contains(&steers), "{steers}");
         }
-        for idles in ["seal-sample", "flap-gap", "complaint-merge"] {
+        for idles in ["flap-gap", "maintenance-notice"] {
             assert!(idle.contains(&idles), "{idles}");
+        }
+        for name in fixture::SHIPPED {
+            let idle: Vec<String> = fixture::terms(name).idle_switches(true).map(|switch| switch.id.clone()).collect();
+            assert_eq!(idle, [""; 0], "{name}: decide nothing even with links");
         }
     }
 }

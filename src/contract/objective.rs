@@ -35,6 +35,13 @@ pub struct Objective {
 }
 
 impl Objective {
+    /// It is measured, and nothing judges it.
+    pub fn is_shown_alone(&self) -> bool {
+        let judged_by_nothing =
+            matches!(self.measure, Measure::Jitter | Measure::FailureRate | Measure::Bandwidth | Measure::Utilisation);
+        judged_by_nothing && self.source == Source::Measured
+    }
+
     /// Reasons that the contract names and does not leave out. A drill that it does not name is planned work.
     pub fn counting(&self) -> Vec<Exclusion> {
         let named = |reason| self.exclusions.iter().find(|(named, _)| *named == reason).map(|(_, out)| !out.value);

@@ -76,6 +76,8 @@ pub enum ContractText {
     PeriodNotCountedHelp,
     Assessed(Box<AssessedText>),
     ExplainIdle,
+    ExplainWaits,
+    ExplainUnjudged,
     /// `beside`: loss and RTT by month, and deductions.
     Simulated {
         link: String,
@@ -231,6 +233,8 @@ impl ContractText {
             }
             Self::NothingSimulated => write!(out, "no account is stored of these months"),
             Self::ExplainIdle => write!(out, "(recorded, decides nothing yet)"),
+            Self::ExplainWaits => write!(out, "(decides once the folder has links)"),
+            Self::ExplainUnjudged => write!(out, "(shown, judged by nothing here)"),
             Self::WrongMeasureHelp => {
                 write!(
                     out,
@@ -336,6 +340,8 @@ impl ContractText {
             }
             Self::NothingSimulated => write!(out, "所选月份没有已存的台账"),
             Self::ExplainIdle => write!(out, "（已记录，尚不影响任何判定）"),
+            Self::ExplainWaits => write!(out, "（目录中有链路后即起作用）"),
+            Self::ExplainUnjudged => write!(out, "（仅展示，本程序不据此判定）"),
             Self::WrongMeasureHelp => {
                 write!(
                     out,
