@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, net::IpAddr, os::fd::AsRawFd, time::Duration};
 
+use linkpatrol::clock::monotonic_nanos;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::site::Site;
@@ -194,4 +195,50 @@ fn source_interface_dscp_size_df_and_hop_limit_are_on_the_wire_in_both_families(
         site.wait("its turns are unmeasured", |site| (counted(site, "unmeasured") >= Some(3.0)).then_some(()));
         assert_eq!(counted(&site, "lost"), Some(0.0), "{whole}");
     }
+}
+
+/// The parent has its turn every twenty seconds, and has just had it when what hangs on it is cut: it is asked within three
+/// seconds of the first lost request all the same, and what has no part in it is left alone.
+#[test]
+fn what_a_link_depends_on_is_asked_at_once_when_it_fails() {
+    let Some(mut site) = Site::make(3) else { return };
+    let links = "id,cid,kind,carrier,unit,a_end,z_end,bandwidth,far_address,interval,depends_on
+LL-0001,C-1,private,one,U1,枢纽,远端,100M,127.10.0.1,20s,
+LL-0002,C-2,private,one,U2,枢纽,远端,100M,127.10.0.2,,LL-0001
+LL-0003,C-3,private,two,U1,枢纽,远端,100M,127.10.0.3,20s,
+";
+    site.write("site/links.csv", links);
+    site.start(&[]);
+    site.all_up(3);
+    let tap = site.within(tap);
+    // The next requests, as they are sent.
+    let asked = || {
+        let one = || {
+            let (packet, interface) = next(&tap)?;
+            Some((read(&packet, interface)?.0, Duration::from_nanos(monotonic_nanos())))
+        };
+        (0..50).filter_map(move |_| one())
+    };
+    let [parent, child, stranger] = [1, 2, 3].map(|last| IpAddr::from([127, 10, 0, last]));
+    let turn = site.wait("the parent's own turn", |_| asked().find(|(to, _)| *to == parent)).1;
+    site.cut(2);
+    let (mut lost, mut others) = (None, vec![]);
+    let again = site.wait("the parent is asked again", |_| {
+        let mut requests = asked();
+        requests.find_map(|(to, at)| {
+            match to {
+                to if to == child => _ = lost.get_or_insert(at),
+                to if to == stranger => others.push(at),
+                _ => {}
+            }
+            (to == parent).then_some(at)
+        })
+    });
+    let lost = lost.expect("a request that is lost");
+    assert!(again - turn < Duration::from_secs(10), "its own turn came after {:?}", again - turn);
+    assert!(again - lost < Duration::from_secs(3), "{:?} after the loss", again - lost);
+    assert!(others.len() <= 1, "{others:?}");
+    // Its answer cleared it: the child is told of by itself.
+    let told = site.wait("an incident", |site| site.incidents().into_iter().find(|one| !one["announced"].is_null()));
+    assert!(told["parent"].is_null() && site.state(1) == "up", "{told}");
 }
