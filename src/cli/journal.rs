@@ -194,6 +194,7 @@ pub(super) fn message(fault: Fault) -> JournalMessage {
         Fault::TailMissing { seal, entry, ends } => JournalMessage::TailMissing { seal, entry, ends },
         Fault::ContentMissing { entry, hash } => JournalMessage::ContentMissing { entry, hash: hash.to_string() },
         Fault::ContentChanged { hash } => JournalMessage::ContentChanged { hash: hash.to_string() },
+        Fault::RecordDiffers { record, entry } => JournalMessage::RecordDiffers { record, entry },
         Fault::TextDiffers { incident, entry } => JournalMessage::TextDiffers { incident, entry },
         Fault::IncidentDiffers { incident, entry } => JournalMessage::IncidentDiffers { incident, entry },
         Fault::IncidentMissing { incident, entry } => JournalMessage::IncidentMissing { incident, entry },

@@ -39,6 +39,8 @@ pub enum Fault {
     IncidentDiffers { incident: String, entry: u64 },
     /// What people wrote in the stored incident is not what they wrote.
     TextDiffers { incident: String, entry: u64 },
+    /// The stored record of the desk, or what people wrote in it, is not what the journal says of it.
+    RecordDiffers { record: String, entry: u64 },
     /// The journal speaks of an incident that is not stored.
     IncidentMissing { incident: String, entry: u64 },
 }
@@ -58,7 +60,9 @@ pub struct Audit {
     pub seals_pruned: u64,
     pub contents: u64,
     pub incidents: u64,
-    /// Of these, such in which people wrote something that was held against the journal.
+    /// Of the desk.
+    pub records: u64,
+    /// Of incidents and records, such in which people wrote something that was held against the journal.
     pub texts: u64,
     /// And such of which nothing can be said without the key of the house.
     pub texts_unchecked: u64,
@@ -79,7 +83,10 @@ pub struct Audit {
     /// By incident: what the journal said of it last, and where.
     #[serde(skip)]
     said: BTreeMap<String, (Digest, u64)>,
-    /// The same of what people wrote in it.
+    /// The same of records of the desk.
+    #[serde(skip)]
+    desk: BTreeMap<String, (Digest, u64)>,
+    /// The same of what people wrote in either.
     #[serde(skip)]
     written: BTreeMap<String, (Digest, u64)>,
 }
@@ -175,6 +182,19 @@ impl Audit {
         }
     }
 
+    /// Takes a stored record of the desk, in the same forms.
+    pub fn record(&mut self, id: &str, forms: [&str; 2], texts: Option<Option<Digest>>) {
+        self.records += 1;
+        let (said, written) = (self.desk.remove(id), self.written.remove(id));
+        self.texts += u64::from(written.is_some() && texts.is_some());
+        self.texts_unchecked += u64::from(written.is_some() && texts.is_none());
+        let other = said.filter(|(said, _)| !forms.iter().any(|form| *said == digest_of(form.as_bytes())));
+        let reworded = written.filter(|(written, _)| texts.is_some_and(|texts| texts != Some(*written)));
+        if let Some((_, entry)) = other.or(reworded) {
+            self.fault(Fault::RecordDiffers { record: id.to_owned(), entry });
+        }
+    }
+
     /// Everything was taken.
     pub fn end(mut self) -> Self {
         let ends = self.head.number;
@@ -224,13 +244,14 @@ impl Audit {
             Record::Command(command) => command.outcome,
             _ => return,
         };
-        for id in outcome.incidents.keys() {
+        for id in outcome.incidents.keys().chain(outcome.desk.keys()) {
             // Nothing is said of it by versions that said nothing of texts, and where there are none.
             match outcome.texts.get(id) {
                 Some(hash) => self.written.insert(id.clone(), (*hash, entry)),
                 None => self.written.remove(id),
             };
         }
+        self.desk.extend(outcome.desk.into_iter().map(|(id, hash)| (id, (hash, entry))));
         self.said.extend(outcome.incidents.into_iter().map(|(id, hash)| (id, (hash, entry))));
     }
 

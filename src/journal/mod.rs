@@ -255,10 +255,17 @@ impl Outcome {
         outcome
     }
 
-    /// With the records of the desk that changed. `stored` gives the stored form of one, names being opaque ids.
-    pub fn with_desk(mut self, records: &[DeskRecord], stored: impl Fn(&DeskRecord) -> Value) -> Self {
-        let hash = |record: &DeskRecord| digest_of(stored(record).to_string().as_bytes());
-        self.desk = records.iter().map(|record| (record.id().to_owned(), hash(record))).collect();
+    /// With the records of the desk that changed. `stored` gives of one what [`Outcome::of`] asks of an incident.
+    pub fn with_desk(
+        mut self,
+        records: &[DeskRecord],
+        stored: impl Fn(&DeskRecord) -> (Value, Option<Digest>),
+    ) -> Self {
+        for record in records {
+            let (form, texts) = stored(record);
+            self.desk.insert(record.id().to_owned(), digest_of(form.to_string().as_bytes()));
+            self.texts.extend(texts.map(|texts| (record.id().to_owned(), texts)));
+        }
         self
     }
 }

@@ -198,7 +198,7 @@ impl Replay {
         let desk = incidents.take_changed().desk;
         let desk = if self.has_desk { &desk[..] } else { &[] };
         Outcome::of(effects, |id| incidents.get(id).map(|incident| (stored_form(&**incident, apart), None)))
-            .with_desk(desk, |record| stored_form(record, apart))
+            .with_desk(desk, |record| (stored_form(record, apart), None))
     }
 
     fn compare(&mut self, rebuilt: Record, entry: &Entry) -> Result<(), (String, String)> {

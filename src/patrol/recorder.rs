@@ -139,7 +139,7 @@ impl Keeping {
 
     fn outcome(&self, effects: &[Effect], desk: &[DeskRecord]) -> Outcome {
         Outcome::of(effects, |id| self.incidents.get(id).map(|incident| self.recorder.stored_form(&**incident)))
-            .with_desk(desk, |record| self.recorder.stored_form(record).0)
+            .with_desk(desk, |record| self.recorder.stored_form(record))
     }
 
     /// Asks for the anchor of the civil day once it has begun. `true`: it is missed.

@@ -172,6 +172,13 @@ impl Reader {
             without_texts(&mut record);
             audit.incident(id, [&record.to_string(), &whole], texts);
         })?;
+        self.each_record("desk", |id, mut record| {
+            let texts = house.as_ref().map(|names| said_in(&mut record.clone(), names));
+            without_names(&mut record, &mut |name| ids.get(name).map_or(name, String::as_str).to_owned());
+            let whole = record.to_string();
+            without_texts(&mut record);
+            audit.record(id, [&record.to_string(), &whole], texts);
+        })?;
         drop(transaction);
         Ok(audit.end())
     }
@@ -191,9 +198,13 @@ impl Reader {
     }
 
     /// Incidents as they are stored, whatever version wrote them.
-    pub fn each_incident(&self, mut each: impl FnMut(&str, Value)) -> Result<(), StoreError> {
+    pub fn each_incident(&self, each: impl FnMut(&str, Value)) -> Result<(), StoreError> {
+        self.each_record("incident", each)
+    }
+
+    fn each_record(&self, table: &str, mut each: impl FnMut(&str, Value)) -> Result<(), StoreError> {
         let mut read = || {
-            let mut statement = self.connection.prepare("SELECT id, json FROM incident")?;
+            let mut statement = self.connection.prepare(&format!("SELECT id, json FROM {table}"))?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 let (id, json): (String, String) = (row.get(0)?, row.get(1)?);

@@ -72,6 +72,10 @@ pub enum JournalMessage {
         incident: String,
         entry: u64,
     },
+    RecordDiffers {
+        record: String,
+        entry: u64,
+    },
     /// Of so many incidents nothing is said of what people wrote in them.
     TextsUnchecked {
         incidents: u64,
@@ -155,9 +159,12 @@ impl JournalMessage {
             TextDiffers { incident, entry } => {
                 write!(out, "what people wrote in the stored incident {incident} is not what entry {entry} says")
             }
+            RecordDiffers { record, entry } => {
+                write!(out, "the stored record {record} of the desk is not what entry {entry} says")
+            }
             TextsUnchecked { incidents } => write!(
                 out,
-                "journal.key is not here or not readable: what people wrote in {incidents} incidents was not checked"
+                "journal.key is not here or not readable: what people wrote in {incidents} records was not checked"
             ),
             IncidentDiffers { incident, entry } => {
                 write!(out, "incident {incident} is stored otherwise than entry {entry} left it")
@@ -222,8 +229,9 @@ impl JournalMessage {
             TextDiffers { incident, entry } => {
                 write!(out, "事件 {incident} 中人工填写的文字与第 {entry} 条不符")
             }
+            RecordDiffers { record, entry } => write!(out, "值班台记录 {record} 的存储内容与第 {entry} 条不符"),
             TextsUnchecked { incidents } => {
-                write!(out, "缺少 journal.key 或无权读取：{incidents} 个事件中人工填写的文字未核对")
+                write!(out, "缺少 journal.key 或无权读取：{incidents} 份记录中人工填写的文字未核对")
             }
             IncidentDiffers { incident, entry } => write!(out, "事件 {incident} 的存储内容与第 {entry} 条不符"),
             IncidentMissing { incident, entry } => write!(out, "第 {entry} 条所述事件 {incident} 未存储"),

@@ -12,6 +12,7 @@ use linkpatrol::{
     clock::{Clock, SystemClock},
     units::Timestamp,
 };
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::{
@@ -71,6 +72,16 @@ fn ends_and_proves(site: &mut Site) {
         let proved = run(site, &["journal", what]);
         assert!(proved.status.success(), "{}", words(&proved));
     }
+    // Neither a word nor a figure of a record can be changed without being seen.
+    let file = Connection::open(site.path("state/journal.db")).expect("the journal");
+    let change = |was: &str, is: &str| {
+        let change = format!("UPDATE desk SET json = replace(json, '{was}', '{is}') WHERE instr(json, '{was}') > 0");
+        file.execute(&change, []).expect("a change")
+    };
+    let changed = change("接头进水", "接头受潮");
+    let changed = if changed > 0 { changed } else { change("\"at\":", "\"at\":1") };
+    let told = words(&run(site, &["journal", "verify", "--output", "json"]));
+    assert!(changed > 0 && told.contains("record_differs"), "{changed}: {told}");
 }
 
 #[test]
