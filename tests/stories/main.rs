@@ -67,5 +67,6 @@ mod s82_windows;
 mod s83_made_up;
 mod s84_steps;
 mod s85_paths;
+mod s86_periods;
 mod s86_wall_pin;
 mod site;

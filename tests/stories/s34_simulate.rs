@@ -170,8 +170,9 @@ fn people_work(site: &Site, kill: u64, random: &mut StdRng, promised: &mut Promi
 fn assert_kept(site: &Site, promised: &Promised, kill: u64, seed: u64) {
     let lost = |what: &str| -> ! { panic!("kill {kill} of seed {seed}: {what} is lost") };
     let told = |id: &str| {
-        let answer = site.try_get(&format!("/api/v1/incidents/{id}")).filter(Answer::is_ok);
-        answer.unwrap_or_else(|| lost(&format!("incident {id}"))).json()
+        // No answer, such as after a pause of this machine, says nothing of the incident.
+        let answer = site.wait("an answer", |site| site.try_get(&format!("/api/v1/incidents/{id}")));
+        Some(answer).filter(Answer::is_ok).unwrap_or_else(|| lost(&format!("incident {id}"))).json()
     };
     // What is said of a part that was just merged stands with the whole.
     let stands = |id: &str, is_it: &dyn Fn(&Value) -> bool| {
