@@ -1,9 +1,13 @@
 //! `linkpatrol doctor`: whether this machine can do what linkpatrol.yaml asks of it.
 //!
-//! Looks at rights, time, disk and channels. Nothing is sent, unless a channel is named: then everybody in its `to` gets
+//! Looks at rights, time, disk, fonts and channels. Nothing is sent, unless a channel is named: then everybody in its `to` gets
 //! a message marked 【测试】.
 
-use std::{path::Path, process::ExitCode};
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    process::{Command, ExitCode},
+};
 
 use serde_json::{Value, json};
 
@@ -46,7 +50,7 @@ impl Doctor {
         let language = global.language(loaded.as_ref().map(|loaded| &*loaded.config));
         print_findings(&findings, language);
         let Some(loaded) = loaded else { return ExitCode::from(1) };
-        let mut found = vec![rights(), time(), disk(&loaded.config.data_dir)];
+        let mut found = vec![rights(), time(), disk(&loaded.config.data_dir), fonts()];
         found.push(contacts(&loaded.contacts, SystemClock::start().now().utc, loaded.contract.time_zone));
         let setup = patrol::channel_setup(&loaded.config, String::new());
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -119,4 +123,12 @@ fn disk(folder: &Path) -> Finding {
     let room = room(existing).unwrap_or(0);
     let (is_fine, folder) = (room >= LEAST_ROOM, folder.display().to_string());
     Finding { what: "disk", is_fine, said: ChannelText::Disk { is_fine, folder, mebibytes: room >> 20 } }
+}
+
+/// Without a Chinese font a browser on this machine shows boxes. A server without a screen needs none.
+fn fonts() -> Finding {
+    let listed = Command::new("fc-list").args([":lang=zh", "family"]).output().ok();
+    let listed = listed.filter(|output| output.status.success());
+    let families = listed.map(|output| String::from_utf8_lossy(&output.stdout).lines().collect::<BTreeSet<_>>().len());
+    Finding { what: "fonts", is_fine: families != Some(0), said: ChannelText::Fonts(families) }
 }

@@ -24,6 +24,8 @@ pub enum ChannelText {
         folder: String,
         mebibytes: u64,
     },
+    /// Families of Chinese fonts; `None`: nothing here knows of fonts.
+    Fonts(Option<usize>),
     Channel {
         channel: String,
         /// Empty: only its set-up was looked at.
@@ -100,6 +102,11 @@ impl ChannelText {
             }
             Self::Disk { is_fine: true, folder, mebibytes } => write!(out, "{folder} 可用空间 {mebibytes} MiB"),
             Self::Disk { folder, mebibytes, .. } => write!(out, "{folder} 只剩 {mebibytes} MiB"),
+            Self::Fonts(None) => write!(out, "本机没有 fontconfig：显示页面的电脑需要中文字体"),
+            Self::Fonts(Some(0)) => {
+                write!(out, "本机没有中文字体：若在此显示页面，请安装 fonts-noto-cjk 或 fonts-wqy-microhei")
+            }
+            Self::Fonts(Some(families)) => write!(out, "中文字体 {families} 种"),
             Self::Channel { channel, recipient, is_fine: true, .. } if recipient.is_empty() => {
                 write!(out, "渠道 {channel} 配置可用（未发送；--send {channel} 发送测试消息）")
             }
@@ -153,6 +160,11 @@ impl ChannelText {
             }
             Self::Disk { is_fine: true, folder, mebibytes } => write!(out, "{folder} has room for {mebibytes} MiB"),
             Self::Disk { folder, mebibytes, .. } => write!(out, "{folder} has only {mebibytes} MiB left"),
+            Self::Fonts(None) => write!(out, "no fontconfig here: whatever shows the pages needs Chinese fonts"),
+            Self::Fonts(Some(0)) => {
+                write!(out, "no Chinese font here: where pages are shown, install fonts-noto-cjk or fonts-wqy-microhei")
+            }
+            Self::Fonts(Some(families)) => write!(out, "{families} families of Chinese fonts"),
             Self::Channel { channel, recipient, is_fine: true, .. } if recipient.is_empty() => {
                 write!(out, "channel {channel} is set up (nothing sent; --send {channel} sends a test message)")
             }

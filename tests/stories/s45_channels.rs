@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     gateway::{Gateway, Mood},
-    harness::{linkpatrol, wait_for, words},
+    harness::{linkpatrol, peer, wait_for, words},
     site::Site,
 };
 
@@ -153,6 +153,13 @@ fn a_doctor_tries_a_channel_when_asked_to_and_no_credential_is_ever_printed() {
     let looked = words(&doctor(&site, &[]));
     assert!(looked.contains("channel sms is set up") && looked.contains("no-such-file"), "{looked}");
     assert_eq!(documents(&site, "sms.txt"), [] as [Value; 0], "nothing is sent unasked");
+    if peer("fc-list").is_some() {
+        site.write("fonts.conf", "<fontconfig/>");
+        let mut bare = linkpatrol();
+        bare.env("FONTCONFIG_FILE", site.path("fonts.conf")).arg("--config.file").arg(site.path("linkpatrol.yaml"));
+        let bare = words(&bare.arg("doctor").output().expect("linkpatrol doctor"));
+        assert!(bare.contains("✗ no Chinese font here"), "{bare}");
+    }
     let tried = words(&doctor(&site, &["--send", "sms", "--send", "mail", "--send", "smss"]));
     let sent = documents(&site, "sms.txt");
     assert!(sent[0]["subject"].as_str().is_some_and(|subject| subject.starts_with("【测试】")), "{sent:?}");
