@@ -336,7 +336,8 @@ impl Checks {
         let excluded_down: u64 = station.closed[link]
             .iter()
             .flat_map(|closed| closed.cells.clone())
-            .chain(account.cells(now))
+            // A month that has ended is among the others already.
+            .chain(if account.month().ends > now { account.cells(now) } else { vec![] })
             .filter(|cell| cell.measured == Measured::Down && cell.accounting != Accounting::Counted)
             .map(|cell| cell.millis)
             .sum();

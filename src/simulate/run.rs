@@ -175,6 +175,7 @@ impl Player {
         self.flush_all(end);
         let now = self.station.now(end).utc;
         self.station.advance_all(now);
+        self.station.close(now);
         self.checks.finish(&self.world, &self.station, now);
     }
 

@@ -29,6 +29,8 @@ use crate::{
 
 /// 2026-01-30 00:00 in Shanghai: the second day crosses a month, the third week a long holiday.
 const EPOCH: i64 = 1_769_702_400_000;
+/// An account holds the end of a month open for what is told later: well beyond that.
+const UNTIL_FINAL: Duration = Duration::from_secs(4 * 86_400);
 /// Closed incidents stay in the list for an hour: a day of a city in flames is long.
 const CLOSED_LEAVE_AFTER: Duration = Duration::from_secs(3_600);
 
@@ -248,6 +250,21 @@ impl Station {
         (0..self.accounts.len()).for_each(|link| self.advance(link, now));
         for (service, closed) in self.closed_of_services.iter_mut().enumerate() {
             closed.extend(self.services.advance(service, now, self.loaded.contract.time_zone));
+        }
+    }
+
+    /// The time is over: months that have ended count, though something might still be told of them.
+    pub fn close(&mut self, now: Timestamp) {
+        let zone = self.loaded.contract.time_zone;
+        let ended = |account: &Account| {
+            let months = account.clone().advance(now.plus(UNTIL_FINAL), zone);
+            months.into_iter().filter(|closed| closed.month.ends <= now).collect::<Vec<_>>()
+        };
+        for (closed, account) in self.closed.iter_mut().zip(&self.accounts) {
+            closed.extend(ended(account));
+        }
+        for (service, closed) in self.closed_of_services.iter_mut().enumerate() {
+            closed.extend(ended(self.services.known(service).2));
         }
     }
 
