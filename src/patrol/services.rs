@@ -261,6 +261,8 @@ impl Watched {
         let began = Timestamp(now.utc.0 - visit.age.as_millis() as i64);
         let mut report = visit.report;
         let is_backed_up = service.backup.as_ref().is_some_and(|hours| hours.is_open(began));
+        // Whoever inspects websites knows of no backup: for that rule the visit counts as it ended.
+        let inspected = (is_backed_up && !blind).then(|| report.ending.clone());
         // What is backed up, or behind our own fault, may be silent.
         if let Ending::Failed(fault) = &report.ending
             && (blind || is_backed_up)
@@ -294,7 +296,13 @@ impl Watched {
             let change = ServiceChange { state, since, service: part(service, fault(&report.ending)) };
             (number, watch.promised(service, change))
         });
-        self.sites.see(service, &report, visit.is_confirm, state, began, now);
+        match inspected.filter(|ending| *ending != report.ending) {
+            Some(ending) => {
+                let report = Report { ending, ..report.clone() };
+                self.sites.see(service, &report, visit.is_confirm, state, began, now);
+            }
+            None => self.sites.see(service, &report, visit.is_confirm, state, began, now),
+        }
         watch.last = Some((began, Arc::new(report)));
         change
     }

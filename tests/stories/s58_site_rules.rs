@@ -20,6 +20,7 @@ services:
   - {id: secure, url: "https://www.city.test:8443/"}
   - {id: old, url: "https://www.city.test:8444/"}
   - {id: nobody, url: "http://www.city.test:81/"}
+  - {id: backed, url: "http://www.city.test:81/", backup: 7x24}
 "#;
 
 /// A week of the rule in a moment: the figures are data.
@@ -148,6 +149,12 @@ fn a_site_is_held_to_what_is_asked_of_it_besides_being_up() {
         (&nobody["reachability"]["failures_left"], &nobody["findings"]),
         (&json!(0), &json!(["site_unreachable"]))
     );
+    // A backup excuses a site from its account, and not from this rule.
+    let backed = site.wait("the rule speaks of what is backed up", |site| {
+        let backed = site.get("/api/v1/services/backed").json();
+        (backed["site"]["reachability"]["verdict"] == "veto").then_some(backed)
+    });
+    assert_eq!((&backed["visits"]["failed"], &backed["state"]), (&json!(0), &json!("never_verified")), "{backed:#}");
     // The wall says so, and to visitors without its name.
     for (query, name) in [("lang=en", "nobody"), ("lang=en&visitor=1", "")] {
         let event = site.within(|| Stream::open(site.address, query).next()).unwrap();
