@@ -68,5 +68,5 @@ mod s83_made_up;
 mod s84_steps;
 mod s85_paths;
 mod s86_periods;
-mod s86_wall_pin;
+mod s87_wall_pin;
 mod site;
