@@ -26,6 +26,7 @@ pub struct SiteRules {
     pub certificate_group: Option<Group>,
     pub tls_posture: Option<Posture>,
     pub crawl: Option<Crawl>,
+    pub warnings: Option<Warn>,
 }
 
 /// When a site counts as one that cannot be opened.
@@ -167,6 +168,18 @@ pub struct Crawl {
     pub timeout: Duration,
 }
 
+/// How people are told of ends and findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Warn {
+    /// A finding that holds is told again so long after it was told last.
+    #[serde(deserialize_with = "duration")]
+    pub again: Duration,
+    /// What is new waits so long for others, so that one notice tells of all.
+    #[serde(deserialize_with = "duration")]
+    pub gather: Duration,
+}
+
 fn hours<'de, D: Deserializer<'de>>(from: D) -> Result<(u32, u32), D::Error> {
     yaml::parsed(from, "hours such as `01:00-05:00`", super::window)
 }
@@ -179,6 +192,9 @@ const MOST_VISITS: u32 = 1_440;
 /// Politeness.
 const MOST_LINKS: u32 = 2_000;
 const MOST_A_SECOND: u32 = 10;
+/// More often nags, and more seldom forgets.
+const AGAIN: [Duration; 2] = [Duration::from_hours(1), Duration::from_hours(24 * 365)];
+const MOST_GATHER: Duration = Duration::from_hours(24);
 
 impl SiteRules {
     /// Reads the rules of a folder; none without the file.
@@ -192,11 +208,14 @@ impl SiteRules {
             ladder(&document, "days_left.domain", &days.domain, findings);
             ladder(&document, "days_left.register", &days.register, findings);
         }
+        let mut refuse = |path: &str, least: String, most: String| {
+            let key = path.rsplit('.').next().unwrap_or(path).to_owned();
+            let help = Message::OutOfRangeHelp { least, most };
+            findings.error(document.place(path), Code::OUT_OF_RANGE, Message::OutOfRange { key }, help);
+        };
         let mut within = |path: &str, value: u32, least: u32, most: u32| {
             if !(least..=most).contains(&value) {
-                let help = Message::OutOfRangeHelp { least: least.to_string(), most: most.to_string() };
-                let key = path.rsplit('.').next().unwrap_or(path).to_owned();
-                findings.error(document.place(path), Code::OUT_OF_RANGE, Message::OutOfRange { key }, help);
+                refuse(path, least.to_string(), most.to_string());
             }
         };
         if let Some(rule) = &rules.reachability {
@@ -206,6 +225,16 @@ impl SiteRules {
         if let Some(rule) = &rules.crawl {
             within("crawl.links", rule.links, 1, MOST_LINKS);
             within("crawl.a_second", rule.a_second.get(), 1, MOST_A_SECOND);
+        }
+        if let Some(rule) = &rules.warnings {
+            let mut within = |path: &str, value: Duration, [least, most]: [Duration; 2]| {
+                if !(least..=most).contains(&value) {
+                    let hours = |bound: Duration| format!("{}h", bound.as_secs() / 3_600);
+                    refuse(path, hours(least), hours(most));
+                }
+            };
+            within("warnings.again", rule.again, AGAIN);
+            within("warnings.gather", rule.gather, [Duration::ZERO, MOST_GATHER]);
         }
         document.value
     }

@@ -13,6 +13,7 @@ pub mod message;
 pub mod pass;
 pub mod reply;
 pub mod segments;
+pub mod warning;
 
 use std::collections::BTreeMap;
 
@@ -63,6 +64,8 @@ pub enum Subject {
     Digest(DeadLetters),
     /// What a rule says of links.
     Alarms(AlarmsTold),
+    /// What ends, and which sites stand badly. Never empty.
+    Warnings(Vec<warning::Warned>),
 }
 
 /// What became of alarms of one rule in one turn.
@@ -83,7 +86,7 @@ impl Notice {
     pub fn incident(&self) -> Option<&Incident> {
         match &self.subject {
             Subject::Incident(incident) => Some(incident),
-            Subject::Desk(_) | Subject::Digest(_) | Subject::Alarms(_) => None,
+            Subject::Desk(_) | Subject::Digest(_) | Subject::Alarms(_) | Subject::Warnings(_) => None,
         }
     }
 
@@ -130,6 +133,8 @@ pub enum NoticeKind {
     Breach,
     /// A rule's alarms fired, fire on or are cleared.
     Alarm,
+    /// A certificate, a domain or an entry of the register ends, or a site stands badly; or that is over.
+    Warning,
 }
 
 impl NoticeKind {
@@ -177,6 +182,7 @@ impl NoticeKind {
             Self::DeadLetters => "dead_letters",
             Self::Breach => "breach",
             Self::Alarm => "alarm",
+            Self::Warning => "warning",
         }
     }
 }
@@ -216,9 +222,9 @@ impl ChannelKind {
     fn takes(self, kind: NoticeKind) -> bool {
         match self {
             Self::Alertmanager => {
-                use NoticeKind::{Acknowledged, Alarm, Breach, Change, DeadLetters, Problem};
+                use NoticeKind::{Acknowledged, Alarm, Breach, Change, DeadLetters, Problem, Warning};
                 // It is sent every alarm that fires, again and again, beside the outbox.
-                !matches!(kind, Acknowledged | Problem | Change | DeadLetters | Breach | Alarm)
+                !matches!(kind, Acknowledged | Problem | Change | DeadLetters | Breach | Alarm | Warning)
             }
             Self::Webhook => true,
             // Tickets and alarms are for systems that keep them.
@@ -250,16 +256,12 @@ pub fn route(
     if incident.announced.is_none() || incident.is_covered(is_end) {
         return vec![];
     }
-    let stands_by = |channel: &Channel| channels.iter().any(|other| other.next.as_ref() == Some(&channel.name));
-    let speaking = channels
-        .iter()
-        .filter(|channel| !stands_by(channel))
-        .map(|channel| speaker(channel, channels, &is_down).unwrap_or(channel));
+    let speaking = speaking(channels, &is_down);
     let took_the_beginning = channels.iter().filter(|channel| {
         is_end && incident.timeline.iter().any(|entry| entry.is(Step::Notified) && entry.way == channel.name)
     });
     let mut told: Vec<&Channel> = vec![];
-    for channel in speaking.chain(took_the_beginning).filter(|channel| channel.kind.takes(kind)) {
+    for channel in speaking.into_iter().chain(took_the_beginning).filter(|channel| channel.kind.takes(kind)) {
         if !told.iter().any(|known| known.name == channel.name) {
             told.push(channel);
         }
@@ -284,6 +286,13 @@ fn notices(incident: &Incident, kind: NoticeKind, channel: &Channel, now: Timest
         ChannelKind::Alertmanager | ChannelKind::Webhook => vec![notice(key)],
         ChannelKind::People => channel.to.keys().map(|name| notice(format!("{key}/{name}"))).collect(),
     }
+}
+
+/// Those of `channels` that stand in for no other of them, or whoever speaks for them.
+pub fn speaking(channels: &[Channel], is_down: impl Fn(&LinkId) -> bool) -> Vec<&Channel> {
+    let stands_by = |channel: &Channel| channels.iter().any(|other| other.next.as_ref() == Some(&channel.name));
+    let first = channels.iter().filter(|channel| !stands_by(channel));
+    first.map(|channel| speaker(channel, channels, &is_down).unwrap_or(channel)).collect()
 }
 
 /// The first of `channel`, its `next` and so on that rides on no link that is down; `None`: nobody can speak.

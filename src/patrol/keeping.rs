@@ -8,12 +8,14 @@ use std::{
     time::Duration,
 };
 
+use serde::Serialize;
 use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::{contacts::Reveals, load::Loaded, recorder::Recorder};
 use crate::{
     command::{Command, Refusal, Reply},
+    contract::sites::Warn,
     duty::{Register, Unsent},
     incident::{Changed, EffectKind, Incident, IncidentKind, IncidentPhase, Incidents, OwnFault},
     inventory::LinkId,
@@ -26,9 +28,11 @@ use crate::{
         letter::{
             Facts, rendered,
             route::{Ways, climbed, digest, letters},
+            warning::warnings,
         },
         log::Told,
         message::Mark,
+        warning::{Found, Warnings},
     },
     store::{Attempt, Batch, Delivery, Recovered, Store, Ticket, Whole},
     units::{Now, Timestamp},
@@ -57,6 +61,8 @@ pub(super) struct Keeping {
     told: Told,
     /// Budgets of the day, and its digest.
     daily: Daily,
+    /// What was warned of.
+    warnings: Warnings,
     pub batch: Batch,
     /// Notices that no channel has yet, oldest first, with the commit that they wait for; `None`: of this turn. What was sent
     /// and then forgotten in a crash would be sent again under another key.
@@ -96,6 +102,10 @@ impl Keeping {
         let incidents = incidents.with_windows(recovered.windows).with_desk(recovered.desk);
         let configured = |notice: &Notice| channels.iter().any(|channel| channel.name == notice.channel);
         let (waiting, orphans): (Vec<_>, Vec<_>) = recovered.outbox.into_iter().partition(configured);
+        let mut warnings = recovered.warnings;
+        if orphans.iter().filter(|notice| warnings.lost(notice)).count() > 0 {
+            keep_whole(&mut batch, Whole::Warnings, &warnings);
+        }
         let gone = |notice: Notice| Delivery {
             key: notice.key,
             at: now.utc,
@@ -125,6 +135,7 @@ impl Keeping {
             doors: Arc::new(recovered.doors),
             told: Told::from(recovered.told),
             daily: recovered.daily,
+            warnings,
             batch,
             waiting,
             untold,
@@ -225,13 +236,13 @@ impl Keeping {
 
     /// On the disk with what it was spent on.
     fn keep_daily(&mut self) {
-        // Cannot fail: it is plain data.
-        self.batch.whole.extend(serde_json::to_string(&self.daily).ok().map(|text| (Whole::Daily, text)));
+        keep_whole(&mut self.batch, Whole::Daily, &self.daily);
     }
 
     /// It would have been sent: kept with the door that is closed.
     fn hold(&mut self, notice: &Notice, door: String, now: Now) {
         self.told.left(&notice.key, false);
+        self.lost(notice);
         self.outbox.count_held(notice);
         let detail = json!({ "id": notice.id(), "channel": notice.channel, "party": notice.party, "kind": notice.kind, "door": door });
         let (event, subject) = ("notice_held".to_owned(), notice.thread().0.to_owned());
@@ -263,8 +274,10 @@ impl Keeping {
         }
         let turn = Turn { open, by: actor.to_owned(), at: now.utc, note: note.to_owned() };
         Arc::make_mut(&mut self.doors).turn(door, turn);
-        // Cannot fail: doors are plain data.
-        self.batch.whole.extend(serde_json::to_string(&*self.doors).ok().map(|text| (Whole::Doors, text)));
+        keep_whole(&mut self.batch, Whole::Doors, &*self.doors);
+        if open && self.warnings.forget_untold() {
+            keep_whole(&mut self.batch, Whole::Warnings, &self.warnings);
+        }
         let mut detail = json!({ "command": command });
         self.hide_people(&mut detail);
         let event = if open { "door_opened" } else { "door_closed" };
@@ -295,6 +308,27 @@ impl Keeping {
         self.post(digest(&day, &keys, ways), facts, now);
     }
 
+    /// Tells what ends and which sites stand badly, as far as that is new.
+    pub fn warn(&mut self, found: Vec<Found>, rule: Warn, facts: Facts, now: Now) {
+        let Some(look) = self.warnings.look(found, rule.again, rule.gather, now.utc) else { return };
+        let is_down = links_down(&self.incidents);
+        let ways = Ways { channels: &self.channels, is_down: &|link| is_down.contains(link), facts, now: now.utc };
+        let notices = warnings(&look, ways);
+        let before = self.warnings.clone();
+        self.warnings.told(&look, &notices, now.utc);
+        if self.warnings != before {
+            keep_whole(&mut self.batch, Whole::Warnings, &self.warnings);
+        }
+        self.post(notices, facts, now);
+    }
+
+    /// It did not leave: whoever it warned was not warned by it.
+    fn lost(&mut self, notice: &Notice) {
+        if self.warnings.lost(notice) {
+            keep_whole(&mut self.batch, Whole::Warnings, &self.warnings);
+        }
+    }
+
     /// Keeps what became of a notice. When its channel fails, the next one speaks.
     pub fn delivered(&mut self, outcome: Outcome, facts: Facts, now: Now) {
         let is_lost = matches!(outcome.result, channels::Delivery::Refused | channels::Delivery::Expired);
@@ -308,6 +342,7 @@ impl Keeping {
             channels::Delivery::Refused | channels::Delivery::Expired | channels::Delivery::Held
         ) {
             self.told.left(&outcome.notice.key, false);
+            self.lost(&outcome.notice);
         }
         if outcome.result == channels::Delivery::Delivered
             && let Some(incident) = outcome.notice.incident()
@@ -407,6 +442,11 @@ impl Keeping {
             }
         }
     }
+}
+
+fn keep_whole(batch: &mut Batch, whole: Whole, value: &impl Serialize) {
+    // Cannot fail: these are plain data.
+    batch.whole.extend(serde_json::to_string(value).ok().map(|text| (whole, text)));
 }
 
 /// Links that are down in an open incident that is told of: what rides on them cannot speak.

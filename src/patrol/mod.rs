@@ -36,6 +36,7 @@ pub mod services;
 mod sites;
 mod transactions;
 mod turn;
+mod warnings;
 mod watch;
 
 use std::{

@@ -33,6 +33,7 @@ use crate::{
         online::{OnlineBook, OnlineStanding},
         transaction::{Standing, Transactions},
     },
+    notify::warning::Found,
     probe::service::{Checker, Patrol, Skipped, Visit},
     profile::{
         service::Feed,
@@ -494,6 +495,11 @@ fn part(service: &Service, fault: Option<&Fault>) -> ServicePart {
 }
 
 impl Watched {
+    /// What there is to warn of.
+    pub fn found(&self, now: Now) -> Vec<Found> {
+        self.sites.found(&self.services, now)
+    }
+
     /// What a restart must not forget of websites.
     pub fn kept(&self) -> Option<String> {
         self.sites.kept()

@@ -1,5 +1,7 @@
 //! What is asked of websites besides being up: visits and slow looks in, findings and pictures out.
 
+pub(super) mod found;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{

@@ -506,6 +506,7 @@ impl Loop {
         self.keep_services(now);
         self.look_for_alarms(now);
         self.look_for_breaches(now);
+        self.look_for_warnings(now);
         self.look_at_rounds(now);
         self.look_at_devices(now);
         self.look_at_ourselves(now);

@@ -77,6 +77,8 @@ pub enum Whole {
     Alarms,
     /// Budgets of the day, and its digest.
     Daily,
+    /// What was warned of.
+    Warnings,
 }
 
 impl Whole {
@@ -88,6 +90,7 @@ impl Whole {
             Self::Sites => "sites",
             Self::Alarms => "alarms",
             Self::Daily => "daily",
+            Self::Warnings => "warnings",
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     duty::{Register, Unsent},
     incident::{DeskRecord, Incident, MOST_ON_DESK, MOST_WINDOWS, Window},
     journal::Pseudonyms,
-    notify::{Notice, budget::Daily, doors::Doors},
+    notify::{Notice, budget::Daily, doors::Doors, warning::Warnings},
     store::{
         Heartbeat, Options, StoreError, StoredAccount, StoredPoint, StoredService, Whole,
         database::Database,
@@ -37,6 +37,8 @@ pub struct Recovered {
     pub doors: Doors,
     /// Budgets of the day, and its digest.
     pub daily: Daily,
+    /// What was warned of.
+    pub warnings: Warnings,
     /// The last notices that were given up, oldest first.
     pub given_up: Vec<Unsent>,
     /// What was counted of websites, as `patrol` wrote it; `None` before the first.
@@ -75,6 +77,8 @@ pub(super) fn recover(
         keep(journal.read(|file| journal::whole(file, Whole::Doors))?, unreadable).pop().unwrap_or_default();
     recovered.daily =
         keep(journal.read(|file| journal::whole(file, Whole::Daily))?, unreadable).pop().unwrap_or_default();
+    recovered.warnings =
+        keep(journal.read(|file| journal::whole(file, Whole::Warnings))?, unreadable).pop().unwrap_or_default();
     recovered.sites = keep(journal.read(|file| journal::whole(file, Whole::Sites))?, unreadable).pop();
     recovered.given_up = journal.read(journal::given_up)?;
     recovered.told = journal.read(journal::told)?;

@@ -97,3 +97,9 @@ impl Mark {
 pub(super) fn mark(simulated: bool) -> &'static str {
     if simulated { Mark::Simulated.as_str() } else { "" }
 }
+
+/// At most 16 names with commas between: a longer list helps nobody.
+pub(crate) fn some(names: &[String]) -> String {
+    let shown = names.iter().take(16).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > 16 { format!("{shown} … ({})", names.len()) } else { shown }
+}

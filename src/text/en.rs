@@ -497,6 +497,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         SourceFamilyHelp => write!(out, "use a source of the target's family, or none"),
         // ---- rule
         Rule(message) => message.write(Language::En, out),
+        Warned(said) => said.en(out),
         Import(message) => message.en(out),
         Simulate(message) => message.en(out),
         // ---- serve

@@ -21,6 +21,7 @@ mod page;
 mod rule;
 mod service;
 mod simulate;
+mod warning;
 mod web;
 mod window;
 mod zh_cn;
@@ -32,6 +33,7 @@ use std::{
 };
 
 use self::argument::mark;
+pub(crate) use self::argument::some;
 pub use self::{
     alert::AlertText,
     argument::{AddressFault, Clocks, Expected, HostFault, Mark},
@@ -50,6 +52,7 @@ pub use self::{
     rule::RuleMessage,
     service::{ServiceText, SiteText, StepText, reason_zh},
     simulate::SimulateMessage,
+    warning::WarningText,
     web::WebText,
     window::{NoteLine, WindowLine, WindowMessage},
 };
@@ -658,6 +661,8 @@ pub enum Message {
     },
     // ---- simulate
     Simulate(SimulateMessage),
+    // ---- warning
+    Warned(Box<WarningText>),
     // ---- window
     /// In a file of its own: users and TLS.
     Web(WebText),
@@ -691,10 +696,4 @@ impl fmt::Display for Said<'_> {
 /// `0.123 ms`: three significant places are enough for people, and the unit never changes under them.
 pub(crate) fn milliseconds(rtt: Rtt) -> String {
     format!("{:.3} ms", rtt.0.as_secs_f64() * 1_000.0)
-}
-
-/// At most 16 names with commas between: a longer list helps nobody.
-pub(crate) fn some(names: &[String]) -> String {
-    let shown = names.iter().take(16).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if names.len() > 16 { format!("{shown} … ({})", names.len()) } else { shown }
 }

@@ -227,6 +227,7 @@ fn said(event: &str) -> (&str, &str) {
         "dead_letters" => ("未送达汇总", "dead letters"),
         "breach" => ("违约或质量通报", "breach or quality notice"),
         "alarm" => ("规则告警", "alarm of a rule"),
+        "warning" => ("到期与站点提醒", "warning of ends and sites"),
         "draft" => ("草稿", "draft"),
         "reviewed" => ("已复核", "reviewed"),
         "approved" => ("已批准", "approved"),

@@ -493,6 +493,7 @@ pub(super) fn write(message: &Message, out: &mut Formatter<'_>) -> Result {
         SourceFamilyHelp => write!(out, "使用与目标同族的源地址，或不写"),
         // ---- rule
         Rule(message) => message.write(Language::ZhCn, out),
+        Warned(said) => said.zh_cn(out),
         Import(message) => message.zh_cn(out),
         Simulate(message) => message.zh_cn(out),
         // ---- serve

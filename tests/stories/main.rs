@@ -69,4 +69,5 @@ mod s84_steps;
 mod s85_paths;
 mod s86_periods;
 mod s87_wall_pin;
+mod s88_warnings;
 mod site;

@@ -9,10 +9,13 @@ use super::{Delivery, EXPIRES, MOST_ATTEMPTS, Post, World, back_off, client::Ans
 use crate::{
     config::Secret,
     incident::{DeskView, IncidentView},
-    judge::rule::AlarmRecord,
-    notify::{AlarmsTold, Notice, Subject, alarms_summary, desk_summary, summary},
+    judge::{rule::AlarmRecord, site::days},
+    notify::{
+        AlarmsTold, Notice, Subject, alarms_summary, desk_summary, summary,
+        warning::{Warned, warnings_summary},
+    },
     text::{ChannelText, Language, Message},
-    units::At,
+    units::{At, Timestamp},
 };
 
 /// Ends when the loop drops its end. Whoever has our `secret` can tell by `X-Linkpatrol-Signature` that a notice is ours.
@@ -92,6 +95,30 @@ fn alarms(told: &AlarmsTold, zone: Tz, language: Language) -> Value {
     })
 }
 
+/// What ends or stands badly, with its proof.
+fn warnings(list: &[Warned], zone: Tz, now: Timestamp) -> Value {
+    let at = |moment: Option<Timestamp>| moment.map(|at| At(at, zone));
+    let view = |warned: &Warned| {
+        let proof = &warned.proof;
+        json!({
+            "finding": warned.what,
+            "id": warned.id,
+            "name": warned.name,
+            "url": warned.url,
+            "owner": warned.owner,
+            "over": warned.over,
+            "ends": at(warned.ends),
+            "days": warned.ends.map(|end| days::left(end, now)),
+            "seen": at(proof.seen),
+            "sha256": proof.sha256,
+            "looked": proof.looked,
+            "bad": proof.bad,
+            "note": proof.note,
+        })
+    };
+    list.iter().map(view).collect()
+}
+
 fn document(notice: &Notice, world: &World, language: Language) -> Value {
     let (subject, summary, view) = match &notice.subject {
         Subject::Incident(incident) => {
@@ -107,6 +134,10 @@ fn document(notice: &Notice, world: &World, language: Language) -> Value {
         Subject::Alarms(told) => {
             let summary = alarms_summary(told, world.simulated);
             (notice.kind.as_str(), summary, alarms(told, world.zone, language))
+        }
+        Subject::Warnings(list) => {
+            let summary = warnings_summary(list, world.simulated, world.zone, notice.created);
+            (notice.kind.as_str(), summary, warnings(list, world.zone, notice.created))
         }
     };
     json!({

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{
     Facts, Letter, Probes,
     evidence::{Seers, Shown},
+    warning,
 };
 use crate::{
     duty::Contact,
@@ -181,13 +182,20 @@ pub(super) fn context(
 }
 
 /// Names that a template may ask for.
-pub(super) fn variables() -> BTreeSet<String> {
-    let context = serde_json::to_value(Context::default()).unwrap_or_default();
+pub(super) fn variables(letter: Option<Letter>) -> BTreeSet<String> {
+    let context = match letter {
+        Some(Letter::Warning) => serde_json::to_value(warning::Context::default()),
+        _ => serde_json::to_value(Context::default()),
+    };
+    let context = context.unwrap_or_default();
     context.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default()
 }
 
 /// Contexts with all and with the least that a letter of this kind has: what its template must stand.
 pub(super) fn samples(letter: Letter) -> [Value; 2] {
+    if letter == Letter::Warning {
+        return warning::samples();
+    }
     let word = || "word".to_owned();
     let limit = || Limit { name: "restore", deadline: word(), clause: word() };
     let step = || Step { limit: limit(), owner: word(), percent: 50 };
@@ -262,7 +270,7 @@ fn nonce(incident: &Incident) -> u64 {
     incident.id.bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)))
 }
 
-fn party_name(party: &str, facts: Facts) -> String {
+pub(super) fn party_name(party: &str, facts: Facts) -> String {
     let name = match party.split_once('/') {
         Some(("carrier", id)) => facts.inventory.carriers.iter().find(|one| one.id == id).map(|one| &one.name),
         Some(("unit", id)) => facts.inventory.units.iter().find(|one| one.id == id).map(|one| &one.name),

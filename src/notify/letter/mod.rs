@@ -11,6 +11,7 @@ pub mod route;
 mod templates;
 #[cfg(test)]
 mod tests;
+pub mod warning;
 
 pub use self::{
     evidence::{Evidence, Ourselves},
@@ -99,10 +100,12 @@ pub enum Letter {
     Escalation,
     /// 更正.
     Correction,
+    /// What ends, and which sites stand badly.
+    Warning,
 }
 
 impl Letter {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Fault,
         Self::Test,
         Self::Urge,
@@ -111,6 +114,7 @@ impl Letter {
         Self::Information,
         Self::Escalation,
         Self::Correction,
+        Self::Warning,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -123,6 +127,7 @@ impl Letter {
             Self::Information => "information",
             Self::Escalation => "escalation",
             Self::Correction => "correction",
+            Self::Warning => "warning",
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     duty::Contact,
     incident::{Clock, EffectKind, Incident, IncidentKind},
     inventory::LinkId,
-    notify::{Channel, ChannelKind, DeadLetters, Notice, NoticeKind, Subject, channels::name_of, message, speaker},
+    notify::{Channel, ChannelKind, DeadLetters, Notice, NoticeKind, Subject, channels::name_of, message, speaking},
     text::{ChannelText, Message},
     units::{Ppm, Timestamp},
 };
@@ -226,6 +226,13 @@ fn share_of(clock: &Clock, now: Timestamp) -> Ppm {
     Ppm(u32::try_from(share).unwrap_or(u32::MAX))
 }
 
+/// Whom a channel tells by itself it tells once.
+pub(super) fn tells(channel: &Channel, contact: &Contact) -> bool {
+    channel.kind == ChannelKind::People
+        && contact.to.contains_key(&channel.name)
+        && !channel.to.contains_key(&contact.id)
+}
+
 /// One notice on each of the contact's channels that speaks and is no stand-in for another of them.
 fn to_contact(
     incident: &Incident,
@@ -235,23 +242,12 @@ fn to_contact(
     passed: Option<Passed>,
     ways: Ways,
 ) -> Vec<Notice> {
-    // Whom a channel tells by itself it tells once.
-    let has = |channel: &Channel| {
-        channel.kind == ChannelKind::People
-            && contact.to.contains_key(&channel.name)
-            && !channel.to.contains_key(&contact.id)
-    };
-    let own: Vec<Channel> = ways.channels.iter().filter(|channel| has(channel)).cloned().collect();
-    let stands_in = |channel: &Channel| own.iter().any(|other| other.next.as_ref() == Some(&channel.name));
-    let mut speaking: Vec<&Channel> = match is_end(*kind) {
+    let own: Vec<Channel> = ways.channels.iter().filter(|channel| tells(channel, contact)).cloned().collect();
+    let mut told: Vec<&Channel> = match is_end(*kind) {
         true => own.iter().collect(),
-        false => own
-            .iter()
-            .filter(|channel| !stands_in(channel))
-            .map(|channel| speaker(channel, &own, ways.is_down).unwrap_or(channel))
-            .collect(),
+        false => speaking(&own, ways.is_down),
     };
-    speaking.dedup_by(|one, other| one.name == other.name);
+    told.dedup_by(|one, other| one.name == other.name);
     let notice = |channel: &&Channel| {
         let mut notice = Notice {
             key: format!("{}/{}/{}/{step}/{}", incident.id, channel.name, kind.as_str(), contact.id),
@@ -266,7 +262,7 @@ fn to_contact(
         notice.message = words(&notice, contact, letter, links, passed, ways);
         notice.message.is_some().then_some(notice)
     };
-    speaking.iter().filter_map(notice).collect()
+    told.iter().filter_map(notice).collect()
 }
 
 fn words(

@@ -69,7 +69,8 @@ impl Letters {
         self.0.add_template_owned(path.clone(), text.to_owned()).map_err(wrong)?;
         // Also what is asked for only in a branch that no sample takes.
         let asked = self.0.get_template(&path).map_err(wrong)?.undeclared_variables(false);
-        let mut known = variables();
+        let letter = Letter::ALL.into_iter().find(|letter| letter.as_str() == name);
+        let mut known = variables(letter);
         known.extend(self.0.globals().map(|(name, _)| name.to_owned()));
         if let Some(unknown) = asked.iter().filter(|asked| !known.contains(*asked)).min() {
             let line = text.lines().position(|line| line.contains(unknown.as_str())).map_or(1, |at| at + 1);
@@ -82,7 +83,6 @@ impl Letters {
                 self.try_out(&shipped, letter)
             });
         }
-        let letter = Letter::ALL.into_iter().find(|letter| letter.as_str() == name);
         letter.map_or(Ok(()), |letter| self.try_out(&path, letter))
     }
 
@@ -158,9 +158,9 @@ macro_rules! texts {
 }
 
 /// Language, name and text.
-const TEXTS: [(&str, &str, &str); 24] = texts! {
+const TEXTS: [(&str, &str, &str); 26] = texts! {
     "zh-CN": "_circuits", "_evidence", "_excluded", "_foot", "correction", "escalation", "fault", "information", "overdue",
-        "recovery", "test", "urge";
+        "recovery", "test", "urge", "warning";
     "en": "_circuits", "_evidence", "_excluded", "_foot", "correction", "escalation", "fault", "information", "overdue",
-        "recovery", "test", "urge";
+        "recovery", "test", "urge", "warning";
 };

@@ -12,7 +12,11 @@ use crate::{
     duty::Contact,
     incident::{EffectKind, Incident, fixture as incidents},
     inventory::{self, Carrier, CarrierIndex, LinkId, Target, Unit, UnitIndex},
-    notify::{NoticeKind, log::Told},
+    notify::{
+        NoticeKind, Subject,
+        log::Told,
+        warning::{Look, Proof, Warned},
+    },
     units::{Ppm, Timestamp},
 };
 
@@ -359,4 +363,42 @@ proptest! {
             prop_assert!(!said.contains("示例管道") && !said.contains("duct-017"), "{said}");
         }
     }
+}
+
+#[test]
+fn a_warning_is_read_by_the_operator_whole_and_by_a_unit_as_far_as_it_is_its_own() {
+    let (inventory, contacts, roster, letters_) = (inventory(12), contacts(), Roster::default(), Letters::default());
+    let facts = fixture::facts(&inventory, &contacts, &roster, &letters_);
+    let [mail, mut sms] = channels();
+    sms.to = [("duty".to_owned(), "13800000009".to_owned())].into();
+    let stood_in = Channel { next: Some("sms".to_owned()), ..mail };
+    let channels = [stood_in, sms, Channel::to_machine("desk", ChannelKind::Webhook)];
+    let warned = |id: &str, owner: &str, over| Warned {
+        what: "register_expiring".into(),
+        id: id.into(),
+        name: format!("示例{id}"),
+        url: String::new(),
+        owner: owner.into(),
+        over,
+        ends: Some(Timestamp(incidents::AT.utc.0 + 86_400_000 * 7)),
+        rung: Some(7),
+        proof: Proof::default(),
+    };
+    let over = (warned("X-9", "UNIT1", true), [("sms/u2".to_owned(), 1)].into());
+    let look = Look { due: vec![warned("X-1", "UNIT1", false), warned("X-2", "UNIT2", false)], over: vec![over] };
+    let ways = Ways { channels: &channels, is_down: &|_| false, facts, now: incidents::AT.utc };
+    let mut told = warning::warnings(&look, ways);
+    let said = |notice: &Notice| {
+        let text = notice.message.as_ref().map(|message| message.text.clone()).unwrap_or_default();
+        let ids: Vec<&str> = ["X-1", "X-2", "X-9"].into_iter().filter(|id| text.contains(*id)).collect();
+        format!("{}/{} {} {}", notice.channel, notice.thread().1, notice.party, ids.join(" "))
+    };
+    let all: Vec<String> = told.iter().map(said).collect();
+    // SMS only stands in for mail, but who heard over it hears the end over it.
+    assert_eq!(all, ["desk/  ", "mail/noc  X-1 X-2", "mail/u2 unit/UNIT2 X-2", "sms/u2 unit/UNIT2 X-9"]);
+    let Subject::Warnings(machine) = &told[0].subject else { panic!("no warnings") };
+    assert_eq!(machine.len(), 2);
+    let mail = told.remove(1).message.unwrap();
+    assert!(mail.text.contains("示例X-1: ends ") && mail.text.contains("7 days are left"), "{}", mail.text);
+    assert!(mail.subject.contains("示例X-1") && mail.subject.contains("and 1 more"), "{}", mail.subject);
 }
