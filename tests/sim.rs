@@ -75,7 +75,7 @@ fn assert_fine(outcome: &Outcome, [links, services]: [usize; 2], plan: Plan) {
 /// Everything at once, and often: cuts, flaps, ducts, carriers, isolation, clock steps, restarts, late people.
 #[test]
 fn a_thousand_stormy_days_break_no_rule() {
-    const SIZE: [usize; 2] = [5, 6];
+    const SIZE: [usize; 2] = [5, 3];
     let (city, seeds) = (city(SIZE[0], SIZE[1]), seeds(1_000));
     let next = AtomicUsize::new(0);
     let work = || {
@@ -100,7 +100,7 @@ fn a_thousand_stormy_days_break_no_rule() {
     println!("{incidents} incidents; {injected} outages: {found} found, {masked} that nobody could have seen");
     println!("of services {of_services} found, {explained} explained at once");
     assert_eq!(injected, found + masked);
-    assert!(seeds.len() < 1_000 || found > 5_000 && masked > 100 && of_services > 1_000 && explained > 100);
+    assert!(seeds.len() < 1_000 || found > 5_000 && masked > 100 && of_services > 500 && explained > 50);
 }
 
 /// What makes half a year cheap is sound: a day of fifty links, probe by probe, gives the same incidents to the millisecond.

@@ -60,7 +60,9 @@ fn every_window_tells_exactly_what_was_dropped_and_the_line_is_degraded_while_it
     // What was answered stands in every window too, and its figures are in order.
     for name in ["10s", "1m", "5m", "1h"] {
         let window = window(&quiet, name);
-        let figures = ["min", "p50", "p95", "p99", "max"].map(|name| window["rtt_seconds"][name].as_f64().unwrap());
+        let figures = ["min", "p50", "p95", "p99", "max"].map(|figure| {
+            window["rtt_seconds"][figure].as_f64().unwrap_or_else(|| panic!("{name} {figure}: {quiet:#}"))
+        });
         assert!(figures.is_sorted() && figures[0] > 0.0 && figures[4] < 1.0, "{window:#}");
     }
     let newest = window(&quiet, "10s")["answered"].as_u64().expect("a count");
