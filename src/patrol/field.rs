@@ -154,13 +154,15 @@ impl Field {
     /// Looks for missing evidence and rolls windows, a slice of the points at a time.
     pub fn look_around(&mut self, now: Mono) {
         while self.next_step <= now {
-            self.next_step = Mono(self.next_step.0 + STEP_MILLIS);
+            // By its own time and not by ours: slices end ten seconds apart, however late a turn is taken.
+            let due = self.next_step;
+            self.next_step = Mono(due.0 + STEP_MILLIS);
             self.step = (self.step + 1) % STEPS;
             for number in (self.step % 10..self.points.len()).step_by(10) {
                 self.tick(number, now);
             }
             for number in (self.step..self.points.len()).step_by(STEPS) {
-                self.roll(number, now);
+                self.roll(number, due);
             }
         }
     }
@@ -498,6 +500,23 @@ mod tests {
         probe(&mut field, point, 15, false);
         let down = Change { link: LinkIndex(7), state: LinkState::Down, since: Timestamp(15_000) };
         assert_eq!(field.judge(at(17)), [down]);
+    }
+
+    #[test]
+    fn a_slice_is_ten_seconds_long_however_late_the_turn_is_taken_that_ends_it() {
+        let mut field = city();
+        let (first, last) = (deciding(&field, 0), deciding(&field, 99));
+        for step in 1..=600_i64 {
+            if step % 10 == 0 {
+                [first, last].into_iter().for_each(|point| probe(&mut field, point, step / 10, true));
+            }
+            field.look_around(Mono(step * 100 + [0, 1, 99, 2][step as usize % 4]));
+            // The first slice of a point is longer.
+            for point in [first, last].into_iter().filter(|_| step > 350) {
+                let newest = field.points[point].window.summaries()[0].answered;
+                assert!((9..=11).contains(&newest), "{newest} answers of ten seconds at step {step}");
+            }
+        }
     }
 
     #[test]
