@@ -132,13 +132,13 @@ impl Watch {
     }
 
     fn transaction(&self, service: &Service, contract: &Contract, now: Timestamp) -> Option<Standing> {
-        let promised = contract.service_response(&service.id, &service.requirement);
-        self.transactions.as_ref()?.standing(promised, now, contract.time_zone)
+        let own = self.transactions.as_ref()?;
+        own.standing(contract.service_response(&service.id, &service.requirement), now, contract.time_zone)
     }
 
     fn online(&self, service: &Service, contract: &Contract, now: Timestamp) -> Option<OnlineStanding> {
-        let promised = contract.service_online(&service.id, &service.requirement);
-        self.online.as_ref()?.standing(promised, now, contract.time_zone)
+        let own = self.online.as_ref()?;
+        own.standing(contract.service_online(&service.id, &service.requirement), now, contract.time_zone)
     }
 }
 

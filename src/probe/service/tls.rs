@@ -95,7 +95,8 @@ impl Trust {
             chain_expiry: good.then(|| certificate::chain_expiry(chain, self)).flatten(),
             ..TlsSeen::default()
         };
-        if good {
+        // Of a certificate that we cannot read nobody knows when it ends.
+        if good && seen.certificates.len() == chain.len() {
             self.known.keep(key, now, &seen);
         }
         seen
