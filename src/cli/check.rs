@@ -37,16 +37,21 @@ impl Check {
     }
 }
 
-/// A folder with a contract and no links yet: what there is of it is checked.
-fn contract_alone(global: &Global, config: &Config, terms: Option<&Terms>, findings: &[Diagnostic]) -> ExitCode {
-    let language = global.language(Some(config));
-    let facts = terms.map(|terms| ContractText::CheckedContract {
+/// What a contract without links comes to.
+fn checked(terms: &Terms) -> ContractText {
+    ContractText::CheckedContract {
         name: terms.name.clone(),
         classes: terms.classes.len() + terms.overrides.len(),
         objectives: terms.objectives.len(),
         switches: terms.switches.len(),
         services: terms.services.len(),
-    });
+    }
+}
+
+/// A folder with a contract, and neither links nor services yet: what there is of it is checked.
+fn contract_alone(global: &Global, config: &Config, terms: Option<&Terms>, findings: &[Diagnostic]) -> ExitCode {
+    let language = global.language(Some(config));
+    let facts = terms.map(checked);
     match global.output {
         Output::Text => {
             print_found(findings, language);
@@ -91,6 +96,9 @@ struct Facts {
     /// Of one scrape of `/metrics`.
     series: usize,
     bytes: usize,
+    /// Said instead of what there is to say of links.
+    #[serde(skip)]
+    alone: Option<ContractText>,
 }
 
 /// Services of one kind that are visited equally often.
@@ -138,22 +146,17 @@ impl Facts {
             visits: Visits::of(&loaded.services),
             series,
             bytes,
+            alone: (!loaded.contract.has_links()).then(|| checked(&loaded.contract.terms)),
         }
     }
 
     fn print(&self, language: Language) {
         let say = |message: Message| anstream::println!("{}", message.say(language));
-        say(Message::CheckedInventory { name: self.inventory.clone(), synthetic: self.synthetic });
-        if self.declared_total.is_some() || self.reconciliation.iter().any(|line| line.declared.is_some()) {
-            say(Message::Reconciliation { clause: self.clause.clone() });
-            for line in &self.reconciliation {
-                self.print_line(line.kind.as_str(), line.in_ledger, line.declared, line.inferred, language);
-            }
-            let total = self.reconciliation.iter().map(|line| line.in_ledger).sum();
-            self.print_line("total", total, self.declared_total, None, language);
+        if let Some(alone) = &self.alone {
+            say(alone.clone().into());
+        } else {
+            self.print_links(language);
         }
-        say(Message::Coverage { links: self.links, measurable: self.measurable });
-        say(Message::ExpectedLoad { points: self.points, per_second: self.probes_per_second });
         if self.services > 0 {
             say(Message::Service(ServiceText::ExpectedVisits {
                 services: self.services,
@@ -166,6 +169,21 @@ impl Facts {
             }
         }
         say(Message::ExpectedScrape { series: self.series, bytes: self.bytes });
+    }
+
+    fn print_links(&self, language: Language) {
+        let say = |message: Message| anstream::println!("{}", message.say(language));
+        say(Message::CheckedInventory { name: self.inventory.clone(), synthetic: self.synthetic });
+        if self.declared_total.is_some() || self.reconciliation.iter().any(|line| line.declared.is_some()) {
+            say(Message::Reconciliation { clause: self.clause.clone() });
+            for line in &self.reconciliation {
+                self.print_line(line.kind.as_str(), line.in_ledger, line.declared, line.inferred, language);
+            }
+            let total = self.reconciliation.iter().map(|line| line.in_ledger).sum();
+            self.print_line("total", total, self.declared_total, None, language);
+        }
+        say(Message::Coverage { links: self.links, measurable: self.measurable });
+        say(Message::ExpectedLoad { points: self.points, per_second: self.probes_per_second });
     }
 
     fn print_line(&self, kind: &str, ledger: u32, declared: Option<u32>, inferred: Option<u32>, language: Language) {

@@ -2,6 +2,7 @@
 
 mod assessed;
 mod made_up;
+mod points;
 mod simulate;
 mod stored;
 

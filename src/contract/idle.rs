@@ -31,26 +31,27 @@ impl Terms {
             || has_links && (switch == UPGRADE_REBASE || agreed.any(|asked| asked == Some(switch)))
     }
 
-    /// Whether the program works with the figure at this key. Without links, rounds are made and faults that are made up are
-    /// judged (`contract simulate`); nothing else is carried out.
+    /// Whether the program works with the figure at this key. Without links, services are visited and judged, rounds are made
+    /// and faults that are made up are judged (`contract simulate`).
     fn steers(&self, key: &str, has_links: bool) -> bool {
         let (part, rest) = key.split_once('.').unwrap_or((key, ""));
         match part {
             "assessment" | "classes" | "overrides" => true,
+            "acknowledgement" | "closing" | "flaps" | "maintenance" | "problems" => true,
             "duties" => rest.ends_with(".every"),
-            "links" | "acknowledgement" | "closing" | "flaps" | "maintenance" | "problems" => has_links,
-            "objectives" => has_links && self.steers_objective(key, rest),
+            "links" => has_links,
+            "objectives" => self.steers_objective(key, rest, has_links),
             _ => false,
         }
     }
 
-    fn steers_objective(&self, key: &str, rest: &str) -> bool {
+    fn steers_objective(&self, key: &str, rest: &str, has_links: bool) -> bool {
         let Some((nth, what)) = rest.split_once('.') else { return false };
         let Some(objective) = nth.parse().ok().and_then(|nth: usize| self.objectives.get(nth)) else { return false };
         // Without a section `links` nobody has said yet which of them is that of the links.
         let of_links = |measure: Measure| match self.links_figure("requirement") {
             Some(_) => self.links_figure(measure.as_str()) == Some(objective.id.as_str()),
-            None => objective.measure == measure,
+            None => has_links && objective.measure == measure,
         };
         let [availability, rtt, loss] = [Measure::Availability, Measure::Rtt, Measure::Loss].map(of_links);
         let of_services = matches!(objective.measure, Measure::ResponseTime | Measure::OnlineRate);
@@ -198,18 +199,67 @@ mod tests {
     }
 
     #[test]
-    fn without_links_only_rounds_and_what_is_made_up_ask() {
-        let terms = fixture::terms("sichuan-courts");
-        let idle: Vec<&str> = terms.idle_switches(false).map(|switch| switch.id.as_str()).collect();
-        for steers in ["clock-start", "clock-calendar", "score-reading", "band-edge", "veto-period", "larger-event"] {
-            assert!(!idle.contains(&steers), "{steers}");
-        }
-        for idles in ["flap-gap", "maintenance-notice"] {
-            assert!(idle.contains(&idles), "{idles}");
-        }
+    fn without_links_whatever_is_about_links_waits_for_them() {
+        let waiting = |name: &str| -> Vec<String> {
+            fixture::terms(name).idle_switches(false).map(|switch| switch.id.clone()).collect()
+        };
+        assert_eq!(waiting("sichuan-courts"), [""; 0]);
+        assert_eq!(waiting("xinjiang-credentials"), ["availability-period", "planned-work-excluded"]);
         for name in fixture::SHIPPED {
             let idle: Vec<String> = fixture::terms(name).idle_switches(true).map(|switch| switch.id.clone()).collect();
             assert_eq!(idle, [""; 0], "{name}: decide nothing even with links");
+        }
+    }
+
+    /// What a contract needs besides to judge links, where it has an objective of availability.
+    const LINKS: [(&str, &str); 3] = [
+        (
+            "objectives:\n",
+            "  - {id: l-rtt, name: 时延, measure: rtt, limit: {at_most: 50ms}, source: measured}\n  \
+             - {id: l-loss, name: 丢包, measure: loss, limit: {at_most: 1 %}, source: measured}\n",
+        ),
+        (
+            "classes:\n",
+            "  - id: l-cut\n    name: 中断\n    for: {targets: [link]}\n    tiers:\n      \
+             - {id: l-network, level: 1, name: 全网, when: {scope: network, share: 80 %}, clocks: [{clock: response, limit: 15m}, {clock: restore, limit: 2h}]}\n      \
+             - {id: l-part, level: 2, name: 局部, clocks: [{clock: response, limit: 30m}, {clock: restore, limit: 4h}]}\n",
+        ),
+        (
+            "flaps:\n",
+            "LINKS{requirement: app, class: l-cut, network: l-network, partial: l-part, availability: availability, rtt: l-rtt, loss: l-loss, \
+             measuring_point: {default: far}, degraded: {loss: {below: 5 %}, loss_clear: {below: 2 %}, rtt: 50ms}, \
+             grouping: {grace: 3s, grace_most: 15s, scope_share: 80 %}}\n",
+        ),
+    ];
+
+    #[test]
+    fn what_waits_for_links_decides_once_the_folder_has_them() {
+        let (place, name) = (tempfile::tempdir().unwrap(), "xinjiang-credentials");
+        let with_links = |switch: &str, answer: &str| {
+            let folder = answered(place.path(), name, switch, answer);
+            let mut text = fs::read_to_string(folder.join("contract.yaml")).unwrap();
+            for (section, more) in LINKS {
+                let put = match more.strip_prefix("LINKS") {
+                    Some(links) => format!("\nlinks: {links}\n{section}"),
+                    None => format!("\n{section}{more}"),
+                };
+                assert!(text.contains(&format!("\n{section}")), "{section}");
+                text = text.replacen(&format!("\n{section}"), &put, 1);
+            }
+            fs::write(folder.join("contract.yaml"), text).unwrap();
+            let mut findings = Findings::default();
+            let contract = Contract::load(&folder, &mut findings);
+            let findings = findings.into_sorted();
+            assert!(findings.is_empty(), "{switch} {answer}: {findings:?}");
+            contract.unwrap()
+        };
+        let terms = fixture::terms(name);
+        let before = with_links("nothing", "");
+        assert_eq!(before.terms.idle_switches(false).count(), 0, "nothing waits for what is there");
+        for switch in terms.idle_switches(false) {
+            let answer = other(switch).unwrap();
+            let turned = with_links(&switch.id, &answer);
+            assert!(worked_with(&turned) != worked_with(&before), "{} turned to {answer} changes nothing", switch.id);
         }
     }
 }

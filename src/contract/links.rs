@@ -7,7 +7,7 @@ use super::{
     NOT_FROM_CONTRACT, Objective, Objectives, Proof, Quantity, Terms, Tier,
     limit::WrittenBound,
     resolve::Resolver,
-    words::{ClockKind, Measure, Party, Reach},
+    words::{ClockKind, Measure, Party, Period, Reach, Rounding},
     written::{Written, WrittenDegraded, WrittenLinks},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
         Code, Findings, Place, closest,
         yaml::{Document, Lasting, shortened},
     },
-    inventory::{Inventory, Link},
+    inventory::{Inventory, Link, Role},
     text::{ContractText, Message},
     units::{Limit, Ppm, Rtt, duration_text},
 };
@@ -33,6 +33,9 @@ const PARENT_LATE: Duration = Duration::from_mins(2);
 const NETWORK_SETTLE: Duration = Duration::from_mins(5);
 /// Five answers over five seconds, and as long again for a slow point.
 const RECOVERY_PROOF: Duration = Duration::from_secs(10);
+/// Of services whose folder has no links: what one stands behind is visited as often, and is known to fail by then.
+const GRACE: Duration = Duration::from_secs(3);
+const GRACE_MOST: Duration = Duration::from_secs(15);
 
 /// The contract of a folder with links. `None`, with findings, when the section `links:` is missing or wrong.
 ///
@@ -93,6 +96,46 @@ pub(super) fn contract(
         close_after: terms.closing.after.unwrap_or(Duration::MAX),
         terms,
     })
+}
+
+/// The contract of a folder without links. What it says of services holds; of links it says nothing that could be broken.
+pub(super) fn none(terms: Terms) -> Contract {
+    let said = || NOT_FROM_CONTRACT.to_owned();
+    let tier = || Tier { level: 0, response: Duration::MAX, restore: Duration::MAX, clause: said() };
+    let (loss, rtt) = (Limit::AtMost(Ppm(1_000_000)), Rtt(Duration::from_hours(1)));
+    Contract {
+        name: terms.name.clone(),
+        time_zone: terms.time_zone,
+        requirement: String::new(),
+        objectives: Objectives {
+            availability: Ppm(0),
+            period: Period::Month,
+            counting: vec![],
+            rounding: Rounding::Truncate,
+            reach: Reach::Link,
+            rtt,
+            loss,
+            rtt_period: Period::Month,
+            loss_period: Period::Month,
+            clause: said(),
+        },
+        tiers: LinkTiers { network_share: Ppm(1_000_000), network: tier(), partial: tier() },
+        measuring_points: MeasuringPoints { default: Role::Far, by_kind: vec![] },
+        proof: Proof::default(),
+        degraded: Degraded { loss, loss_clear: loss, rtt, rtt_clear: rtt },
+        grouping: Grouping {
+            grace: GRACE,
+            grace_most: GRACE_MOST,
+            scope_share: Ppm(1_000_000),
+            next_within: NEXT_WITHIN,
+            regroup_within: REGROUP_WITHIN,
+            parent_late: PARENT_LATE,
+            network_settle: NETWORK_SETTLE,
+            recovery_proof: RECOVERY_PROOF,
+        },
+        close_after: terms.closing.after.unwrap_or(Duration::MAX),
+        terms,
+    }
 }
 
 struct Links<'a> {

@@ -2,8 +2,8 @@
 //! Contracts are data; no figure of one stands in Rust.
 //!
 //! In: `contract.yaml` of one folder of `inventories/`, and the files beside it that docs/contracts.md names. Out:
-//! [`Terms`], everything that the contract says, and for folders with links a [`Contract`], which says how links are
-//! judged by it. Each figure keeps the clause it comes from, or says "default, not from contract".
+//! [`Terms`], everything that the contract says, and a [`Contract`], which says how links are judged by it where the folder
+//! has any. Each figure keeps the clause it comes from, or says "default, not from contract".
 
 pub mod assessment;
 mod calendar;
@@ -55,14 +55,14 @@ use crate::{
 /// What a figure without `clause` is: nobody promised it.
 pub const NOT_FROM_CONTRACT: &str = "default, not from contract";
 
-/// A contract with links, and how they are judged by it.
+/// A contract, and how links are judged by it.
 #[derive(Debug, Clone)]
 pub struct Contract {
     pub name: String,
     pub time_zone: chrono_tz::Tz,
     /// Everything that the contract says, about links and others.
     pub terms: Terms,
-    /// Requirement that the links belong to, such as `109`.
+    /// Requirement that the links belong to, such as `109`; empty without links.
     pub requirement: String,
     pub objectives: Objectives,
     pub tiers: LinkTiers,
@@ -75,6 +75,11 @@ pub struct Contract {
 }
 
 impl Contract {
+    /// Whether the contract says how links are judged.
+    pub fn has_links(&self) -> bool {
+        self.terms.figures_of("links").next().is_some()
+    }
+
     /// The point that decides the state of a link of this kind; the others localise.
     pub fn measuring_point(&self, kind: Kind) -> Role {
         let own = self.measuring_points.by_kind.iter().find(|(own, _)| *own == kind);

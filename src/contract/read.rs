@@ -34,12 +34,16 @@ const RELAPSES: u32 = 3;
 const MOST_YEARS: usize = 20;
 
 impl Contract {
-    /// Reads the contract of a folder with links. `None`, with findings, when a figure is missing or wrong.
+    /// Reads the contract of a folder: how its links are judged, or, without links and `inventory.yaml`, its services alone.
+    /// `None`, with findings, when a figure is missing or wrong.
     pub fn load(folder: &Path, findings: &mut Findings) -> Option<Self> {
         let before = findings.errors();
         let (file, terms) = load(folder, findings)?;
         // What is missing because it is wrong says nothing new.
         let whole = findings.errors() == before;
+        if file.value.links.is_none() && !folder.join("inventory.yaml").is_file() {
+            return Some(links::none(terms));
+        }
         links::contract(&file, terms, whole, findings)
     }
 }

@@ -169,6 +169,28 @@ impl Inventory {
     }
 }
 
+impl Inventory {
+    /// Of a folder whose contract is about services alone: its units, where `units.yaml` names any.
+    pub fn without_links(folder: &Path, findings: &mut Findings) -> Self {
+        let mut reader = Reader { folder, hasher: SipHasher13::new(), findings };
+        let units = folder.join("units.yaml").is_file().then(|| reader.yaml::<UnitsFile>("units.yaml")).flatten();
+        let fingerprint = reader.hasher.finish();
+        let inventory = Self {
+            name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            folder: folder.into(),
+            synthetic: false,
+            declared: Declared::default(),
+            carriers: vec![],
+            units: units.map(|file| self::units(&file, findings)).unwrap_or_default(),
+            segments: vec![],
+            links: vec![],
+            fingerprint,
+        };
+        depends::check(&inventory, findings);
+        inventory
+    }
+}
+
 /// Reads the files of one folder and hashes all that it reads.
 struct Reader<'a> {
     folder: &'a Path,

@@ -68,12 +68,27 @@ pub fn from_file_but(file: Option<&Path>, change: impl FnOnce(&mut Config)) -> (
     }
 }
 
-/// The contract of a folder that has no links yet. `None`: the folder is an inventory, or nothing at all.
+/// Whether a folder is a contract for services alone: it has no links, and nobody forgot them.
+fn is_without_links(folder: &Path) -> bool {
+    let has = |name| folder.join(name).is_file();
+    !has("inventory.yaml") && has("contract.yaml") && has("services.yaml")
+}
+
+/// What exists in a folder, also where that is services alone. `None`, with findings, when it is no inventory at all.
+pub fn inventory(folder: &Path, findings: &mut Findings) -> Option<Inventory> {
+    if is_without_links(folder) {
+        return Some(Inventory::without_links(folder, findings));
+    }
+    Inventory::load(folder, findings)
+}
+
+/// The contract of a folder that has neither links nor services yet. `None`: the folder is an inventory, or nothing at all.
 pub fn contract_only(file: Option<&Path>) -> Option<(Arc<Config>, Option<Terms>, Vec<Diagnostic>)> {
     let mut findings = Findings::default();
     let config = Config::load(file, &mut findings)?;
     let folder = &config.inventory;
-    if folder.join("inventory.yaml").is_file() || !folder.join("contract.yaml").is_file() {
+    let has = |name| folder.join(name).is_file();
+    if has("inventory.yaml") || has("services.yaml") || !has("contract.yaml") {
         return None;
     }
     let terms = Terms::load(folder, &mut findings);
@@ -81,7 +96,6 @@ pub fn contract_only(file: Option<&Path>) -> Option<(Arc<Config>, Option<Terms>,
         Rounds::load(folder, terms, None, &mut findings);
         Roster::load(folder, terms, &mut findings);
         Devices::load(folder, terms, "", None, &mut findings);
-        Services::load(folder, terms, None, &mut findings);
         SiteRules::load(folder, &mut findings);
         Expiries::load(folder, terms.time_zone, &mut findings);
     }
@@ -90,7 +104,7 @@ pub fn contract_only(file: Option<&Path>) -> Option<(Arc<Config>, Option<Terms>,
 
 /// Reads all that `config` refers to. `findings` are those of the configuration itself.
 pub fn load(config: Config, mut findings: Findings) -> (Option<Loaded>, Vec<Diagnostic>) {
-    let inventory = Inventory::load(&config.inventory, &mut findings);
+    let inventory = self::inventory(&config.inventory, &mut findings);
     with_inventory(config, inventory, findings)
 }
 
@@ -129,6 +143,11 @@ pub fn with_inventory(
         not_measurable(inventory, contract, &mut findings);
         contract.check_carriers(inventory, &mut findings);
         contract.check_absences(inventory, &mut findings);
+        // With a section `links:` its inventory was forgotten; without services there is nothing to watch.
+        if is_without_links(folder) && (contract.has_links() || services.list.is_empty()) {
+            let (message, help) = (Message::NoInventory, Message::NoInventoryHelp);
+            findings.error(Place::whole(&**folder), Code::NO_INVENTORY, message, help);
+        }
     }
     let loaded = match (inventory, contract) {
         (Some(inventory), Some(contract)) if !findings.has_errors() => Some(Loaded {
@@ -338,6 +357,27 @@ mod tests {
             Config { inventory: root.join("inventories/xuchang"), probes: root.join("probes"), ..Config::default() };
         let (loaded, findings) = load(config, Findings::default());
         loaded.unwrap_or_else(|| panic!("{findings:?}"))
+    }
+
+    #[test]
+    fn a_contract_for_services_alone_is_whole_and_one_for_links_needs_them() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let (place, config) =
+            (tempfile::tempdir().unwrap(), Config { probes: root.join("probes"), ..Config::default() });
+        for name in ["beijing-civil-affairs", "sichuan-courts", "xinjiang-credentials"] {
+            let config = Config { inventory: root.join("inventories").join(name), ..config.clone() };
+            let (loaded, findings) = load(config, Findings::default());
+            let loaded = loaded.unwrap_or_else(|| panic!("{name}: {findings:?}"));
+            assert!(loaded.inventory.links.is_empty() && loaded.plan(None).points.is_empty(), "{name}");
+            assert!(!loaded.contract.has_links() && !loaded.services.list.is_empty(), "{name}");
+        }
+        for file in ["contract.yaml", "holidays.yaml"] {
+            std::fs::copy(root.join("tests/bad/good/inventory").join(file), place.path().join(file)).unwrap();
+        }
+        std::fs::write(place.path().join("services.yaml"), "services: []\n").unwrap();
+        let (loaded, findings) = load(Config { inventory: place.path().into(), ..config }, Findings::default());
+        assert!(loaded.is_none());
+        assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), [Code::NO_INVENTORY]);
     }
 
     #[test]

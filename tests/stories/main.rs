@@ -70,4 +70,5 @@ mod s85_paths;
 mod s86_periods;
 mod s87_wall_pin;
 mod s88_warnings;
+mod s94_alone;
 mod site;

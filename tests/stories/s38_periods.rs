@@ -209,15 +209,17 @@ fn what_decides_nothing_yet_is_said() {
         String::from_utf8(output.stdout).unwrap()
     };
     assert!(!explain("xuchang", &[]).contains("(decides "), "the city's switches all decide something");
-    let text = explain("sichuan-courts", &[]);
-    let line = |switch: &str| text.lines().find(|line| line.starts_with(&format!("  {switch}  "))).unwrap().to_owned();
-    assert!(line("flap-gap").ends_with("(decides once the folder has links)"), "{}", line("flap-gap"));
-    assert!(!line("score-reading").contains("(decides "), "{}", line("score-reading"));
-    let json: Value = serde_json::from_str(&explain("sichuan-courts", &["--output", "json"])).unwrap();
+    assert!(!explain("sichuan-courts", &[]).contains("(decides "), "services ask all of these");
+    let text = explain("xinjiang-credentials", &[]);
+    let line = |switch: &str| text.lines().rfind(|line| line.starts_with(&format!("  {switch}  "))).unwrap().to_owned();
+    let waits = line("availability-period");
+    assert!(waits.ends_with("(decides once the folder has links)"), "{waits}");
+    assert!(!line("flap-gap").contains("(decides "), "{}", line("flap-gap"));
+    let json: Value = serde_json::from_str(&explain("xinjiang-credentials", &["--output", "json"])).unwrap();
     let sections = json["parts"].as_array().unwrap();
     let switches = sections.iter().find(|section| section["part"] == "switches").unwrap()["rows"].as_array().unwrap();
     let decides = |id: &str| switches.iter().find(|row| row["key"] == id).unwrap()["decides"].clone();
-    assert_eq!((decides("flap-gap"), decides("score-reading")), (false.into(), true.into()));
+    assert_eq!((decides("availability-period"), decides("flap-gap")), (false.into(), true.into()));
 
     let set = tempfile::tempdir().unwrap();
     copy(&root().join("tests/bad/good/inventory"), &set.path().join("inventory"));

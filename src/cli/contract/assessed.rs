@@ -4,27 +4,23 @@
 //! clause, and sums: of one penalty over several events, and of points over items and quarters. Availability is booked in
 //! accounts as the ledger keeps them, and judged by the code that judges those that are stored.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::Path, process::ExitCode, time::Duration};
 
 use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    made_up::{Made, MadeUp, Quarter},
+    made_up::{Made, MadeUp},
+    points::Table,
     simulate::{Row, rows},
 };
 use crate::{
     cli::{Global, Output, print_findings},
     config::Config,
     contract::{
-        Contract, NOT_FROM_CONTRACT, Terms,
-        assessment::{Candidate, Fault, Outcome, QuarterScore, Run, Score, Taken},
+        Contract, Terms,
+        assessment::{Candidate, Run},
     },
     diagnostic::Findings,
     inventory::LinkId,
@@ -62,7 +58,7 @@ impl Deduction {
 }
 
 /// `12.30`.
-fn hundredths(number: impl Into<u64>) -> String {
+pub(super) fn hundredths(number: impl Into<u64>) -> String {
     let number: u64 = number.into();
     format!("{}.{:02}", number / 100, number % 100)
 }
@@ -84,21 +80,13 @@ struct Sum {
     fen: Option<u64>,
 }
 
-/// Points of a quarter.
-struct Points {
-    quarter: Quarter,
-    taken: Vec<Taken>,
-    score: QuarterScore,
-}
-
 /// All of it.
 struct Assessed<'a> {
     terms: &'a Terms,
     faults: Vec<Judged<'a>>,
     rows: Vec<Row>,
     sums: Vec<Sum>,
-    quarters: Vec<Points>,
-    years: Vec<(i32, Outcome)>,
+    points: Table,
 }
 
 /// Exit code 1: a clock ran out, something may be deducted, or there are findings; 2: nothing is made up.
@@ -138,17 +126,14 @@ impl<'a> Assessed<'a> {
         let rows = contract.map(|contract| rows(&booked(made, contract), contract, None, |_| true)).unwrap_or_default();
         let deductions = faults.iter().flat_map(|fault| &fault.deductions);
         let sums = sums(deductions.chain(rows.iter().flat_map(|row| &row.deductions)));
-        let score = terms.assessment.score.as_ref();
-        let (quarters, years) = score.map(|score| points(score, terms, made, made_up)).unwrap_or_default();
-        Self { terms, faults, rows, sums, quarters, years }
+        let points = Table::of(terms, made.iter().map(|made| &made.fault), &made_up.counts, None);
+        Self { terms, faults, rows, sums, points }
     }
 
     /// Whether anything was late, broken or cost points.
     fn costs(&self) -> bool {
         let late = self.faults.iter().flat_map(|fault| &fault.runs).any(|run| run.late().is_some());
-        late || !self.sums.is_empty()
-            || self.rows.iter().any(Row::is_breached)
-            || self.quarters.iter().any(|points| !points.taken.is_empty() || !points.score.vetoed.is_empty())
+        late || !self.sums.is_empty() || self.rows.iter().any(Row::is_breached) || self.points.costs()
     }
 
     fn at(&self, at: Timestamp) -> String {
@@ -162,30 +147,9 @@ impl<'a> Assessed<'a> {
                 "clocks": fault.runs.iter().map(|run| run_json(run, self.terms.time_zone)).collect::<Vec<_>>(), "deductions": fault.deductions,
             })
         };
-        let quarter = |points: &Points| {
-            let QuarterScore { items, total, missing, vetoed, .. } = &points.score;
-            let item = |(id, points): &(String, u32)| json!({ "item": id, "points": hundredths(*points) });
-            let taken = points.taken.iter().map(|taken| {
-                json!({
-                    "item": taken.item, "rule": taken.rule, "count": taken.count, "each": taken.each,
-                    "clause": taken.clause.as_deref().unwrap_or(NOT_FROM_CONTRACT),
-                })
-            });
-            json!({
-                "quarter": points.quarter.to_string(), "items": items.iter().map(item).collect::<Vec<_>>(),
-                "taken": taken.collect::<Vec<_>>(), "total": hundredths(*total), "missing": missing, "vetoed": vetoed,
-            })
-        };
-        let years = self.years.iter().map(|(year, outcome)| {
-            json!({
-                "year": year, "mean": hundredths(outcome.mean), "band": outcome.band,
-                "withheld": outcome.withheld.to_string(), "decided_by": outcome.decided_by, "vetoed": outcome.vetoed,
-            })
-        });
         json!({
             "contract": self.terms.name, "faults": self.faults.iter().map(fault).collect::<Vec<_>>(), "rows": self.rows,
-            "sums": self.sums, "quarters": self.quarters.iter().map(quarter).collect::<Vec<_>>(),
-            "years": years.collect::<Vec<_>>(),
+            "sums": self.sums, "quarters": self.points.quarters(), "years": self.points.years(),
         })
     }
 
@@ -205,32 +169,7 @@ impl<'a> Assessed<'a> {
         if self.sums.len() > 1 {
             lines.push(AssessedText::NeverSummed.into());
         }
-        self.quarters.iter().for_each(|points| lines.extend(self.points(points)));
-        lines.extend(self.years.iter().map(|(year, outcome)| {
-            let (mean, withheld) = (hundredths(outcome.mean), outcome.withheld.to_string());
-            let (band, decided_by, vetoed) = (outcome.band.clone(), outcome.decided_by.clone(), outcome.vetoed.clone());
-            AssessedText::Year { year: *year, mean, band, withheld, decided_by, vetoed }.into()
-        }));
-        lines
-    }
-
-    fn points(&self, points: &Points) -> Vec<Message> {
-        let QuarterScore { items, total, missing, vetoed, .. } = &points.score;
-        let mut lines: Vec<Message> = vec![AssessedText::Quarter { quarter: points.quarter.to_string() }.into()];
-        let written = self.terms.assessment.score.iter().flat_map(|score| &score.items);
-        for ((item, points_of), written) in items.iter().zip(written) {
-            let full = written.full;
-            lines.push(AssessedText::Item { item: item.clone(), points: hundredths(*points_of), full }.into());
-            let own = points.taken.iter().filter(|taken| taken.item == *item);
-            lines.extend(own.map(|taken| {
-                let clause = taken.clause.clone().unwrap_or_else(|| NOT_FROM_CONTRACT.to_owned());
-                AssessedText::Taken { rule: taken.rule.clone(), count: taken.count, each: taken.each, clause }.into()
-            }));
-        }
-        let full: u32 = self.terms.assessment.score.iter().flat_map(|score| &score.items).map(|item| item.full).sum();
-        let (total, lost) = (hundredths(*total), hundredths((full * 100).saturating_sub(*total)));
-        let (missing, vetoed) = (missing.clone(), vetoed.clone());
-        lines.push(AssessedText::Total { total, lost, missing, vetoed }.into());
+        lines.extend(self.points.lines(self.terms));
         lines
     }
 }
@@ -320,27 +259,4 @@ fn booked(made: &[Made<'_>], contract: &Contract) -> Vec<StoredAccount> {
         stored.collect::<Vec<_>>()
     });
     booked.collect()
-}
-
-/// The quarters that have faults or counts, and the years that they are in. Other quarters of those lost nothing.
-fn points(score: &Score, terms: &Terms, made: &[Made<'_>], made_up: &MadeUp) -> (Vec<Points>, Vec<(i32, Outcome)>) {
-    let quarter_of = |made: &Made<'_>| Quarter::of(made.fault.moments.occurred, terms.time_zone);
-    let of = |quarter: Quarter| {
-        let faults = made.iter().filter(|made| quarter_of(made) == quarter).map(|made| made.fault.clone());
-        let faults: Vec<Fault<'_>> = faults.collect();
-        let mut counts = score.counts(terms, &faults);
-        for (name, more) in made_up.counts.get(&quarter).into_iter().flatten() {
-            let Some(name) = score.counted().find(|known| known == name) else { continue };
-            let count = counts.entry(name).or_default();
-            *count = count.saturating_add(*more);
-        }
-        Points { quarter, taken: score.taken(&counts), score: score.quarter(&counts) }
-    };
-    let told: BTreeSet<Quarter> = made.iter().map(quarter_of).chain(made_up.counts.keys().copied()).collect();
-    let years: BTreeSet<i32> = told.iter().map(|quarter| quarter.year).collect();
-    let outcome = |year: i32| {
-        let quarters: Vec<QuarterScore> = (1..=4).map(|number| of(Quarter { year, number }).score).collect();
-        Some((year, score.year(&quarters)?))
-    };
-    (told.into_iter().map(of).collect(), years.into_iter().filter_map(outcome).collect())
 }

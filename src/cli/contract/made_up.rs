@@ -11,6 +11,7 @@ use std::{
 
 use serde::{Deserialize, Deserializer};
 
+use super::points::Counts;
 use crate::{
     contract::{
         Facts, Moments, Service, Target, Terms,
@@ -126,7 +127,7 @@ impl std::fmt::Display for Quarter {
 pub(super) struct MadeUp {
     file: Document<Written>,
     /// Counts by quarter.
-    pub counts: BTreeMap<Quarter, BTreeMap<String, u32>>,
+    pub counts: Counts,
 }
 
 impl MadeUp {
@@ -147,6 +148,11 @@ impl MadeUp {
         }
         Checked { file: &file, terms, findings }.all();
         (findings.errors() == before).then_some(Self { file, counts })
+    }
+
+    /// Whether it has counts and no faults.
+    pub fn only_counts(&self) -> bool {
+        self.file.value.faults.is_empty()
     }
 
     pub fn is_empty(&self) -> bool {

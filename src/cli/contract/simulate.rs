@@ -12,18 +12,22 @@ use serde_json::json;
 
 use super::{
     assessed::{self, Deduction},
+    made_up::MadeUp,
+    points::{Counts, Table},
     stored::{self, Stored},
 };
 use crate::{
     cli::{Global, Output, print_findings},
+    clock::{Clock, SystemClock},
     config::Config,
-    contract::{Contract, assessment::Event},
-    diagnostic::Findings,
+    contract::{self, Contract, assessment::Event},
+    diagnostic::{Code, Findings, Place},
     inventory::{Inventory, LinkId, Responder},
     judge,
     ledger::{self, Accounted, Booked, ClosedMonth, Elapsed, Spans, Standard, Statement, Stretch, Terms, Verdict},
+    patrol::load,
     store::{self, StoreError, StoredAccount},
-    text::{Beside, ContractText, Message},
+    text::{AssessedText, Beside, ContractText, Message},
     units::Timestamp,
 };
 
@@ -49,6 +53,9 @@ pub(super) struct Simulate {
     /// Instead of stored months: a YAML file of faults and counts that are made up (docs/contracts.md).
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to"])]
     faults: Option<PathBuf>,
+    /// Counts that people keep, by quarter, for the points of a table: a YAML file with `counts` alone.
+    #[arg(long, value_name = "FILE", requires = "from")]
+    counts: Option<PathBuf>,
 }
 
 /// One link and period under the draft.
@@ -157,11 +164,15 @@ impl Simulate {
         let config = Config::load(global.config_file.as_deref(), &mut findings);
         let language = global.language(config.as_ref());
         let contract = Contract::load(self.folder(), &mut findings);
+        let counts = match (&self.counts, &contract) {
+            (Some(file), Some(contract)) => counts(file, &contract.terms, &mut findings),
+            _ => Counts::new(),
+        };
         let failed = findings.has_errors();
         print_findings(&findings.into_sorted(), language);
         let (Some(config), Some(contract), false) = (config, contract, failed) else { return ExitCode::from(1) };
         let mut beside = Findings::default();
-        let inventory = Inventory::load(&config.inventory, &mut beside);
+        let inventory = load::inventory(&config.inventory, &mut beside);
         let in_force = inventory.as_ref().and_then(|inventory| Contract::load(&inventory.folder, &mut beside));
         let known = inventory.zip(in_force);
         let data_dir = self.data_dir.clone().unwrap_or(config.data_dir);
@@ -171,6 +182,7 @@ impl Simulate {
         let zone = contract.time_zone;
         let read = || Ok((store::accounts(&data_dir)?, stored::incidents(&data_dir, zone, asked)?));
         let (rows, incidents) = match read() {
+            Ok((_, incidents)) if !contract.has_links() => (vec![], incidents),
             Ok((accounts, incidents)) => (rows(&accounts, &contract, known.as_ref(), asked), incidents),
             Err(error) => {
                 let error: StoreError = error;
@@ -180,29 +192,47 @@ impl Simulate {
         };
         let links = known.as_ref().map(|(inventory, _)| inventory);
         let faults: Vec<Stored<'_>> = incidents.iter().map(|incident| Stored::of(incident, &contract, links)).collect();
+        let now = SystemClock::start().now().utc;
+        let points = Table::of(&contract.terms, faults.iter().map(|one| &one.fault), &counts, Some(now));
         match global.output {
             Output::Json => {
                 let faults: Vec<_> = faults.iter().map(|fault| fault.json(zone)).collect();
-                anstream::println!("{:#}", json!({ "contract": contract.name, "rows": rows, "incidents": faults }));
+                let told = json!({
+                    "contract": contract.name, "rows": rows, "incidents": faults,
+                    "quarters": points.quarters(), "years": points.years(),
+                });
+                anstream::println!("{told:#}");
             }
             Output::Text => {
                 let lines = faults.iter().zip(1..).flat_map(|(fault, number)| fault.lines(number, zone));
                 rows.iter()
                     .map(Row::message)
                     .chain(lines)
+                    .chain(points.lines(&contract.terms))
                     .for_each(|line| anstream::println!("{}", line.say(language)));
             }
         }
-        if rows.is_empty() && faults.is_empty() {
+        if rows.is_empty() && faults.is_empty() && points.is_empty() {
             anstream::eprintln!("{}", Message::from(ContractText::NothingSimulated).say(language));
             return ExitCode::from(2);
         }
-        ExitCode::from(u8::from(rows.iter().any(Row::is_breached) || faults.iter().any(Stored::is_late)))
+        let is_broken = rows.iter().any(Row::is_breached) || faults.iter().any(Stored::is_late) || points.costs();
+        ExitCode::from(u8::from(is_broken))
     }
 
     fn folder(&self) -> &Path {
         if self.draft.is_dir() { self.draft.as_path() } else { self.draft.parent().unwrap_or(Path::new(".")) }
     }
+}
+
+/// Counts that people keep, of a file that makes no fault up.
+fn counts(file: &Path, terms: &contract::Terms, findings: &mut Findings) -> Counts {
+    let Some(told) = MadeUp::read(file, terms, findings) else { return Counts::new() };
+    if !told.only_counts() {
+        let (message, help) = (AssessedText::OnlyCounts.into(), AssessedText::OnlyCountsHelp.into());
+        findings.error(Place::whole(file), Code::WRONG_VALUE, message, help);
+    }
+    told.counts
 }
 
 impl Row {

@@ -52,6 +52,7 @@ pub(super) fn incidents(data_dir: &Path, zone: Tz, asked: impl Fn(&str) -> bool)
 /// One incident and what the draft's clocks make of it.
 pub(super) struct Stored<'a> {
     incident: &'a Incident,
+    pub fault: Fault<'a>,
     runs: Vec<Run<'a>>,
     deductions: Vec<Deduction>,
 }
@@ -59,10 +60,11 @@ pub(super) struct Stored<'a> {
 impl<'a> Stored<'a> {
     /// `inventory`: the links as they are now.
     pub fn of(incident: &'a Incident, contract: &'a Contract, inventory: Option<&Inventory>) -> Self {
-        let runs = contract.terms.runs(&fault(incident, contract, inventory));
+        let fault = fault(incident, contract, inventory);
+        let runs = contract.terms.runs(&fault);
         let event = Event { overruns: runs.iter().filter_map(Run::overrun).collect(), in_a_row: 1, ..Event::default() };
         let deductions = contract.terms.assessment.spoken_for(&event).into_iter().map(Deduction::from).collect();
-        Self { incident, runs, deductions }
+        Self { incident, fault, runs, deductions }
     }
 
     /// A clock ran out before it was stopped.

@@ -13,6 +13,7 @@ use crate::{
     diagnostic::Findings,
     inventory::Inventory,
     journal::{Contents, Digest, World},
+    patrol::load,
     store::Reader,
     text::Language,
 };
@@ -77,7 +78,7 @@ impl Contents for Recorded {
     fn read(&mut self, files: &World) -> Result<(Inventory, Contract), String> {
         let folder = self.lay_out(files)?;
         let mut findings = Findings::default();
-        let inventory = Inventory::load(&folder, &mut findings);
+        let inventory = load::inventory(&folder, &mut findings);
         let contract = inventory.as_ref().and_then(|inventory| Contract::load(&inventory.folder, &mut findings));
         let read = inventory.zip(contract).filter(|_| !findings.has_errors());
         read.ok_or_else(|| {

@@ -53,8 +53,10 @@ pub enum AssessedText {
         clause: String,
     },
     NeverSummed,
+    /// `runs`: it is not over.
     Quarter {
         quarter: String,
+        runs: bool,
     },
     /// Points as `12.00`.
     Item {
@@ -84,6 +86,8 @@ pub enum AssessedText {
         vetoed: Vec<String>,
     },
     NothingMadeUp,
+    OnlyCounts,
+    OnlyCountsHelp,
     NoTarget,
     NoTargetHelp,
     NotAQuarter {
@@ -131,7 +135,8 @@ impl AssessedText {
                 out,
                 "sums are of one penalty over several events; whether two penalties hit one event is for the customer to say"
             ),
-            Self::Quarter { quarter } => write!(out, "points of {quarter}"),
+            Self::Quarter { quarter, runs: false } => write!(out, "points of {quarter}"),
+            Self::Quarter { quarter, runs: true } => write!(out, "points of {quarter}, which is not over"),
             Self::Item { item, points, full } => write!(out, "  {item}  {points} of {full}"),
             Self::Taken { rule, count, each: Some(each), clause } => {
                 write!(out, "    {rule}  {count} x {each}  [{clause}]")
@@ -161,6 +166,8 @@ impl AssessedText {
                 Ok(())
             }
             Self::NothingMadeUp => write!(out, "the file has neither faults nor counts"),
+            Self::OnlyCounts => write!(out, "the file makes up faults beside those that are stored"),
+            Self::OnlyCountsHelp => write!(out, "leave `counts` only, or judge the whole file with `--faults`"),
             Self::NoTarget => write!(out, "nothing says just what failed"),
             Self::NoTargetHelp => write!(
                 out,
@@ -198,7 +205,8 @@ impl AssessedText {
                 write!(out, "{penalty}  {count} 次  金额待定，缺少材料  ［{clause}］")
             }
             Self::NeverSummed => write!(out, "合计只是同一条款对多次事件之和；两条款能否并罚待甲方认定"),
-            Self::Quarter { quarter } => write!(out, "{quarter} 考核得分"),
+            Self::Quarter { quarter, runs: false } => write!(out, "{quarter} 考核得分"),
+            Self::Quarter { quarter, runs: true } => write!(out, "{quarter} 考核得分（季度未结束）"),
             Self::Item { item, points, full } => write!(out, "  {item}  {points} 分，满分 {full}"),
             Self::Taken { rule, count, each: Some(each), clause } => {
                 write!(out, "    {rule}  {count} 次，每次扣 {each} 分  ［{clause}］")
@@ -228,6 +236,8 @@ impl AssessedText {
                 Ok(())
             }
             Self::NothingMadeUp => write!(out, "文件中既没有故障也没有计数"),
+            Self::OnlyCounts => write!(out, "文件在已记录的事件之外又虚构了故障"),
+            Self::OnlyCountsHelp => write!(out, "只保留 `counts`，或用 `--faults` 单独试算整个文件"),
             Self::NoTarget => write!(out, "没有写明是什么故障"),
             Self::NoTargetHelp => {
                 write!(out, "写 `link: LL-0001`，或 `service:` 加 requirements.csv 的编号；也可写 `target: device`")
