@@ -21,6 +21,7 @@ pub mod demo;
 pub mod diagnostic;
 pub mod duty;
 pub mod export;
+pub mod feed;
 pub mod incident;
 pub mod inventory;
 pub mod journal;

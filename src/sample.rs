@@ -159,7 +159,7 @@ impl LocalFault {
 }
 
 /// What one engine thread saw since its last tick. At most [`BLOCK`] samples; more follow in further blocks.
-#[derive(Debug, Clone)]
+#[derive(Debug, Default, Clone)]
 pub struct Block {
     /// Of the [`crate::schedule::Plan`] whose point numbers the samples use.
     pub generation: u32,

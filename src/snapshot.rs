@@ -1,13 +1,12 @@
 //! One immutable picture of the world: all that outsiders may see.
 //!
-//! `patrol` publishes it at most once a second, chunk by chunk, and also while nothing changes: an old picture means that
-//! the loop stands still. `export`, `api` and pages read only this, through a [`Feed`].
+//! `patrol` makes it when somebody asks, at most once a second and chunk by chunk, and also while nothing changes: an old
+//! picture in an answer means that the loop stands still. `export`, `api` and pages read only this, through a [`crate::feed::Feed`].
 
 mod sites;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use arc_swap::ArcSwap;
 use serde::Serialize;
 
 use crate::{
@@ -32,24 +31,6 @@ pub use self::sites::SiteView;
 
 /// 1024 links a chunk: a chunk is copied whole when one of its links changed.
 pub const CHUNK: usize = 1024;
-
-/// Where readers find the newest [`Snapshot`]. Reading never blocks, and never blocks the writer.
-#[derive(Clone)]
-pub struct Feed(Arc<ArcSwap<Snapshot>>);
-
-impl Feed {
-    pub fn new(first: Snapshot) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(first)))
-    }
-
-    pub fn publish(&self, next: Snapshot) {
-        self.0.store(Arc::new(next));
-    }
-
-    pub fn load(&self) -> Arc<Snapshot> {
-        self.0.load_full()
-    }
-}
 
 #[derive(Clone)]
 pub struct Snapshot {

@@ -13,7 +13,7 @@ use std::{
 const OPEN_TO_ALL: [&str; 4] = ["clock", "diagnostic", "text", "units"];
 
 /// What each module may name besides those: nothing points back along the pipeline. `*`: all of them.
-const MAY_NAME: [(&str, &str); 28] = [
+const MAY_NAME: [(&str, &str); 29] = [
     ("units", ""),
     ("clock", ""),
     ("diagnostic", ""),
@@ -34,18 +34,19 @@ const MAY_NAME: [(&str, &str); 28] = [
     ("journal", "incident command judge contract inventory"),
     ("notify", "duty ledger incident command judge window contract inventory config"),
     ("snapshot", "notify ledger incident judge window sample profile contract inventory duty"),
+    ("feed", "snapshot"),
     ("export", "snapshot ledger incident judge window sample contract inventory duty"),
     ("store", "journal notify ledger incident window sample command inventory duty"),
     (
         "api",
-        "probe profile sample export snapshot notify ledger incident judge window contract inventory command config duty",
+        "probe profile sample export feed snapshot notify ledger incident judge window contract inventory command config duty",
     ),
     (
         "patrol",
         "config inventory contract profile schedule sample probe window judge command incident ledger duty journal \
-         notify snapshot export store api push",
+         notify snapshot feed export store api push",
     ),
-    ("push", "export snapshot notify config"),
+    ("push", "export feed snapshot notify config"),
     ("demo", "*"),
     (
         "simulate",

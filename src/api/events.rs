@@ -26,7 +26,7 @@ use super::{
 
 /// Walls, desks and spares of one centre; each holds a connection of the 256.
 pub(super) const LISTENERS: i64 = 32;
-/// The snapshot is new once a second.
+/// The snapshot is new once a second while somebody listens.
 const PACE: Duration = Duration::from_secs(1);
 /// After a restart a browser asks again so soon; in milliseconds, as the protocol wants it.
 const RETRY: &str = "retry: 2000\n\n";
@@ -90,6 +90,7 @@ pub(super) async fn stream(
         if !wall.may_listen() {
             return None;
         }
+        wall.api.feed.fresh(wall.api.clock.now().mono).await;
         let event = wall.next();
         Some((Ok::<_, Infallible>(Bytes::from(event)), wall))
     });

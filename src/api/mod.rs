@@ -72,8 +72,8 @@ use self::{
 use crate::{
     clock::{Clock, monotonic_nanos},
     command::{Command, Reply},
+    feed::Feed,
     notify::pass::Passes,
-    snapshot::Feed,
     text::Language,
 };
 
@@ -361,11 +361,12 @@ pub fn router(api: Arc<Api>) -> Router {
         .with_state(api)
 }
 
-/// Bounds the time of a request, and counts it.
+/// Bounds the time of a request, counts it, and has a picture made that is fresh.
 async fn observed(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let started = monotonic_nanos();
     // The route, not the path: paths are unbounded.
     let route = request.extensions().get::<MatchedPath>().cloned();
+    api.feed.fresh(api.clock.now().mono).await;
     let response = match timeout(REQUEST, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::Timeout.into_response(),

@@ -26,8 +26,8 @@ use crate::{
     command::Action,
     export::Scrape,
     judge::LinkState,
-    snapshot::{Coverage, EngineView, Snapshot},
-    units::{At, Now},
+    snapshot::{Coverage, EngineView},
+    units::At,
 };
 
 const OPENAPI: &str = include_str!("openapi.json");
@@ -59,24 +59,23 @@ impl<I: Iterator<Item = String> + Unpin> hyper::body::Body for Parts<I> {
 
 /// The watchdog: fails while the loop or the scheduler stands still.
 pub(super) async fn healthy(State(api): State<Arc<Api>>) -> Response {
-    let stalled = stalled(&api.feed.load(), api.clock.now());
-    listed("healthy", &stalled)
+    listed("healthy", &stalled(&api))
 }
 
 /// Says every reason why this process is not fit to be relied upon.
 pub(super) async fn ready(State(api): State<Arc<Api>>) -> Response {
-    let snapshot = api.feed.load();
-    let mut reasons = stalled(&snapshot, api.clock.now());
-    reasons.extend(&snapshot.ready.reasons);
+    let mut reasons = stalled(&api);
+    reasons.extend(&api.feed.load().ready.reasons);
     listed("ready", &reasons)
 }
 
-fn stalled(snapshot: &Snapshot, now: Now) -> Vec<&'static str> {
+fn stalled(api: &Api) -> Vec<&'static str> {
+    let snapshot = api.feed.load();
     let mut reasons = vec![];
-    if now.mono.since(snapshot.at.mono) > STALLED {
+    if api.clock.now().mono.since(api.feed.turned()) > STALLED {
         reasons.push("loop_stalled");
     }
-    // Held against the snapshot, which is as old as the loop's last turn: a standing loop is not blamed on the scheduler.
+    // Held against the time of the snapshot: a standing loop is not blamed on the scheduler.
     if snapshot.engine.last_tick.is_some_and(|tick| snapshot.at.mono.since(tick) > STALLED) {
         reasons.push("scheduler_stalled");
     }
@@ -151,7 +150,7 @@ pub(super) async fn status(State(api): State<Arc<Api>>) -> impl IntoResponse {
     for link in snapshot.links() {
         *links.entry(link.state.name()).or_default() += 1;
     }
-    let stalled = stalled(&snapshot, now);
+    let stalled = stalled(&api);
     let reasons: Vec<_> = stalled.iter().chain(&snapshot.ready.reasons).copied().collect();
     Json(Status {
         version: env!("CARGO_PKG_VERSION"),

@@ -303,6 +303,7 @@ impl Watch {
                 Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("the daemon has ended by itself")),
             }
             self.tell_turns(limit);
+            running.feed.ask();
             self.narrator.state(self.now(), &running.feed.load());
         }
         Ok(())

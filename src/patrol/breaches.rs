@@ -15,9 +15,9 @@ use super::{Control, load::Loaded, turn::Loop};
 use crate::{
     command::{Action, Command, Paper, PaperLine, Refusal, Reply, SealedAt},
     contract::Contract,
+    feed::Feed,
     inventory::LinkId,
     ledger::{Booked, Month, Standard, Statement, Verdict},
-    snapshot::Feed,
     store::{self, StoreError},
     units::{Now, Timestamp},
 };

@@ -58,6 +58,7 @@ use crate::{
     config::{self, Config},
     diagnostic::Diagnostic,
     export,
+    feed::Feed,
     incident::{IncidentKind, Scopes},
     inventory::LinkId,
     judge::{LinkState, rule::Alarms},
@@ -83,7 +84,7 @@ use crate::{
     push,
     sample::Block,
     schedule::Plan,
-    snapshot::{Feed, ReloadView},
+    snapshot::ReloadView,
     store::{self, Recovered, Store, StoreError},
     units::{Now, Timestamp},
 };
@@ -275,6 +276,7 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
     let plan = Arc::new(loaded.plan(None));
     let loaded = Arc::new(loaded);
     let (block_sender, blocks) = sync_channel(BLOCKS);
+    let turning = block_sender.clone();
     let prober = prober(Arc::clone(&plan), block_sender).map_err(StartError::Prober)?;
     let mut field = Field::new(Arc::clone(&loaded), plan, now);
     if let Some((_, recovered)) = &store {
@@ -345,7 +347,10 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
         ended.into_iter().for_each(|(link, month)| state.close_month(link, month));
         state.resume_alarms(alarms, now);
     }
-    let feed = Feed::new(state.picture(&[], now));
+    let feed = Feed::made_by(state.picture(&[], now), move || {
+        // A full queue: it turns anyway.
+        let _ = turning.try_send(Block::default());
+    });
     state.naming = naming(&loaded, runtime.handle(), &itself);
     match visiting {
         Some(Visiting { runtime, checker }) => state.services.start(&runtime, checker),

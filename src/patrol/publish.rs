@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::{field::Field, keeping::Keeping, naming::Naming, turn::Loop};
 use crate::{
     clock::thread_cpu,
+    feed::Feed,
     incident::{Incident, failures},
     inventory::LinkIndex,
     judge::{self, LinkState, PointVerdict, PointWatch, Unknown},
     ledger::{Account, Standard, Stretch},
     notify::channels,
-    snapshot::{CHUNK, Coverage, EngineView, Feed, LinkView, PointView, Ready, Snapshot},
+    snapshot::{CHUNK, Coverage, EngineView, LinkView, PointView, Ready, Snapshot},
     units::Now,
 };
 
@@ -20,6 +21,11 @@ impl Loop {
         let before = feed.load();
         let same_plan = Arc::ptr_eq(&before.inventory, &self.field.loaded.inventory);
         feed.publish(self.picture(if same_plan { &before.links } else { &[] }, now));
+        self.show_channels(now);
+    }
+
+    /// What they send is of the world as it is.
+    pub fn show_channels(&mut self, now: Now) {
         let world = self.world();
         self.keep(|keeping| {
             keeping.outbox.publish(world, now.utc);

@@ -4,7 +4,7 @@
 //! each turn:  now = clock.read()
 //!             blocks ▶ field ▶ link changes ▶ accounts, incidents
 //!             effects ▶ store, channels, facts
-//!             publish once a second, and before a command is answered
+//!             publish when somebody looks, and before a command is answered
 //! ```
 
 use std::{
@@ -13,7 +13,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        mpsc::{Receiver, RecvTimeoutError, SyncSender},
+        mpsc::{Receiver, SyncSender},
     },
     time::Duration,
 };
@@ -43,6 +43,7 @@ use crate::{
     command::{Action, Command, Refusal, Reply, Resolution},
     diagnostic::Diagnostic,
     export,
+    feed::Feed,
     incident::{Effect, EffectKind, Incident, Input, LinkChange, OwnFault, Scopes, World},
     inventory::{LinkId, PointIndex},
     journal::{Record, taken_in},
@@ -54,7 +55,7 @@ use crate::{
     },
     probe::Prober,
     sample::Block,
-    snapshot::{Feed, LinkLabels, ReloadView},
+    snapshot::{LinkLabels, ReloadView},
     store::{StoredAccount, StoredPoint, Whole},
     text::Language,
     units::{Allowed, Mono, Now, Timestamp},
@@ -65,7 +66,7 @@ use crate::{
 const IDLE: Duration = Duration::from_millis(150);
 /// Most blocks taken in one turn, so that commands and publishing keep their turn in a storm.
 const BLOCKS_A_TURN: usize = 64;
-/// How often outsiders get a new picture and a sign of life is stored.
+/// How often channels get a new picture and a sign of life is stored.
 const SECOND: Duration = Duration::from_secs(1);
 /// Every account is stored this often, a share of them at a time, besides when its link changes.
 const ACCOUNTS_EVERY_SECONDS: usize = 60;
@@ -140,10 +141,8 @@ impl Loop {
         self.let_go_of_services(now);
         self.look_at_work(now);
         loop {
+            // Whoever looks holds a sender, too: it never disconnects.
             let first = blocks.recv_timeout(IDLE);
-            if matches!(first, Err(RecvTimeoutError::Disconnected)) {
-                std::thread::sleep(IDLE);
-            }
             let now = self.read_clock();
             for block in first.into_iter().chain(blocks.try_iter().take(BLOCKS_A_TURN)) {
                 self.field.take(&block);
@@ -169,7 +168,10 @@ impl Loop {
             self.tell(Input::Tick, now);
             self.roll_up(now);
             if now.mono >= self.next_second {
-                self.each_second(&feed, now);
+                self.each_second(now);
+            }
+            if feed.turn(now.mono) {
+                self.publish(&feed, now);
             }
             self.commit(now);
         }
@@ -362,7 +364,10 @@ impl Loop {
                 None => Reply::Refused(Refusal::NotKept),
             },
             Action::Observe { source, observations } => self.observe(source, observations, now),
-            Action::RevealContacts { sheet, of } => self.reveal(&command, (*sheet, of.as_str()), &feed.load(), now),
+            Action::RevealContacts { sheet, of } => {
+                self.publish(feed, now);
+                self.reveal(&command, (*sheet, of.as_str()), &feed.load(), now)
+            }
             Action::SettleReply { reply, note } => self.settle_reply(&command, reply, note, now),
             Action::KeepBreach { .. } | Action::JudgeBreach { .. } => self.obey_breach(command, now),
             _ => self.obey_incidents(&command, now),
@@ -487,7 +492,7 @@ impl Loop {
         tracing::info!(name, ?address, "resolved");
     }
 
-    fn each_second(&mut self, feed: &Feed, now: Now) {
+    fn each_second(&mut self, now: Now) {
         self.next_second = now.mono.plus(SECOND);
         self.seconds += 1;
         self.count_quality(now);
@@ -513,7 +518,7 @@ impl Loop {
         self.look_at_head();
         self.climb(now);
         self.keep(|keeping| keeping.batch.heartbeat = Some(now.utc));
-        self.publish(feed, now);
+        self.show_channels(now);
         if self.seconds.is_multiple_of(SITES_EVERY_SECONDS) {
             self.keep_sites();
         }

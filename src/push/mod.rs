@@ -34,8 +34,8 @@ use crate::{
     clock::Clock,
     config::{Config, RemoteWrite},
     export::Scrape,
+    feed::Feed,
     notify::channels::{Answer, ChannelError, Client, back_off},
-    snapshot::Feed,
 };
 
 /// Folder below the state folder.
@@ -147,6 +147,7 @@ async fn collect(target: Arc<Target>, mut encoder: Encoder, feed: Feed, registry
     pace.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         pace.tick().await;
+        feed.fresh(clock.now().mono).await;
         let (feed, registry, clock, kept) = (feed.clone(), registry.clone(), Arc::clone(&clock), Arc::clone(&target));
         let work = move || {
             let mut others = String::new();

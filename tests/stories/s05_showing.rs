@@ -1,6 +1,6 @@
 //! What the daemon shows: a real Prometheus scrapes it, promtool reads it, people look at its pages.
 
-use std::{net::SocketAddr, process::Stdio};
+use std::{net::SocketAddr, process::Stdio, time::Duration};
 
 use crate::{
     harness::{Answer, Running, peer, request},
@@ -88,7 +88,10 @@ fn the_pages_and_the_api_say_the_same() {
     let first = page.split("href=\"/links/").nth(1).expect("a row");
     assert!(first.starts_with("LL-0004") && page.contains("中断"), "{page}");
     assert!(!page.contains("【模拟】"));
+    // Nobody has looked for a while: what is shown is of now all the same.
+    std::thread::sleep(Duration::from_secs(3));
     let status = site.get("/api/v1/status").json();
+    assert!(status["age_seconds"].as_f64().is_some_and(|age| age < 1.1), "{status}");
     let states = status["links"].as_object().expect("counts by state");
     let sum: u64 = states.values().filter_map(serde_json::Value::as_u64).sum();
     assert_eq!((sum, states["down"].as_u64()), (10, Some(1)));
