@@ -14,14 +14,14 @@ use tokio::{sync::Notify, time::timeout};
 use crate::{snapshot::Snapshot, units::Mono};
 
 /// A picture is made at most this often.
-const FRESH: Duration = Duration::from_secs(1);
+const FRESH: Duration = Duration::from_millis(500);
 /// So long is waited for a fresh one. It is there within milliseconds, unless the loop stands still or is very busy.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Where readers find the newest [`Snapshot`]. Reading never blocks, and never blocks the writer.
 ///
 /// A picture costs the loop as much as the samples of a second do, so it is made for those who look: [`Feed::fresh`] has
-/// one made now, [`Feed::ask`] within a second.
+/// one made now, [`Feed::ask`] as soon as the newest is no longer fresh.
 #[derive(Clone)]
 pub struct Feed(Arc<Shared>);
 
@@ -63,7 +63,7 @@ impl Feed {
         self.0.newest.load_full()
     }
 
-    /// Waits for a new one where the newest is older than a second, but not for long.
+    /// Waits for a new one where the newest is no longer fresh, but not for long.
     pub async fn fresh(&self, now: Mono) {
         let Some(wake) = &self.0.wake else { return };
         // Before the look: whatever is published after it is heard of.
@@ -77,7 +77,7 @@ impl Feed {
         }
     }
 
-    /// Asks for a new one as soon as the newest is a second old.
+    /// Asks for a new one as soon as the newest is no longer fresh.
     pub fn ask(&self) {
         self.0.asked.store(true, Relaxed);
     }
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_picture_is_made_when_somebody_looks_and_at_most_once_a_second() {
+    async fn a_picture_is_made_when_somebody_looks_and_at_most_twice_a_second() {
         let woken = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&woken);
         let feed = Feed::made_by(picture(0), move || _ = counted.fetch_add(1, Relaxed));
@@ -128,10 +128,10 @@ mod tests {
         reading.await.unwrap();
         assert_eq!((feed.load().at.mono, woken.load(Relaxed)), (Mono(60_000), 1));
 
-        // The next one finds it fresh, and has it renewed when it is a second old.
-        feed.fresh(Mono(60_900)).await;
+        // The next one finds it fresh, and has it renewed when it no longer is.
+        feed.fresh(Mono(60_400)).await;
         assert_eq!(woken.load(Relaxed), 1);
-        assert!(!feed.turn(Mono(60_950)) && feed.turn(Mono(61_000)));
+        assert!(!feed.turn(Mono(60_450)) && feed.turn(Mono(60_500)));
     }
 
     #[tokio::test]

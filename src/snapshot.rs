@@ -1,6 +1,6 @@
 //! One immutable picture of the world: all that outsiders may see.
 //!
-//! `patrol` makes it when somebody asks, at most once a second and chunk by chunk, and also while nothing changes: an old
+//! `patrol` makes it when somebody asks, at most twice a second and chunk by chunk, and also while nothing changes: an old
 //! picture in an answer means that the loop stands still. `export`, `api` and pages read only this, through a [`crate::feed::Feed`].
 
 mod sites;
