@@ -99,6 +99,8 @@ pub struct WebKeys {
     pub allow_anonymous_read: bool,
     /// How others reach us, such as `https://noc.example`: stands in links that leave the house. Without it where we listen.
     pub public_url: Option<String>,
+    /// Where Grafana shows our dashboards, such as `https://grafana.example`: pages of links lead there.
+    pub grafana: Option<String>,
 }
 
 /// Who may answer from a telephone.
@@ -379,6 +381,9 @@ impl Checks<'_> {
         }
         if let Some(url) = &config.web.public_url {
             self.url("web.public_url", url);
+        }
+        if let Some(url) = &config.web.grafana {
+            self.url("web.grafana", url);
         }
         self.numbers();
         let (tick, buffer) = (config.icmp.tick.as_millis(), config.icmp.receive_buffer);

@@ -18,7 +18,7 @@ use axum::{
 };
 
 use super::{
-    Api, BODY,
+    Api, BODY, page,
     problem::Problem,
     sessions::Session,
     users::{Admitted, PINNED, Who},
@@ -31,7 +31,7 @@ pub(super) const USER: HeaderName = HeaderName::from_static("x-linkpatrol-user")
 pub(super) const TOKEN: HeaderName = HeaderName::from_static("x-linkpatrol-token");
 
 const LOGIN: &str = "/login";
-const LOGOUT: &str = "/logout";
+pub(super) const LOGOUT: &str = "/logout";
 /// Pages that are opened by a signed link.
 const PASSES: &str = "/a/";
 
@@ -73,6 +73,21 @@ pub(super) async fn allowed(
 ) -> Result<Response, Problem> {
     request.headers_mut().remove(USER);
     request.headers_mut().remove(TOKEN);
+    if !is_form(&request) {
+        return admit(&api, request, next).await;
+    }
+    let (head, body) = request.into_parts();
+    let body = to_bytes(body, BODY).await.map_err(|error| Problem::BadBody(error.to_string()))?;
+    let again = Request::from_parts(head.clone(), Body::from(body.clone()));
+    match admit(&api, again, next).await {
+        Err(Problem::NoPassword | Problem::NoToken) => match page::session_ended(&api, head, &body).await {
+            Ok(shown) => Ok(shown),
+        },
+        answer => answer,
+    }
+}
+
+async fn admit(api: &Arc<Api>, mut request: Request, next: Next) -> Result<Response, Problem> {
     // Whoever holds a signed link needs no other word: the page asks for it, and a browser sends none of ours along.
     if request.uri().path().starts_with(PASSES) {
         return Ok(next.run(request).await);
@@ -131,10 +146,24 @@ fn is_open(request: &Request) -> bool {
 
 /// Somebody who looks at a page, and may be asked for a password by one of ours.
 fn is_browser(request: &Request) -> bool {
-    let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    request.method() == Method::GET
-        && !request.headers().contains_key(header::AUTHORIZATION)
-        && accepts.contains("text/html")
+    request.method() == Method::GET && shows_pages(request)
+}
+
+/// Somebody who filled in a form of a page.
+fn is_form(request: &Request) -> bool {
+    request.method() == Method::POST && shows_pages(request) && is_urlencoded(request)
+}
+
+fn shows_pages(request: &Request) -> bool {
+    !request.headers().contains_key(header::AUTHORIZATION) && said(request, header::ACCEPT).contains("text/html")
+}
+
+fn is_urlencoded(request: &Request) -> bool {
+    said(request, header::CONTENT_TYPE).starts_with("application/x-www-form-urlencoded")
+}
+
+fn said(request: &Request, name: header::HeaderName) -> &str {
+    request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 fn to_login(uri: &Uri) -> Response {
@@ -150,8 +179,7 @@ async fn with_token(request: Request, session: &Session) -> Result<Request, Prob
         let is_it = said.to_str().is_ok_and(|said| session.is_token(said));
         return if is_it { Ok(request) } else { Err(Problem::NoToken) };
     }
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !kind.starts_with("application/x-www-form-urlencoded") {
+    if !is_urlencoded(&request) {
         return Err(Problem::NoToken);
     }
     let (head, body) = request.into_parts();

@@ -107,6 +107,8 @@ pub struct Api {
     passes: Option<Passes>,
     /// `None`: nobody may ask for a check.
     probing: Option<Arc<Probing>>,
+    /// `None`: no page leads there.
+    grafana: Option<String>,
     requests: HistogramVec,
     connections: IntGauge,
     refused: IntCounter,
@@ -177,6 +179,7 @@ impl Api {
             notices: None,
             passes: None,
             probing: None,
+            grafana: None,
         };
         api.registry.register(Box::new(api.alerts.clone()))?;
         api.registry.register(Box::new(api.observations.clone()))?;
@@ -194,6 +197,12 @@ impl Api {
         self.registry.register(Box::new(probing.counter()))?;
         self.probing = Some(probing);
         Ok(self)
+    }
+
+    /// Pages of links lead to their dashboard there.
+    pub fn with_grafana(mut self, url: Option<String>) -> Self {
+        self.grafana = url;
+        self
     }
 
     /// Parties answer from signed links.

@@ -361,7 +361,7 @@ pub fn start(setup: Setup) -> Result<Running, StartError> {
     let (pushed, pushing) = (registry.clone(), Arc::clone(&clock));
     let (commands, asked) = Commands::channel();
     let mut api = Api::new(feed.clone(), commands, clock, registry, language, doors)?;
-    api = api.with_probing(Arc::clone(&state.probing))?;
+    api = api.with_probing(Arc::clone(&state.probing))?.with_grafana(loaded.config.web.grafana.clone());
     if let Some(passes) = passes {
         api = api.with_passes(passes);
     }

@@ -80,6 +80,8 @@ fn promtool_finds_nothing_to_say_about_a_running_daemon() {
 #[test]
 fn the_pages_and_the_api_say_the_same() {
     let Some(mut site) = Site::make(10) else { return };
+    let config = site.read("linkpatrol.yaml");
+    site.write("linkpatrol.yaml", &format!("{config}web: {{grafana: 'https://grafana.example/noc/'}}\n"));
     site.start(&[]);
     site.all_up(10);
     site.cut(4);
@@ -96,7 +98,13 @@ fn the_pages_and_the_api_say_the_same() {
     let sum: u64 = states.values().filter_map(serde_json::Value::as_u64).sum();
     assert_eq!((sum, states["down"].as_u64()), (10, Some(1)));
     assert_eq!(site.get("/api/v1/links?state=down").json()["total"], 1);
-    assert!(site.get("/links/LL-0004?lang=en").body.contains("127.10.0.4"));
+    let page = site.get("/links/LL-0004?lang=en").body;
+    assert!(page.contains("127.10.0.4"));
+    let boards = crate::harness::root().join("grafana/dashboards-en/lp-link.json");
+    let board: serde_json::Value = serde_json::from_slice(&std::fs::read(boards).expect("a board")).expect("JSON");
+    let uid = board["uid"].as_str().expect("its uid");
+    assert!(page.contains(&format!("https://grafana.example/noc/d/{uid}?var-link=LL%2D0004")), "{page}");
+    assert!(board["templating"]["list"].to_string().contains("\"name\":\"link\""), "the board has that variable");
     assert!(site.get("/api/v1/openapi.json").json()["paths"]["/metrics"].is_object());
     let forged = site.within(|| {
         let headers = [("Origin", "http://evil.example")];

@@ -154,6 +154,44 @@ fn each_user_does_what_the_role_allows_and_signs_with_the_own_name() {
 }
 
 #[test]
+fn what_was_typed_into_a_form_is_kept_when_the_session_has_ended() {
+    let Some(mut house) = House::make() else { return };
+    house.start();
+    let status = |output: &Output| {
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (body, status) = text.rsplit_once('\n').unwrap_or_else(|| panic!("{}", words(output)));
+        (status.parse::<u16>().expect("a status"), body.to_owned())
+    };
+    let jar = house.site.path("cookies").display().to_string();
+    let with_jar = ["--cookie", &jar, "--cookie-jar", &jar, "--header", "accept: text/html"];
+    let curl = |path: &str, arguments: &[&str]| status(&house.curl(path, &[&with_jar, arguments].concat()));
+    let log_in = ["--data", "name=duty&password=dutyduty"];
+    assert_eq!(curl("/login", &log_in).0, 303);
+    let (_, page) = curl("/report?lang=en", &[]);
+    let token = page.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a token");
+    // A second log-in is another session, with another token; then none at all.
+    let report = format!("csrf={token}&note=<b>the+fan+is+loud</b>&actor=duty");
+    for again in [true, false] {
+        std::fs::remove_file(&jar).expect("the old session");
+        if again {
+            assert_eq!(curl("/login", &log_in).0, 303);
+        }
+        let (status, page) = curl("/report?lang=en", &["--data", &report]);
+        assert_eq!(status, 401, "{page}");
+        assert!(page.contains("your session has ended and nothing was done"), "{page}");
+        assert!(page.contains("&#60;b&#62;the fan is loud&#60;/b&#62;"), "kept, and harmless: {page}");
+        assert!(page.contains("name=\"next\" value=\"/report\""), "{page}");
+        assert!(!page.contains(token), "no token goes back");
+    }
+    let (_, incidents) = house.ask("view", "/api/v1/incidents", &[]);
+    assert!(incidents.contains("\"total\":0"), "{incidents}");
+    // A program hears what it always heard.
+    let output = house.curl("/report", &["--data", &report]);
+    assert_eq!(status(&output).0, 401);
+    assert!(status(&output).1.contains("\"code\""), "{}", words(&output));
+}
+
+#[test]
 fn a_withdrawn_password_and_a_new_demand_hold_without_a_restart() {
     let Some(mut house) = House::make() else { return };
     house.start();

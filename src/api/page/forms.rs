@@ -83,6 +83,11 @@ impl Sent {
         }
     }
 
+    /// Everything that was typed or chosen.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
+    }
+
     /// What stood in a field; `None`: the form was sent without it.
     pub fn typed(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())

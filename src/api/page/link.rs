@@ -5,6 +5,7 @@ use axum::{
     extract::Path,
     response::{IntoResponse, Response},
 };
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::{
@@ -22,7 +23,7 @@ use crate::{
     inventory::{Link, Target},
     ledger::{HistoryRow, Span, Standard, Step},
     snapshot::{LinkView, PointView, Snapshot},
-    text::{DoorText, Message, PageText, SheetText, milliseconds},
+    text::{DoorText, Language, Message, PageText, SheetText, milliseconds},
     units::{At, Limit, Rtt, Timestamp},
     window::{Summary, WINDOWS},
 };
@@ -67,6 +68,8 @@ struct Page {
     /// What there is instead of a plot.
     no_plot: String,
     promised: Vec<(String, String)>,
+    /// The link's dashboard, where there is a Grafana.
+    grafana: Option<String>,
 }
 
 struct Point {
@@ -143,9 +146,20 @@ pub(in crate::api) async fn link(
             .collect(),
         plot: (!drawn.is_empty()).then(|| plot.svg()),
         no_plot,
+        grafana: api.grafana.as_deref().map(|url| dashboard(url, frame.language, &id)),
         id,
         frame,
     })
+}
+
+/// The board of one link, as `linkpatrol grafana export` names it.
+fn dashboard(grafana: &str, language: Language, id: &str) -> String {
+    let board = match language {
+        Language::ZhCn => "lp-link",
+        Language::En => "lp-link-en",
+    };
+    let link = utf8_percent_encode(id, NON_ALPHANUMERIC);
+    format!("{}/d/{board}?var-link={link}", grafana.trim_end_matches('/'))
 }
 
 fn facts(frame: &Frame, snapshot: &Snapshot, link: &Link) -> Vec<(String, String)> {

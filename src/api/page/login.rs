@@ -1,19 +1,24 @@
 //! `/login`: name and password once, and a cookie from then on.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use askama::Template;
 use axum::{
     body::Bytes,
-    extract::{Extension, State},
-    http::{HeaderMap, StatusCode, header},
+    extract::{Extension, FromRequestParts, State},
+    http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 
-use super::{Frame, Opened, show_alone};
+use super::{Frame, Opened, forms::Sent, show_alone};
 use crate::{
-    api::{Api, guard::Peer, problem::Problem, sessions::set_cookie},
+    api::{
+        Api,
+        guard::{LOGOUT, Peer},
+        problem::Problem,
+        sessions::set_cookie,
+    },
     text::{DoorText, Message, PageText},
 };
 
@@ -25,7 +30,7 @@ pub(in crate::api) struct Asked {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Sent {
+struct Tried {
     name: String,
     password: String,
     next: String,
@@ -42,6 +47,8 @@ struct Page {
     /// The name that was tried.
     typed: String,
     words: Option<String>,
+    /// What was typed into a form whose session had ended.
+    lost: Vec<String>,
 }
 
 impl Page {
@@ -55,6 +62,7 @@ impl Page {
             next: own_path(next).to_owned(),
             typed: tried.to_owned(),
             words: words.map(say),
+            lost: vec![],
             frame,
         }
     }
@@ -69,7 +77,7 @@ pub(in crate::api) async fn log_in(
     Opened { api, frame, .. }: Opened<Asked>,
     body: Bytes,
 ) -> Response {
-    let sent: Sent = serde_urlencoded::from_bytes(&body).unwrap_or_default();
+    let sent: Tried = serde_urlencoded::from_bytes(&body).unwrap_or_default();
     let address = Peer::address(peer.as_deref());
     let web = api.web.load().web();
     let tried = api.users.log_in(web.as_ref(), &sent.name, &sent.password, address, frame.now.mono).await;
@@ -83,6 +91,19 @@ pub(in crate::api) async fn log_in(
         Err(_) => (StatusCode::UNAUTHORIZED, DoorText::WrongPassword),
     };
     (status, show_alone(&Page::new(frame, &sent.next, &sent.name, Some(words)))).into_response()
+}
+
+/// For a form whose session has ended: nothing is done, and what was typed is not lost.
+pub(in crate::api) async fn session_ended(
+    api: &Arc<Api>,
+    mut head: Parts,
+    body: &[u8],
+) -> Result<Response, Infallible> {
+    let Opened::<Asked> { frame, .. } = Opened::from_request_parts(&mut head, api).await?;
+    let next = Some(head.uri.path()).filter(|path| *path != LOGOUT).unwrap_or("/");
+    let lost = Sent::read(body).texts().map(str::to_owned).collect();
+    let page = Page { lost, ..Page::new(frame, next, "", Some(DoorText::SessionEnded)) };
+    Ok((StatusCode::UNAUTHORIZED, show_alone(&page)).into_response())
 }
 
 /// The guard has looked at the form's token.

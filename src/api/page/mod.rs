@@ -45,7 +45,7 @@ pub(super) use self::{
     incidents::{act, incident, incidents},
     link::link,
     links::links,
-    login::{log_in, log_out, login},
+    login::{log_in, log_out, login, session_ended},
     notices::{notice, notices, reveal_notice, turn_door},
     papers::{draft_paper, judge_paper, paper, papers},
     pinned::acknowledge,

@@ -7,6 +7,7 @@ pub enum DoorText {
     Name,
     Password,
     WrongPassword,
+    SessionEnded,
     TooManyTries,
     Pin,
     WrongPin,
@@ -23,6 +24,10 @@ impl DoorText {
             Self::Name => ("用户名", "user"),
             Self::Password => ("口令", "password"),
             Self::WrongPassword => ("用户名或口令不对", "user or password is wrong"),
+            Self::SessionEnded => (
+                "登录已过期，刚才的提交没有执行。填写的内容留在下面：登录后请重新提交",
+                "your session has ended and nothing was done. What you typed stands below: log in and send it again",
+            ),
             Self::Pin => ("值班 PIN", "PIN"),
             Self::WrongPin => ("用户名或 PIN 不对", "user or PIN is wrong"),
             Self::TooManyPins => (

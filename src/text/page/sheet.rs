@@ -272,6 +272,7 @@ words! {
     Witness: "见证点", "witness";
     Witnesses: "见证点", "witnesses";
     Ipdv: "相邻应答之差平均（RFC 3393）", "mean of consecutive differences (RFC 3393)";
+    InGrafana: "在 Grafana 中查看", "in Grafana";
     // ---- topology
     TopologyHint: "自左至右：枢纽、汇聚点与网边、管道、单位；线的粗细为线路数。红色为中断；线上全部可测线路都断的节点填红。",
         "from the left: hubs, POPs and provider edges, ducts, units; a line is as thick as it has links. Red is down; a node all of whose measured links are down is filled";
