@@ -243,6 +243,7 @@ fn a_month_is_closed_while_the_daemon_runs_and_facts_reach_back_into_it() {
     };
     let exclude = |ask: &Value| daemon.post("/api/v1/ledger/exclude", ask);
     assert_eq!(exclude(&with(&alone)).1["code"], "needs_two");
+    assert_eq!(exclude(&with(&json!({ "second": "张\u{3000}三" }))).1["code"], "needs_two");
     assert_eq!(exclude(&with(&json!({ "links": ["LL-0001", "LL-9"] }))).1["code"], "no_such_link");
     let (status, told) = exclude(&with(&json!({ "from": "2026-10-31T00:00:00+08:00" })));
     assert_eq!((status, &told["code"]), (422, &json!("not_excluded")), "{told}");

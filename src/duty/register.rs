@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Due, Measured, Rounds, Swaps, UnclearReply};
-use crate::{command::Refusal, units::Timestamp};
+use crate::{
+    command::{Refusal, person},
+    units::Timestamp,
+};
 
 /// Turns that are kept: half a year of a contract with thirty rounds a day. The journal keeps them all.
 const MOST_KEPT: usize = 6_000;
@@ -148,7 +151,7 @@ impl Register {
         if self.handed_over.as_ref().is_some_and(|last| last.key == signed.key) {
             return Ok(false);
         }
-        if signed.second.is_empty() || signed.actor == signed.second {
+        if !person::is_readable(&signed.second) || person::is_same(&signed.actor, &signed.second) {
             return Err(Refusal::NeedsTwo);
         }
         self.handed_over = Some(signed);

@@ -20,7 +20,7 @@ use super::{
     desk::{DeskEntry, full},
 };
 use crate::{
-    command::{BreachStep, Paper, Refusal, Reply, SealedAt},
+    command::{BreachStep, Paper, Refusal, Reply, SealedAt, person},
     units::{Now, Timestamp},
 };
 
@@ -177,7 +177,7 @@ impl Incidents {
             }
             _ => return Err(Refusal::WrongPhase),
         };
-        if by.actor == OURSELVES {
+        if person::is_same(&by.actor, OURSELVES) {
             return Err(Refusal::NoActor);
         }
         if step == BreachStep::Withdraw && by.note.is_empty() {
@@ -185,7 +185,7 @@ impl Incidents {
         }
         let mut signed = breach.number.clone().zip(breach.sealed.clone());
         if step == BreachStep::Approve {
-            if breach.entries.iter().any(|entry| entry.by.actor == by.actor) {
+            if breach.entries.iter().any(|entry| person::is_same(&entry.by.actor, &by.actor)) {
                 return Err(Refusal::OwnBreach);
             }
             let journal = journal.ok_or(Refusal::NotKept)?;

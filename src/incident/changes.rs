@@ -18,7 +18,7 @@ use super::{
     people::name,
 };
 use crate::{
-    command::{Planned, Refusal, Reply, RequestedChange, Verdict},
+    command::{Planned, Refusal, Reply, RequestedChange, Verdict, person},
     units::{Now, Timestamp},
 };
 
@@ -157,7 +157,9 @@ impl Incidents {
         let change = self.desk.changes.get(id).ok_or(Refusal::NoSuchChange)?;
         let (phase, window) = (change.phase, change.window.clone());
         let next = match (phase, verdict) {
-            (ChangePhase::Requested, Verdict::Approve | Verdict::Reject) if change.requester == by.actor => {
+            (ChangePhase::Requested, Verdict::Approve | Verdict::Reject)
+                if person::is_same(&change.requester, &by.actor) =>
+            {
                 return Err(Refusal::OwnChange);
             }
             (ChangePhase::Requested, Verdict::Approve) => ChangePhase::Approved,

@@ -5,7 +5,11 @@ use super::{
     case::{Case, OURSELVES},
     people::name,
 };
-use crate::{command::Refusal, contract::words::Source, units::Now};
+use crate::{
+    command::{Refusal, person},
+    contract::words::Source,
+    units::Now,
+};
 
 impl Incidents {
     /// A person confirms a condition for closing.
@@ -54,7 +58,7 @@ impl Incidents {
         if case.incident.annulled.is_some() {
             return Err(Refusal::AlreadyAnnulled);
         }
-        let second = name(second).filter(|second| *second != by.actor && !by.note.is_empty());
+        let second = name(second).filter(|second| !person::is_same(second, &by.actor) && !by.note.is_empty());
         let second = second.ok_or(Refusal::NeedsTwo)?;
         case.write(said("annulled", "", &by));
         case.stop_all(now.utc);

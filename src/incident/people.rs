@@ -10,7 +10,7 @@ use super::{
     record::OPERATOR,
 };
 use crate::{
-    command::{Action, Command, Overlap, Planned, Refusal, Reply, Standing, Step},
+    command::{Action, Command, Overlap, Planned, Refusal, Reply, Standing, Step, person},
     units::{Now, Timestamp},
 };
 
@@ -210,7 +210,7 @@ impl Incidents {
 /// A name as it stands in the record.
 pub(super) fn name(written: &str) -> Option<String> {
     let name = written.trim();
-    (1..=NAME).contains(&name.chars().count()).then(|| name.to_owned())
+    (person::is_readable(name) && name.chars().count() <= NAME).then(|| name.to_owned())
 }
 
 fn text(written: &str) -> String {

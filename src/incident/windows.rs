@@ -18,7 +18,7 @@ use super::{
     window::{Approval, Repeat, Turn, Window},
 };
 use crate::{
-    command::{Overlap, Planned, Refusal, Standing},
+    command::{Overlap, Planned, Refusal, Standing, person},
     inventory::LinkIndex,
     units::{Now, Timestamp},
 };
@@ -120,7 +120,7 @@ impl Windows {
 
     pub(super) fn approve(&mut self, id: &str, by: &ActedBy, now: Now, world: &World<'_>) -> Result<(), Refusal> {
         let window = self.coming(id, now, world)?;
-        if window.requester == by.actor {
+        if person::is_same(&window.requester, &by.actor) {
             return Err(wrong("approver: another person than who asks for it"));
         }
         if window.approval.is_some() {
@@ -209,7 +209,7 @@ impl Windows {
         let approval = match planned.approver.trim() {
             "" => None,
             approver => {
-                let approver = name(approver).filter(|approver| *approver != requester);
+                let approver = name(approver).filter(|approver| !person::is_same(approver, &requester));
                 let approver = approver.ok_or_else(|| wrong("approver: another person than who asks for it"))?;
                 Some(Approval { approver, at: now.utc })
             }

@@ -9,7 +9,7 @@ use super::{
     turn::{Loop, text},
 };
 use crate::{
-    command::{Action, Command, Refusal, Reply},
+    command::{Action, Command, Refusal, Reply, person},
     duty::{DeviceFact, Fact, Fault, HandedOver, Handover, LinksOf, MOST_GIVEN_UP, Measured, Signed, Unsent},
     inventory::{LinkIndex, Status},
     journal::Record,
@@ -71,7 +71,7 @@ impl Loop {
         let (roster, contract) = (Arc::clone(&self.field.loaded.roster), Arc::clone(&self.field.loaded.contract));
         let Some(keeping) = &mut self.keeping else { return Reply::Refused(Refusal::NotKept) };
         let (actor, second) = (command.actor.trim(), second.trim());
-        let is_name = |name: &str| !name.is_empty() && name.chars().count() <= ACTOR;
+        let is_name = |name: &str| person::is_readable(name) && name.chars().count() <= ACTOR;
         let signed = HandedOver {
             at: now.utc,
             actor: actor.to_owned(),

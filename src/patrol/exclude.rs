@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::turn::Loop;
 use crate::{
-    command::{Action, Command, Reason, Refusal, Reply},
+    command::{Action, Command, Reason, Refusal, Reply, person},
     inventory::{Inventory, LinkId, LinkIndex},
     journal::Record,
     ledger::{Account, ClosedMonth, Exclusion, Fact, NotBooked},
@@ -60,8 +60,7 @@ impl Loop {
 
     fn try_exclude(&self, command: &Command, now: Timestamp) -> Result<Vec<Booked>, Refusal> {
         let Action::Exclude { links, from, to, reason, second, note } = &command.action else { return Ok(vec![]) };
-        let (actor, second) = (command.actor.trim(), second.trim());
-        if actor == second || second.is_empty() || note.trim().is_empty() {
+        if person::is_same(&command.actor, second) || !person::is_readable(second) || note.trim().is_empty() {
             return Err(Refusal::NeedsTwo);
         }
         let fact = Fact { from: *from, to: *to, reason: exclusion(*reason) };

@@ -143,8 +143,10 @@ fn who_takes_over_the_watch_sees_what_is_open_and_both_sign_it() {
     assert_eq!((&work["scopes"], &work["standing"]), (&json!([["link", "LL-0003"]]), &json!("late")), "{work}");
     assert!(work["until"].as_str().unwrap().ends_with("+08:00") && work["earliest"].is_string(), "{work}");
 
-    let alone = site.post("/api/v1/handover/sign", &json!({"actor": "示例甲", "second": "示例甲"}));
-    assert_eq!((alone.status, alone.json()["code"].as_str()), (422, Some("needs_two")), "{}", alone.body);
+    for same in ["示例甲", "示例　甲", "\u{200b}"] {
+        let alone = site.post("/api/v1/handover/sign", &json!({"actor": "示例甲", "second": same}));
+        assert_eq!((alone.status, alone.json()["code"].as_str()), (422, Some("needs_two")), "{}", alone.body);
+    }
     let program = linkpatrol();
     let handover = |arguments: &[&str]| {
         let mut command = site.namespace.command(&[&program.get_program().to_string_lossy()]);

@@ -82,7 +82,9 @@ fn bare() -> RequestedChange {
 fn nobody_agrees_to_a_change_of_their_own() {
     let mut desk = Desk::new();
     let (change, window) = desk.request();
-    assert_eq!(desk.judge("李工", &change, Verdict::Approve, ""), Err(Refusal::OwnChange));
+    for own in ["李工", "李工\u{3000}", "李\u{200b}工"] {
+        assert_eq!(desk.judge(own, &change, Verdict::Approve, ""), Err(Refusal::OwnChange), "{own:?}");
+    }
     assert_eq!((desk.phase(&change), desk.standing(&window)), (ChangePhase::Requested, Standing::Unapproved));
     assert_eq!(desk.judge("值班", &change, Verdict::Done, ""), Err(Refusal::WrongPhase), "nobody has agreed yet");
     assert_eq!(desk.judge("王处", &change, Verdict::Approve, ""), Ok(()));

@@ -184,6 +184,8 @@ fn nonsense_is_refused_with_what_to_write_instead() {
         Planned { to: Timestamp(i64::MAX), ..good.clone() },
         Planned { requester: " ".into(), ..good.clone() },
         Planned { approver: good.requester.clone(), ..good.clone() },
+        Planned { approver: format!("{}\u{3000}", good.requester), ..good.clone() },
+        Planned { approver: format!("\u{feff}{}", good.requester), ..good.clone() },
         Planned { reason: String::new(), ..good.clone() },
         Planned { announced: Some(Timestamp(MONDAY + 1)), ..good.clone() },
         Planned { every: Some(Every::Day), ..good.clone() },
