@@ -81,6 +81,7 @@ fn snapshot(loaded: &Loaded) -> Snapshot {
         devices: Arc::default(),
         site_rules: Arc::default(),
         expiries: Arc::default(),
+        letters: Arc::default(),
         services: Arc::default(),
         register: Arc::default(),
         handover: Arc::default(),

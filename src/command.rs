@@ -5,6 +5,7 @@ mod contacts;
 mod desk;
 mod maintnote;
 mod observation;
+pub mod person;
 mod window;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    breach::{BreachStep, Paper, PaperLine, SealedAt},
+    breach::{BreachStep, Paper, PaperCourse, PaperEyes, PaperLine, SealedAt},
     contacts::{ContactSheet, Reachable},
     desk::{ProblemStep, RequestedChange, Verdict},
     maintnote::{Impact, MaintNote, NoteObject, NoteOutcome, NoteStatus, NoteTaken, NotesTaken, ReadNote, Waits},

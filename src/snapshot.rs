@@ -20,7 +20,7 @@ use crate::{
     inventory::{Expiries, Inventory, Registered, Role},
     judge::{LinkState, rule::Alarm, service::ServiceState, site::days},
     ledger::{Accounted, ClosedMonth, Ended, Month, Quality, Stretch, Whole, online::OnlineStanding, transaction},
-    notify::doors::DoorView,
+    notify::{doors::DoorView, letter::Letters},
     profile::services::Service,
     sample::service::{Ending, Report},
     units::{Counts, Mono, Now, Rtt, Timestamp},
@@ -60,6 +60,8 @@ pub struct Snapshot {
     pub services: Arc<ServicesView>,
     pub site_rules: Arc<SiteRules>,
     pub expiries: Arc<Expiries>,
+    /// In which words parties read.
+    pub letters: Arc<Letters>,
     /// What became of the rounds. Empty: `--exporter-only`.
     pub register: Arc<Register>,
     /// What is open, for those who take over the watch.

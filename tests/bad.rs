@@ -129,7 +129,7 @@ fn home(file: &str) -> PathBuf {
         | "sites.yaml" | "requirements.csv" | "links.csv" | "expiry.csv" | "exchange.csv" | "online.csv" => {
             Path::new("inventory").join(file)
         }
-        "fault.txt" | "falt.txt" => Path::new("inventory/letters/en").join(file),
+        "fault.txt" | "falt.txt" | "breach.txt" => Path::new("inventory/letters/en").join(file),
         "rules.yaml" => Path::new("inventory/rules").join(file),
         profile => Path::new("probes").join(profile),
     }

@@ -20,6 +20,8 @@ use super::{
 use crate::{
     command::Refusal,
     incident::{Breach, BreachView},
+    notify::letter::{Written, breach},
+    text::Language,
     units::At,
 };
 
@@ -31,6 +33,21 @@ struct Breaches<'a> {
     total: usize,
     breaches: Vec<BreachView<'a>>,
     next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    breach: BreachView<'a>,
+    /// As its carrier reads it.
+    letter: Both,
+}
+
+#[derive(Serialize)]
+struct Both {
+    #[serde(rename = "zh-CN")]
+    zh_cn: Option<Written>,
+    en: Option<Written>,
 }
 
 pub(super) async fn list(State(api): State<Arc<Api>>, Asked(wanted): Asked<Open>) -> Result<Response, Problem> {
@@ -45,7 +62,9 @@ pub(super) async fn list(State(api): State<Arc<Api>>, Asked(wanted): Asked<Open>
 pub(super) async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Result<Response, Problem> {
     let snapshot = api.feed.load();
     let breach = found(snapshot.desk.breaches(), &id)?;
-    Ok(Json(BreachView::new(breach, snapshot.contract.time_zone)).into_response())
+    let letter = |language| breach::written(breach, "", language, &snapshot.inventory, &snapshot.letters);
+    let letter = Both { zh_cn: letter(Language::ZhCn), en: letter(Language::En) };
+    Ok(Json(Shown { breach: BreachView::new(breach, snapshot.contract.time_zone), letter }).into_response())
 }
 
 /// What was sealed, to the byte.

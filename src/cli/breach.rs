@@ -15,13 +15,12 @@ use super::{
     client::{Failure, answer, call, word},
 };
 use crate::{
-    command::{Paper, Reply},
+    command::Reply,
     config::Config,
     diagnostic::Findings,
     journal::{Record, digest_of},
-    notify::breach::words,
     store::{Reader, StoreError},
-    text::{DeskLine, DeskMessage, Language, Message, PaperText},
+    text::{DeskLine, DeskMessage, Language, Message},
 };
 
 /// Most notices that `list` shows: a page of the API.
@@ -104,7 +103,7 @@ impl Breach {
         answer(global, &self.url, self.ask(), |answer, language| match &self.action {
             Action::List { .. } => listed(&answer["breaches"], language),
             Action::Show { document: true, .. } => word(&answer["sealed"]["content"]).to_owned(),
-            Action::Show { .. } => format!("{}\n", Message::Desk(DeskMessage::Paper(paper(answer))).say(language)),
+            Action::Show { .. } => word(&answer["letter"][language.as_str()]["text"]).to_owned(),
             _ => {
                 let text = |key: &str| answer[key].as_str().map(str::to_owned);
                 let breach = word(&answer["breach"]).to_owned();
@@ -153,13 +152,6 @@ fn listed(rows: &Value, language: Language) -> String {
         lines.push(DeskMessage::NoBreaches);
     }
     lines.into_iter().map(|message| format!("{}\n", Message::Desk(message).say(language))).collect()
-}
-
-/// As people read it.
-fn paper(row: &Value) -> Box<PaperText> {
-    let paper: Option<Paper> = serde_json::from_value(row["paper"].clone()).ok();
-    let words = paper.map(|paper| words(&paper, row["number"].as_str(), row["sealed"]["sha256"].as_str()));
-    Box::new(words.unwrap_or_default())
 }
 
 /// Exit code 1: the document is not what was sealed.

@@ -27,6 +27,9 @@ pub struct Paper {
     pub met: u32,
     pub not_provable: u32,
     pub breached: u32,
+    /// Whether we could be believed when this was drafted; `None`: drafted by a version that did not write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ourselves: Option<PaperEyes>,
     /// Links that are breached, in ledger order.
     pub lines: Vec<PaperLine>,
 }
@@ -58,6 +61,36 @@ pub struct PaperLine {
     pub sent_down: u64,
     pub lost_down: u64,
     pub unmeasured: u64,
+    /// `None`: no history of the period is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub course: Option<PaperCourse>,
+}
+
+/// RTT and loss of a link's deciding point over the period. RTTs are nanoseconds, within 3 %.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaperCourse {
+    /// So many of a hundred answers came within; zero: none came.
+    pub p50: u64,
+    pub p95: u64,
+    pub p99: u64,
+    /// Civil days that a character of the pictures is about.
+    pub days: u32,
+    /// The least and the most median of a character.
+    pub least: u64,
+    pub most: u64,
+    /// One character after the other: medians, and the share that was lost, up or down.
+    pub rtt: String,
+    pub loss: String,
+}
+
+/// Who could say against us.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaperEyes {
+    pub witnesses: u32,
+    pub witnesses_up: u32,
+    pub clock_is_synchronised: bool,
+    /// The kernel's word.
+    pub clock_error_millis: u64,
 }
 
 /// What people do about such a notice.

@@ -51,6 +51,7 @@ pub(crate) fn snapshot(links: usize) -> Snapshot {
         services: Arc::default(),
         site_rules: Arc::default(),
         expiries: Arc::default(),
+        letters: Arc::default(),
         register: Arc::default(),
         handover: Arc::default(),
         coverage: Coverage { measured: links as u32, ..Coverage::default() },

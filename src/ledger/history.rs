@@ -12,6 +12,7 @@ use crate::{
     inventory::Role,
     judge::Tally,
     units::{At, Timestamp},
+    window::{Histogram, Piece},
 };
 
 const HOUR_MILLIS: i64 = 3_600_000;
@@ -99,6 +100,29 @@ impl Span {
         sums.into_iter().map(|((from, role, vantage), sum)| sum.row(from, role, vantage, self.zone)).collect()
     }
 
+    /// What the deciding point of a link saw from the first to the last day of this span.
+    pub fn course(self, stored: impl IntoIterator<Item = PointDay>) -> PeriodCourse {
+        let mut days: BTreeMap<Timestamp, Evidence> = BTreeMap::new();
+        for PointDay { date, cells, .. } in stored {
+            let Some(day) = Day::parse(&date, self.zone) else { continue };
+            // Only the point that decides has measured time.
+            let deciding = cells.cells(day.begins).filter(|(_, cell)| cell.millis.iter().any(|millis| *millis > 0));
+            for (_, cell) in deciding.filter(|(begins, _)| (self.from..self.to).contains(begins)) {
+                days.entry(day.begins).or_default().add(&cell.evidence);
+            }
+        }
+        let mut whole = Evidence::default();
+        days.values().for_each(|day| whole.add(day));
+        let mut pieces = vec![];
+        let mut day = Day::containing(self.from, self.zone);
+        while day.begins < self.to {
+            let next = day.next(self.zone);
+            pieces.push(piece(days.get(&day.begins), next.begins.0 - day.begins.0));
+            day = next;
+        }
+        PeriodCourse { rtt_nanos: RttNanos::of(&whole.rtts), days: pieces }
+    }
+
     /// Begin and end of the row that a cell of this length is in. Old cells are hours, also where less is asked for.
     fn step_of(self, cell: Timestamp, day: Day, cell_millis: i64) -> (Timestamp, Timestamp) {
         let even = |length: i64| {
@@ -108,8 +132,7 @@ impl Span {
         match self.step {
             Step::FiveMinutes => even(cell_millis.max(SLICE_MILLIS)),
             Step::Hour => even(HOUR_MILLIS),
-            // No civil day is longer than 25 hours, and none shorter than 23.
-            Step::Day => (day.begins, Day::containing(Timestamp(day.begins.0 + 26 * HOUR_MILLIS), self.zone).begins),
+            Step::Day => (day.begins, day.next(self.zone).begins),
         }
     }
 }
@@ -127,11 +150,7 @@ impl Sum {
     fn row(self, from: Timestamp, role: Role, vantage: String, zone: Tz) -> HistoryRow {
         let Evidence { tally, late, duplicates, covered, rtts } = self.evidence;
         let [up, degraded, down, unknown] = self.millis;
-        let rtt_nanos = rtts.quantile(50).map(|p50| RttNanos {
-            p50,
-            p95: rtts.quantile(95).unwrap_or(p50),
-            p99: rtts.quantile(99).unwrap_or(p50),
-        });
+        let rtt_nanos = RttNanos::of(&rtts);
         let smoke = (rtts.total() > 0).then(|| SMOKE.map(|percent| rtts.quantile(percent).unwrap_or_default()));
         HistoryRow {
             from: At(from, zone),
@@ -182,11 +201,40 @@ pub struct Millis {
     pub unknown: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct RttNanos {
     pub p50: u64,
     pub p95: u64,
     pub p99: u64,
+}
+
+impl RttNanos {
+    /// `None`: nothing was answered.
+    fn of(rtts: &Histogram) -> Option<Self> {
+        let p50 = rtts.quantile(50)?;
+        Some(Self { p50, p95: rtts.quantile(95).unwrap_or(p50), p99: rtts.quantile(99).unwrap_or(p50) })
+    }
+}
+
+/// What the deciding point of a link saw over a period.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PeriodCourse {
+    /// Of all of it; `None`: nothing was answered, or nothing of it is kept.
+    pub rtt_nanos: Option<RttNanos>,
+    /// One for each civil day, in order, with its median in the place of the mean; of one of which nothing is kept all
+    /// counts are zero. Lost is what was lost up and down.
+    pub days: Vec<Piece>,
+}
+
+fn piece(day: Option<&Evidence>, millis: i64) -> Piece {
+    let Evidence { tally, rtts, .. } = day.cloned().unwrap_or_default();
+    Piece {
+        seconds: u32::try_from(millis / 1_000).unwrap_or(0),
+        answered: tally.up.answered + tally.down.answered,
+        lost: tally.up.lost + tally.down.lost + tally.unverified,
+        unmeasured: tally.up.unmeasured + tally.down.unmeasured,
+        rtt_mean: rtts.quantile(50).unwrap_or(0),
+    }
 }
 
 #[cfg(test)]
@@ -229,6 +277,17 @@ mod tests {
             assert_eq!((found[0].from.0, found[rows - 1].to.0), (begins, to));
             assert!(found.iter().all(|row| row.counted_millis as i64 == row.to.0.0 - row.from.0.0));
         }
+    }
+
+    #[test]
+    fn a_course_has_a_piece_for_each_civil_day_also_where_nothing_is_kept() {
+        let begins = Day::parse("2026-11-21", ZONE).unwrap().begins;
+        let span = Span::new(begins, Timestamp(begins.0 + 3 * DAY_MILLIS), Step::Day, ZONE).unwrap();
+        let beside = PointDay { cells: Rollup::read(&HEADER).unwrap(), ..day("2026-11-23", false) };
+        let course = span.course([day("2026-11-21", true), day("2026-11-22", false), beside]);
+        let counts: Vec<_> = course.days.iter().map(|day| (day.seconds, day.answered, day.lost)).collect();
+        assert_eq!(counts, [(86_400, 86_376, 24), (86_400, 86_376, 24), (86_400, 0, 0)]);
+        assert_eq!(course.rtt_nanos, None, "nothing was timed");
     }
 
     #[test]

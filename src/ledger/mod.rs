@@ -30,7 +30,7 @@ pub use self::{
     booked::{Booked, Earlier, Statement, Whole},
     elapsed::{Elapsed, Ended, Spans},
     exclusion::{Fact, NotBooked},
-    history::{HistoryRow, Millis, PointDay, SMOKE, Span, Step},
+    history::{HistoryRow, Millis, PeriodCourse, PointDay, SMOKE, Span, Step},
     interface::InterfaceEvidence,
     month::Month,
     quality::{Course, Quality, Share, Terms, Timed, Witness, closed},

@@ -216,6 +216,11 @@ impl Day {
         text.parse().ok().map(|date| Self::of(date, zone))
     }
 
+    /// The day after it: no civil day is longer than 25 hours, and none shorter than 23.
+    pub fn next(self, zone: Tz) -> Self {
+        Self::containing(Timestamp(self.begins.0 + 26 * 3_600_000), zone)
+    }
+
     /// Number of the slice of this day that holds `moment`.
     pub fn slice(self, moment: Timestamp) -> u16 {
         u16::try_from((moment.0 - self.begins.0).div_euclid(SLICE_MILLIS)).unwrap_or(0)

@@ -3,7 +3,6 @@
 //! In: an incident that changed. Out: [`Notice`]s for the outbox, each under a key that is never used twice on
 //! purpose. A notice carries the incident as it stood, so that a late one still tells the true times.
 
-pub mod breach;
 pub mod budget;
 pub mod channels;
 pub mod doors;

@@ -9,23 +9,28 @@ use std::{
     sync::Arc,
 };
 
+use chrono_tz::Tz;
 use tokio::sync::oneshot;
 
-use super::{Control, load::Loaded, turn::Loop};
+use super::{Control, letters::Eyes, load::Loaded, turn::Loop};
 use crate::{
-    command::{Action, Command, Paper, PaperLine, Refusal, Reply, SealedAt},
+    command::{Action, Command, Paper, PaperCourse, PaperEyes, PaperLine, Refusal, Reply, SealedAt},
     contract::Contract,
     feed::Feed,
     inventory::LinkId,
-    ledger::{Booked, Month, Standard, Statement, Verdict},
+    ledger::{Booked, Month, PeriodCourse, Span, Standard, Statement, Step, Stretch, Verdict},
+    notify::letter::{Drawn, Ourselves, Sight},
     store::{self, StoreError},
     units::{Now, Timestamp},
+    window::Piece,
 };
 
 /// Periods that just ended are looked for so often.
 const EVERY_SECONDS: usize = 60;
 /// Most links that one notice lists; it counts the others.
 const MOST_LINES: usize = 500;
+/// Most characters of a picture of a period: each day of a quarter has its own.
+const MOST_CHARACTERS: usize = 92;
 /// Who drafts when a period closes.
 const OURSELVES: &str = "linkpatrol";
 
@@ -138,11 +143,13 @@ impl Loop {
     fn read_papers(&mut self, due: Vec<(String, Month)>, mut wish: Option<Wish>, now: Now) {
         let Some(folder) = self.folder.clone() else { return };
         let (loaded, itself) = (Arc::clone(&self.field.loaded), self.itself.clone());
+        let ourselves = self.believed();
         let read = move || {
             let read = |(carrier, month): (String, Month)| {
                 let promise = Promise::of(&loaded.contract, &carrier, month);
                 let period = promise.standard.stretch(month).name;
                 let paper = paper(&folder, &loaded, &carrier, month, &promise, now.utc)
+                    .map(|paper| paper.map(|paper| Paper { ourselves: Some(ourselves.clone()), ..paper }))
                     .unwrap_or_else(|error| Err(Refusal::NothingToDraft { reason: error.to_string() }));
                 Drafted { carrier, paper, period, wish: wish.take() }
             };
@@ -152,6 +159,19 @@ impl Loop {
         };
         if let Err(error) = std::thread::Builder::new().name("drafts".into()).spawn(read) {
             tracing::error!(%error, "cannot start the thread that reads periods");
+        }
+    }
+
+    /// What speaks for our own eyes as of now.
+    fn believed(&self) -> PaperEyes {
+        let Ourselves { witnesses, witnesses_up, clock } =
+            Eyes { field: &self.field, accounts: &self.accounts }.ourselves();
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        PaperEyes {
+            witnesses: count(witnesses),
+            witnesses_up: count(witnesses_up),
+            clock_is_synchronised: clock.is_synchronised,
+            clock_error_millis: u64::try_from(clock.most_error.as_millis()).unwrap_or(u64::MAX),
         }
     }
 
@@ -234,6 +254,7 @@ fn paper(
         met: 0,
         not_provable: 0,
         breached: 0,
+        ourselves: None,
         lines: vec![],
     };
     for link in ours {
@@ -248,7 +269,8 @@ fn paper(
             Verdict::Breached => {
                 paper.breached += 1;
                 if paper.lines.len() < MOST_LINES {
-                    paper.lines.push(line(link, &statement));
+                    let course = course(folder, &link.id, &stretch, loaded.contract.time_zone)?;
+                    paper.lines.push(PaperLine { course, ..line(link, &statement) });
                 }
             }
             _ => paper.not_provable += 1,
@@ -282,5 +304,38 @@ fn line(link: &crate::inventory::Link, statement: &Statement) -> PaperLine {
         sent_down: probes.down.answered + probes.down.lost,
         lost_down: probes.down.lost,
         unmeasured: probes.up.unmeasured + probes.down.unmeasured,
+        course: None,
+    }
+}
+
+/// `None`: no history of the period is kept.
+fn course(folder: &Path, link: &LinkId, stretch: &Stretch, zone: Tz) -> Result<Option<PaperCourse>, StoreError> {
+    let Some(span) = Span::new(stretch.begins, stretch.ends, Step::Day, zone) else { return Ok(None) };
+    let [first, last] = span.days();
+    let (stored, _) = store::rollups(folder, link.as_str(), [&first, &last])?;
+    let PeriodCourse { rtt_nanos, days } = span.course(stored);
+    if days.iter().all(|day| day.answered + day.lost == 0) {
+        return Ok(None);
+    }
+    let each = days.len().div_ceil(MOST_CHARACTERS).max(1);
+    let pieces: Vec<Piece> = days.chunks(each).map(together).collect();
+    let Drawn { rtt, loss, least, most } = Drawn::of(&pieces);
+    let (p50, p95, p99) = rtt_nanos.map_or((0, 0, 0), |rtt| (rtt.p50, rtt.p95, rtt.p99));
+    let days = u32::try_from(each).unwrap_or(u32::MAX);
+    Ok(Some(PaperCourse { p50, p95, p99, days, least, most, rtt, loss }))
+}
+
+/// Several days as one: the mean of their medians by how much was answered.
+fn together(days: &[Piece]) -> Piece {
+    let sum = |figure: fn(&Piece) -> u64| days.iter().map(figure).sum::<u64>();
+    let answered = sum(|day| day.answered);
+    let weighed: u128 = days.iter().map(|day| u128::from(day.rtt_mean) * u128::from(day.answered)).sum();
+    Piece {
+        // All characters are of one length but the last, and that is not worth a line in the picture.
+        seconds: 0,
+        answered,
+        lost: sum(|day| day.lost),
+        unmeasured: sum(|day| day.unmeasured),
+        rtt_mean: u64::try_from(weighed / u128::from(answered.max(1))).unwrap_or(u64::MAX),
     }
 }

@@ -371,7 +371,7 @@ impl Keeping {
         self.batch.desk.extend(desk);
         for record in told {
             let mut notices = notify::route_desk(&record, &self.channels, now.utc);
-            notices.extend(notify::breach::letters(&record, &self.channels, facts, now.utc));
+            notices.extend(notify::letter::breach::letters(&record, &self.channels, facts, now.utc));
             self.post(notices, facts, now);
         }
     }

@@ -56,6 +56,7 @@ impl Loop {
             services: self.services.shown(now, &self.field.loaded.contract),
             site_rules: Arc::clone(&self.field.loaded.site_rules),
             expiries: Arc::clone(&self.field.loaded.expiries),
+            letters: Arc::clone(&self.field.loaded.letters),
             register: self.keeping.as_ref().map(|keeping| Arc::clone(&keeping.register)).unwrap_or_default(),
             handover: self.keeping.as_ref().map(|keeping| Arc::new(keeping.handover(now))).unwrap_or_default(),
             doors: self.keeping.as_ref().map(|keeping| keeping.doors(&self.field.loaded).into()).unwrap_or_default(),

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::PaperText;
-
 /// What all of them have in a line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeskLine {
@@ -40,7 +38,6 @@ pub enum DeskMessage {
         /// Links.
         breached: u64,
     },
-    Paper(Box<PaperText>),
     BreachWritten {
         breach: String,
         number: Option<String>,
@@ -107,7 +104,6 @@ impl DeskMessage {
                 write!(out, "{id} {phase} {kind}: {about}, {breached} links")?;
                 if tickets.is_empty() { Ok(()) } else { write!(out, " [{tickets}]") }
             }
-            Self::Paper(paper) => paper.en(out),
             Self::BreachWritten { breach, number, seal } => {
                 write!(out, "notice {breach}")?;
                 if let Some(number) = number {
@@ -161,7 +157,6 @@ impl DeskMessage {
                 write!(out, "{id} {} {kind}：{about}，{breached} 条电路", phase_zh(phase))?;
                 if tickets.is_empty() { Ok(()) } else { write!(out, "〔{tickets}〕") }
             }
-            Self::Paper(paper) => paper.zh_cn(out),
             Self::BreachWritten { breach, number, seal } => {
                 write!(out, "通知书 {breach}")?;
                 if let Some(number) = number {

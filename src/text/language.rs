@@ -12,3 +12,13 @@ pub enum Language {
     #[value(name = "en")]
     En,
 }
+
+impl Language {
+    /// As `<html lang>`, `?lang=`, `--lang` and folders of letters have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ZhCn => "zh-CN",
+            Self::En => "en",
+        }
+    }
+}

@@ -5,12 +5,12 @@
 
 mod alert;
 mod argument;
-mod breach;
 mod channel;
 mod contract;
 mod desk;
 mod duty;
 mod en;
+mod figures;
 mod grafana;
 mod import;
 mod journal;
@@ -37,11 +37,11 @@ pub(crate) use self::argument::some;
 pub use self::{
     alert::AlertText,
     argument::{AddressFault, Clocks, Expected, HostFault, Mark},
-    breach::{PaperLine, PaperText, seconds, share},
     channel::{ChannelText, NoticeLine},
     contract::{AssessedText, Beside, ContractText, RunSaid},
     desk::{DeskLine, DeskMessage},
     duty::DutyText,
+    figures::{seconds, share},
     grafana::GrafanaText,
     import::{ImportText, Touch},
     journal::JournalMessage,

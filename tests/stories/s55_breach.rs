@@ -5,10 +5,14 @@ use std::{fs, process::Output, time::Duration};
 use chrono_tz::Asia::Shanghai;
 use linkpatrol::{
     clock::{Clock, SystemClock},
-    inventory::LinkId,
-    ledger::{Account, Measured, Month},
-    store::{Batch, Options, Store},
-    units::Timestamp,
+    inventory::{LinkId, Role},
+    judge::Tally,
+    ledger::{
+        Account, Measured, Month,
+        rollup::{Day, Evidence, Record},
+    },
+    store::{Batch, Options, Store, StoredRollup},
+    units::{Counts, Timestamp},
 };
 use serde_json::Value;
 
@@ -50,6 +54,24 @@ fn month_before(site: &Site) -> Month {
         batch.accounts.push(stored_account(&link, &month, &closed[0]));
         batch.accounts.push(stored_account(&link, &this, &account));
     }
+    // Of the first link history is kept: half of the probes of its second day were lost, and nothing is known of its third.
+    let mut day = Day::containing(month.begins, Shanghai);
+    for nth in 1.. {
+        if day.begins >= this.begins {
+            break;
+        }
+        let up = Counts { answered: 150, lost: if nth == 2 { 150 } else { 0 }, unmeasured: 0 };
+        let mut evidence = Evidence { tally: Tally { up, ..Tally::default() }, ..Evidence::default() };
+        evidence.rtts.add(if nth == 2 { 40_000_000 } else { 2_000_000 }, 150);
+        let mut records = vec![];
+        Record::Evidence(evidence).put(0, &mut records);
+        Record::Time([300_000, 0, 0, 0]).put(0, &mut records);
+        let link = LinkId::parse("LL-0001").expect("an id");
+        if nth != 3 {
+            batch.rollups.push(StoredRollup { link, role: Role::Far, day: day.to_string(), records });
+        }
+        day = day.next(Shanghai);
+    }
     batch.heartbeat = Some(Timestamp(this.begins.0 + HOUR));
     store.commit(batch);
     month
@@ -68,6 +90,9 @@ fn a_broken_month_is_a_draft_until_two_people_agree_and_a_sealed_one_cannot_be_c
         "contacts:\n  - {id: desk-one, party: carrier/one, name: 甲报障台, to: {sms: '1'}, verified: 2026-10-01}\n  - \
          {id: desk-two, party: carrier/two, name: 乙报障台, to: {sms: '2'}, verified: 2026-10-01}\n",
     );
+    std::fs::create_dir_all(site.path("site/letters/one/en")).expect("a folder");
+    let house = "no. {{ number }}\n---\nno. {{ number }}\n---\nHOUSE STYLE for {{ party }}\n{% for c in lines %}{{ c.cid }} {% if c.course %}{{ c.course.loss }}{% endif %}\n{% endfor %}{% if ourselves %}{{ ourselves.witnesses_up }} of {{ ourselves.witnesses }}{% endif %} {{ seal }}\n";
+    site.write("site/letters/one/en/breach.txt", house);
     let program = format!("{{ cat; echo; }} >> {}", site.path("sms.txt").display());
     let channel = format!("channels: [{{name: sms, command: {{run: [sh, -c, \"{program}\"]}}}}]\n");
     site.write("linkpatrol.yaml", &(site.read("linkpatrol.yaml") + &channel));
@@ -112,6 +137,13 @@ fn a_broken_month_is_a_draft_until_two_people_agree_and_a_sealed_one_cannot_be_c
     }
     assert!(!page(&site).contains("批准、编号并用印"), "nothing is approved before it is reviewed");
 
+    // With its evidence: RTT and loss of each day, and whether we could be believed.
+    let shown = page(&site);
+    for part in ["一半不超过", "每格 1 天：时延 ▁█?▁", "丢包 .▄?.", "未设见证点；时钟"] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+    assert!(!without.contains("每格"), "of its link nothing is kept: {without}");
+
     // Nobody agrees to what they looked at themselves, and nothing is sent before.
     let step = |step: &str, actor: &str| run(&site, &["--lang", "en", "breach", step, id, "--actor", actor]);
     let refused = |output: &Output, code: &str| output.status.code() == Some(1) && words(output).contains(code);
@@ -121,7 +153,11 @@ fn a_broken_month_is_a_draft_until_two_people_agree_and_a_sealed_one_cannot_be_c
     let own = sent("approve", "张三");
     assert!(own.status == 409 && own.body.contains("own_breach"), "{} {}", own.status, own.body);
     assert!(refused(&step("send", "李四"), "wrong_phase"));
-    assert!(refused(&step("approve", "张三"), "own_breach"));
+    for own in ["张三", "张　三", "张\u{200b}三"] {
+        assert!(refused(&step("approve", own), "own_breach"), "{own:?}");
+    }
+    let ours = step("approve", "ＬｉｎｋＰａｔｒｏｌ");
+    assert!(refused(&ours, "no_actor"), "{}", words(&ours));
     let approved = step("approve", "李四");
     assert!(approved.status.success() && words(&approved).contains("0001号"), "{}", words(&approved));
     assert!(step("send", "王五").status.success());
@@ -136,7 +172,15 @@ fn a_broken_month_is_a_draft_until_two_people_agree_and_a_sealed_one_cannot_be_c
     let letter = wait_for("the letter", Duration::from_secs(10), || {
         fs::read_to_string(site.path("sms.txt")).ok().filter(|text| text.contains("0001号"))
     });
-    assert!(letter.contains("/breach/") && letter.contains("desk-one") && letter.contains("C-1"), "{letter}");
+    assert!(
+        letter.contains("/breach/")
+            && letter.contains("HOUSE STYLE for 甲")
+            && letter.contains("C-1 .▄?.")
+            && letter.contains("0 of 0 ")
+            && letter.contains("desk-one")
+            && letter.contains("C-1"),
+        "{letter}"
+    );
     assert!(!letter.contains("desk-two") && !letter.contains("C-2"), "{letter}");
 
     // The sealed document holds to the last bit.
@@ -146,7 +190,9 @@ fn a_broken_month_is_a_draft_until_two_people_agree_and_a_sealed_one_cannot_be_c
         let file = site.path("notice.json");
         run(&site, &["--lang", "en", "breach", "verify", &file.to_string_lossy()])
     };
-    assert!(String::from_utf8_lossy(&document).contains("违约〔"));
+    let sealed: Value = serde_json::from_slice(&document).expect("JSON");
+    assert!(sealed["number"].as_str().is_some_and(|number| number.starts_with("违约〔")), "{sealed}");
+    assert_eq!((&sealed["lines"][0]["course"]["days"], &sealed["ourselves"]["witnesses"]), (&1.into(), &0.into()));
     assert!(held(&document).status.success(), "{}", words(&held(&document)));
     let mut flipped = document.clone();
     flipped[document.len() / 2] ^= 1;

@@ -297,10 +297,7 @@ impl Frame {
 
     /// As `<html lang>` and `?lang=` have it.
     fn lang(&self) -> &'static str {
-        match self.language {
-            Language::ZhCn => "zh-CN",
-            Language::En => "en",
-        }
+        self.language.as_str()
     }
 
     fn state(&self, state: LinkState) -> String {

@@ -19,9 +19,9 @@ use crate::{
     api::{Api, problem::Problem},
     command::Refusal,
     incident::{Breach, BreachPhase},
-    notify::breach::words,
+    notify::letter::breach,
     snapshot::Snapshot,
-    text::{DeskMessage, DoorText, Message, NoticesText, PageText, SheetText},
+    text::{DoorText, Message, NoticesText, PageText, SheetText},
 };
 
 #[derive(Template)]
@@ -167,14 +167,14 @@ fn one(frame: Frame, snapshot: &Snapshot, id: &str, asked: &Asked) -> Response {
     }
     let [steps] = sheets;
     let seal = breach.sealed.as_ref().map(|sealed| sealed.sha256.as_str());
-    let mut paper = words(&breach.paper, breach.number.as_deref(), seal);
-    paper.carrier = carrier(&frame, snapshot, &breach.paper.carrier);
+    let written = breach::written(breach, "", frame.language, &snapshot.inventory, &snapshot.letters);
+    let party = carrier(&frame, snapshot, &breach.paper.carrier);
     let may = STEPS.into_iter().filter(|(_, _, after)| after.contains(&breach.phase));
     show(&OnePage {
-        title: format!("{} {} {}", kind(&frame, breach), paper.carrier, breach.paper.period),
+        title: format!("{} {party} {}", kind(&frame, breach), breach.paper.period),
         id: breach.id.clone(),
         phase: phase(&frame, breach.phase),
-        text: frame.say(Message::Desk(DeskMessage::Paper(Box::new(paper)))),
+        text: written.map(|letter| letter.text).unwrap_or_default(),
         sealed: seal.is_some(),
         steps,
         may: may.map(|(step, text, _)| (step, frame.notices(text))).collect(),

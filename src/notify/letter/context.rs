@@ -6,7 +6,7 @@ use minijinja::{Value, value::Serde};
 use serde::Serialize;
 
 use super::{
-    Facts, Letter, Probes,
+    Facts, Letter, Probes, breach,
     evidence::{Seers, Shown},
     warning,
 };
@@ -185,6 +185,7 @@ pub(super) fn context(
 pub(super) fn variables(letter: Option<Letter>) -> BTreeSet<String> {
     let context = match letter {
         Some(Letter::Warning) => serde_json::to_value(warning::Context::default()),
+        Some(Letter::Breach) => serde_json::to_value(breach::Context::default()),
         _ => serde_json::to_value(Context::default()),
     };
     let context = context.unwrap_or_default();
@@ -193,8 +194,10 @@ pub(super) fn variables(letter: Option<Letter>) -> BTreeSet<String> {
 
 /// Contexts with all and with the least that a letter of this kind has: what its template must stand.
 pub(super) fn samples(letter: Letter) -> [Value; 2] {
-    if letter == Letter::Warning {
-        return warning::samples();
+    match letter {
+        Letter::Warning => return warning::samples(),
+        Letter::Breach => return breach::samples(),
+        _ => {}
     }
     let word = || "word".to_owned();
     let limit = || Limit { name: "restore", deadline: word(), clause: word() };

@@ -46,6 +46,33 @@ pub(super) struct Shown {
     loss: String,
 }
 
+/// Pieces of time as characters, one a piece; where their length changes stands a line. RTTs are nanoseconds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Drawn {
+    pub rtt: String,
+    pub loss: String,
+    pub least: u64,
+    pub most: u64,
+}
+
+impl Drawn {
+    pub fn of(pieces: &[Piece]) -> Self {
+        let answered = || pieces.iter().filter(|piece| piece.answered > 0).map(|piece| piece.rtt_mean);
+        let (least, most) = (answered().min().unwrap_or(0), answered().max().unwrap_or(0));
+        let rtt = |piece: &Piece| match piece {
+            Piece { answered: 0, lost: 0, .. } => UNSEEN,
+            Piece { answered: 0, .. } => SILENT,
+            _ => bar(piece.rtt_mean - least, most - least),
+        };
+        let loss = |piece: &Piece| match piece {
+            Piece { answered: 0, lost: 0, .. } => UNSEEN,
+            Piece { lost: 0, .. } => '.',
+            _ => bar(piece.lost, piece.answered + piece.lost),
+        };
+        Self { rtt: picture(pieces, rtt), loss: picture(pieces, loss), least, most }
+    }
+}
+
 /// [`Ourselves`] in words.
 #[derive(Serialize, Default, Clone)]
 pub(super) struct Seers {
@@ -63,18 +90,7 @@ const UNSEEN: char = '?';
 impl Shown {
     pub(super) fn of(evidence: &Evidence) -> Self {
         let Evidence { month, agreed, hour } = evidence;
-        let answered = || hour.iter().filter(|piece| piece.answered > 0).map(|piece| piece.rtt_mean);
-        let (least, most) = (answered().min().unwrap_or(0), answered().max().unwrap_or(0));
-        let rtt = |piece: &Piece| match piece {
-            Piece { answered: 0, lost: 0, .. } => UNSEEN,
-            Piece { answered: 0, .. } => SILENT,
-            _ => bar(piece.rtt_mean - least, most - least),
-        };
-        let loss = |piece: &Piece| match piece {
-            Piece { answered: 0, lost: 0, .. } => UNSEEN,
-            Piece { lost: 0, .. } => '.',
-            _ => bar(piece.lost, piece.answered + piece.lost),
-        };
+        let Drawn { rtt, loss, least, most } = Drawn::of(hour);
         let bound = |(part, whole): (u64, u64)| share([part, whole]);
         Self {
             lower: bound(month.unknown_as_down()),
@@ -84,10 +100,10 @@ impl Shown {
             excluded: seconds(month.excluded),
             agreed: agreed.as_ref().map(|(promised, _)| promised.to_string()).unwrap_or_default(),
             clause: agreed.as_ref().map(|(_, clause)| clause.clone()).unwrap_or_default(),
-            rtt: picture(hour, rtt),
+            rtt,
             rtt_least: millis(least),
             rtt_most: millis(most),
-            loss: picture(hour, loss),
+            loss,
         }
     }
 }
@@ -106,7 +122,6 @@ impl Seers {
     }
 }
 
-/// One character a piece; where their length changes stands a line.
 fn picture(hour: &[Piece], character: impl Fn(&Piece) -> char) -> String {
     let mut drawn = String::new();
     for (place, piece) in hour.iter().enumerate() {
@@ -123,7 +138,7 @@ fn bar(part: u64, whole: u64) -> char {
     BARS[usize::try_from(eighth).unwrap_or(7).min(7)]
 }
 
-fn millis(nanos: u64) -> String {
+pub(super) fn millis(nanos: u64) -> String {
     format!("{}.{:02}", nanos / 1_000_000, nanos / 10_000 % 100)
 }
 

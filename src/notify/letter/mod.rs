@@ -4,6 +4,7 @@
 //! reads of its own circuits alone: nothing else of the incident reaches its template. Pure: the same incident and facts
 //! give the same words.
 
+pub mod breach;
 mod context;
 mod evidence;
 mod read;
@@ -14,8 +15,8 @@ mod tests;
 pub mod warning;
 
 pub use self::{
-    evidence::{Evidence, Ourselves},
-    templates::Letters,
+    evidence::{Drawn, Evidence, Ourselves},
+    templates::{Letters, Written},
 };
 use chrono_tz::Tz;
 
@@ -102,10 +103,12 @@ pub enum Letter {
     Correction,
     /// What ends, and which sites stand badly.
     Warning,
+    /// 违约通知书, or 质量通报 where no agreement was in force.
+    Breach,
 }
 
 impl Letter {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Fault,
         Self::Test,
         Self::Urge,
@@ -115,6 +118,7 @@ impl Letter {
         Self::Escalation,
         Self::Correction,
         Self::Warning,
+        Self::Breach,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -128,6 +132,7 @@ impl Letter {
             Self::Escalation => "escalation",
             Self::Correction => "correction",
             Self::Warning => "warning",
+            Self::Breach => "breach",
         }
     }
 }

@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use super::{
-    Letters,
-    templates::{folder, languages},
-};
+use super::{Letters, templates::languages};
 use crate::{
     diagnostic::{Code, Findings, Place, Source, closest},
     inventory::Inventory,
@@ -23,7 +20,7 @@ impl Letters {
         let carriers = inventory.carriers.iter().map(|carrier| carrier.id.as_str());
         for carrier in [""].into_iter().chain(carriers) {
             for language in languages() {
-                let place = root.join(carrier).join(folder(language));
+                let place = root.join(carrier).join(language.as_str());
                 let mut files: Vec<_> =
                     std::fs::read_dir(&place).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
                 // Parts first: what includes them is rendered when it is read.

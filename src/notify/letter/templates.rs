@@ -7,12 +7,14 @@ use std::{error::Error, fmt};
 use minijinja::{Environment, UndefinedBehavior, Value};
 
 use super::{
-    Letter,
+    Letter, breach,
     context::{samples, variables},
 };
 use crate::text::Language;
 
 const LANGUAGES: [Language; 2] = [Language::ZhCn, Language::En];
+/// What a notice of quality may not do.
+const ACCUSES: &str = "a letter may not speak of a breach (违约) there";
 /// Folder of what ships.
 const SHIPPED: &str = "shipped";
 
@@ -20,7 +22,7 @@ const SHIPPED: &str = "shipped";
 pub struct Letters(Environment<'static>);
 
 /// A rendered letter.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Written {
     pub subject: String,
     pub short: String,
@@ -88,11 +90,16 @@ impl Letters {
 
     /// Whether a template can be written with all and with the least that its kind of letter has.
     fn try_out(&self, path: &str, letter: Letter) -> Result<(), (usize, String)> {
+        let mut last = String::new();
         for sample in samples(letter) {
-            let rendered = self.0.get_template(path).and_then(|template| template.render(sample)).map_err(wrong)?;
-            parts(&rendered).ok_or((1, "not three parts".to_owned()))?;
+            last = self.0.get_template(path).and_then(|template| template.render(sample)).map_err(wrong)?;
+            parts(&last).ok_or((1, "not three parts".to_owned()))?;
         }
-        Ok(())
+        // The least of a notice is one of quality.
+        match breach::accuses(&last).filter(|_| letter == Letter::Breach) {
+            Some(line) => Err((line, format!("where `quality` holds nobody was promised anything: {ACCUSES}"))),
+            None => Ok(()),
+        }
     }
 
     /// Names that a template may have.
@@ -103,12 +110,28 @@ impl Letters {
     /// The letter in a carrier's own words, else in those of the contract, else in ours. `None`: not even ours can be
     /// rendered, which tests exclude.
     pub fn write(&self, letter: Letter, language: Language, carrier: &str, context: &Value) -> Option<Written> {
+        self.write_if(letter, language, carrier, context, |_| true)
+    }
+
+    /// The same. Templates other than ours may only say what `may_say` allows.
+    pub fn write_if(
+        &self,
+        letter: Letter,
+        language: Language,
+        carrier: &str,
+        context: &Value,
+        may_say: impl Fn(&str) -> bool,
+    ) -> Option<Written> {
         let own = [path(carrier, language, letter.as_str()), path("", language, letter.as_str())];
         let shipped = format!("{SHIPPED}/{}", path("", language, letter.as_str()));
         own.into_iter().chain([shipped]).find_map(|path| {
             let template = self.0.get_template(&path).ok()?;
             match template.render(context.clone()) {
-                Ok(text) => parts(&text),
+                Ok(text) if path.starts_with(SHIPPED) || may_say(&text) => parts(&text),
+                Ok(_) => {
+                    tracing::error!(path, "a letter says what it may not say here; the next template is used");
+                    None
+                }
                 Err(error) => {
                     tracing::error!(path, %error, "a letter cannot be rendered; the next template is used");
                     None
@@ -128,19 +151,12 @@ fn wrong(error: minijinja::Error) -> (usize, String) {
     (inner.line().unwrap_or(1), words)
 }
 
-pub(super) fn folder(language: Language) -> &'static str {
-    match language {
-        Language::ZhCn => "zh-CN",
-        Language::En => "en",
-    }
-}
-
 pub(super) fn languages() -> impl Iterator<Item = Language> {
     LANGUAGES.into_iter()
 }
 
 fn path(carrier: &str, language: Language, name: &str) -> String {
-    let folder = folder(language);
+    let folder = language.as_str();
     if carrier.is_empty() { format!("{folder}/{name}") } else { format!("{carrier}/{folder}/{name}") }
 }
 
@@ -158,9 +174,9 @@ macro_rules! texts {
 }
 
 /// Language, name and text.
-const TEXTS: [(&str, &str, &str); 26] = texts! {
-    "zh-CN": "_circuits", "_evidence", "_excluded", "_foot", "correction", "escalation", "fault", "information", "overdue",
-        "recovery", "test", "urge", "warning";
-    "en": "_circuits", "_evidence", "_excluded", "_foot", "correction", "escalation", "fault", "information", "overdue",
-        "recovery", "test", "urge", "warning";
+const TEXTS: [(&str, &str, &str); 28] = texts! {
+    "zh-CN": "_circuits", "_evidence", "_excluded", "_foot", "breach", "correction", "escalation", "fault", "information",
+        "overdue", "recovery", "test", "urge", "warning";
+    "en": "_circuits", "_evidence", "_excluded", "_foot", "breach", "correction", "escalation", "fault", "information",
+        "overdue", "recovery", "test", "urge", "warning";
 };

@@ -3,14 +3,16 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::{
+    breach,
     route::{Ways, climbed, letters},
     *,
 };
 use crate::{
+    command::{Paper, PaperCourse, PaperEyes, PaperLine},
     contract::{Ladder, Step, words::Party},
     diagnostic::Place,
     duty::Contact,
-    incident::{EffectKind, Incident, fixture as incidents},
+    incident::{Breach, BreachPhase, EffectKind, Incident, fixture as incidents},
     inventory::{self, Carrier, CarrierIndex, LinkId, Target, Unit, UnitIndex},
     notify::{
         NoticeKind, Subject,
@@ -262,6 +264,93 @@ fn a_template_that_could_not_be_written_one_day_is_found_when_it_is_read() {
     // A part is in letters that know of no step, and the place is in the part.
     assert_eq!(found("_foot", "x\n\n{{ step.name }}"), Err(3));
     assert_eq!(found("_foot", "x\n{{ code }}"), Ok(()));
+}
+
+fn breached(agreement: Option<&str>) -> Breach {
+    let line = PaperLine {
+        link: inventory::fixture::id(0),
+        cid: "CID-0-0000".into(),
+        a_end: "甲".into(),
+        z_end: "乙".into(),
+        up: 2_671_199_999,
+        degraded: 0,
+        down: 7_200_001,
+        unknown: 0,
+        excluded: 0,
+        period: 2_678_400_000,
+        unknown_as_down: (2_671_199_999, 2_678_400_000),
+        unknown_as_up: (2_671_199_999, 2_678_400_000),
+        error_budget_remaining: -4_521_601,
+        failures: Some(1),
+        sent: 100,
+        lost: 1,
+        sent_down: 9,
+        lost_down: 9,
+        unmeasured: 3,
+        course: Some(PaperCourse {
+            p50: 2_000_000,
+            p95: 3_500_000,
+            p99: 9_000_000,
+            days: 1,
+            least: 1_900_000,
+            most: 4_000_000,
+            rtt: "▁█?".into(),
+            loss: ".▂?".into(),
+        }),
+    };
+    let eyes = PaperEyes { witnesses: 2, witnesses_up: 1, clock_is_synchronised: true, clock_error_millis: 12 };
+    let paper = Paper {
+        carrier: "car0".into(),
+        period: "2026-10".into(),
+        begins: Timestamp(0),
+        ends: Timestamp(1),
+        agreement: agreement.map(str::to_owned),
+        clause: "第 3 条".into(),
+        promised: Ppm(999_000),
+        judged: 40,
+        met: 38,
+        not_provable: 0,
+        breached: 2,
+        ourselves: Some(eyes),
+        lines: vec![line],
+    };
+    let (id, number) = ("01BREACH".to_owned(), Some("0001号".to_owned()));
+    Breach { id, paper, phase: BreachPhase::Sent, number, sealed: None, entries: vec![] }
+}
+
+#[test]
+fn a_notice_of_a_period_has_its_evidence_and_accuses_nobody_who_promised_nothing() {
+    let (inventory, mut own) = (inventory(4), Letters::default());
+    let say = |letters: &Letters, agreement, language| {
+        breach::written(&breached(agreement), "", language, &inventory, letters).unwrap().text
+    };
+    for (agreement, accuses) in [(Some("协议 1"), true), (None, false)] {
+        let (zh, en) = (say(&own, agreement, Language::ZhCn), say(&own, agreement, Language::En));
+        assert_eq!((zh.contains("违约"), en.contains("breach")), (accuses, accuses), "{zh}{en}");
+        for part in [
+            "7200.001 s",
+            "4521.601 s",
+            "= 99.7311 %",
+            "另有 1 条",
+            "▁█?",
+            ".▂?",
+            "99 % 不超过 9.00 ms",
+            "2 个，1 个有应答",
+            "误差不超过 12 ms",
+            "未测 3",
+        ] {
+            assert!(zh.contains(part), "{part} in {zh}");
+        }
+        for part in ["availability", "99.9 %", "1 of 2 witnesses answer", "half within 2.00 ms", "运营商0号"] {
+            assert!(en.contains(part), "{part} in {en}");
+        }
+    }
+    let house = "a {{ number }}\n---\nb\n---\n{{ party }}{% if quality and judged > 5 %} in BREACH{% endif %}";
+    assert_eq!(own.replace("car0", Language::En, "breach", house), Ok(()), "no sample is so");
+    assert_eq!(say(&own, Some("协议 1"), Language::En), "运营商0号\n");
+    assert!(say(&own, None, Language::En).starts_with("Quality notice 0001号"), "{}", say(&own, None, Language::En));
+    let always = "a\n---\nb\n---\n{{ party }}\nin breach";
+    assert_eq!(own.replace("", Language::En, "breach", always).map_err(|(line, _)| line), Err(6));
 }
 
 #[test]
