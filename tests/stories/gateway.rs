@@ -16,6 +16,8 @@ use crate::site::Site;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mood {
     Takes,
+    /// Takes it, and says so as robots in group chats do.
+    Says,
     /// Takes it after a while.
     Slow,
     /// 503.
@@ -99,6 +101,7 @@ impl Gateway {
             let body = serde_json::from_slice(&body).ok()?;
             self.transcript.lock().expect("the transcript").push(Sent { key, body, mood });
             let answer = match mood {
+                Mood::Says => "200 OK",
                 Mood::Takes => "204 No Content",
                 Mood::Slow => {
                     std::thread::sleep(Duration::from_secs(2));
@@ -108,7 +111,8 @@ impl Gateway {
                 Mood::Refuses => "400 Bad Request",
                 Mood::HangsUp | Mood::Forgets => return None,
             };
-            write!(output, "HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n").ok()?;
+            let body = if mood == Mood::Says { r#"{"errcode":0,"code":0,"errmsg":"ok"}"# } else { "" };
+            write!(output, "HTTP/1.1 {answer}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).ok()?;
         }
     }
 }

@@ -71,4 +71,8 @@ mod s86_periods;
 mod s87_wall_pin;
 mod s88_warnings;
 mod s94_alone;
+mod s89_trials;
+mod s90_mail_kill;
+mod s91_day_one;
+mod s92_own_sites;
 mod site;

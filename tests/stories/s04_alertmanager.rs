@@ -15,7 +15,7 @@ use crate::{
     site::Site,
 };
 
-const ALERTMANAGER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9093);
+pub const ALERTMANAGER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9093);
 const DESK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 
 /// A webhook receiver that keeps every document. Its first answers are failures, so that a retry is seen too.
@@ -62,7 +62,8 @@ fn take(mut stream: impl Read + Write, answer: &str) -> Option<Value> {
     }
 }
 
-fn start_alertmanager(site: &Site) -> Option<Running> {
+/// Debian's Alertmanager inside the site. `None`: said why it is skipped.
+pub fn start_alertmanager(site: &Site) -> Option<Running> {
     let program = peer("prometheus-alertmanager")?;
     site.write("alertmanager.yml", "route: {receiver: none}\nreceivers: [{name: none}]\n");
     let mut command = site.namespace.command(&[&program.to_string_lossy()]);
@@ -77,7 +78,7 @@ fn start_alertmanager(site: &Site) -> Option<Running> {
 }
 
 /// The alerts that Alertmanager believes to fire.
-fn alerts(site: &Site) -> Option<Vec<Value>> {
+pub fn alerts(site: &Site) -> Option<Vec<Value>> {
     let answer = site.within(|| request(ALERTMANAGER, "GET", "/api/v2/alerts", &[], "")).ok()?;
     answer.json().as_array().cloned()
 }

@@ -10,9 +10,9 @@ use crate::{
     site::Site,
 };
 
-/// A real SMTP server that takes everything and prints it, a mail a line.
+/// A real SMTP server that takes everything and prints it, a mail a line. While the file `HOLD` is there it does not say so.
 const SINK: &str = r#"
-import asyncio, email, email.policy, json
+import asyncio, email, email.policy, json, os
 from aiosmtpd.smtp import SMTP
 class Sink:
     async def handle_DATA(self, server, session, envelope):
@@ -20,6 +20,8 @@ class Sink:
         print(json.dumps({'to': envelope.rcpt_tos, 'subject': str(mail['Subject']), 'id': mail['Message-ID'],
             'thread': mail['References'], 'answers': mail['In-Reply-To'], 'key': mail['X-Linkpatrol-Key'],
             'text': mail.get_content()}), flush=True)
+        while os.path.exists(os.environ['HOLD']):
+            await asyncio.sleep(0.05)
         return '250 2.0.0 queued'
 async def main():
     await asyncio.get_running_loop().create_server(lambda: SMTP(Sink()), '127.0.0.1', 2525)
@@ -36,7 +38,7 @@ const CONTACTS: &str = "contacts:
 ";
 
 /// Mails about an incident, of a kind of notice where one is named.
-fn mails(sink: &Running, incident: &str, kind: &str) -> Vec<Value> {
+pub fn mails(sink: &Running, incident: &str, kind: &str) -> Vec<Value> {
     let printed = sink.printed();
     let all = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     all.filter(|mail| {
@@ -51,8 +53,9 @@ fn receivers(mails: &[Value]) -> BTreeSet<String> {
 }
 
 /// A mail server, a channel to it and contacts of both carriers and units. `None`: said why it is skipped.
-fn with_mail(site: &Site) -> Option<Running> {
+pub fn with_mail(site: &Site) -> Option<Running> {
     let mut server = site.namespace.command(&["/usr/bin/python3", "-u", "-c", SINK]);
+    server.env("HOLD", site.path("hold"));
     let mut sink = Running::start("sink", site.folder.path(), &mut server);
     let is_up = |sink: &mut Running| sink.printed().contains("ready") || sink.ended().is_some();
     wait_for("a mail server", Duration::from_secs(30), || is_up(&mut sink).then_some(()));

@@ -20,6 +20,9 @@ use crate::{
     units::{At, Timestamp},
 };
 
+/// Path of its alerts.
+pub(super) const ALERTS: &str = "/api/v2/alerts";
+
 type Labels = BTreeMap<String, String>;
 
 /// Shortest time that an operators' alarm lives without being told again.

@@ -84,15 +84,26 @@ impl Client {
 
     /// Posts JSON; `key` lets the receiver tell a repeat, `signature` that it is ours.
     pub(super) async fn post(&self, url: &Uri, body: String, key: Option<&str>, signature: Option<&str>) -> Answer {
-        let mut request = Request::post(url).header(CONTENT_TYPE, "application/json");
-        for (name, value) in [("idempotency-key", key), ("x-linkpatrol-signature", signature)] {
-            if let Some(value) = value {
-                request = request.header(name, value);
-            }
-        }
-        match self.text(request, body).await {
+        match self.text(json_to(url, key, signature), body).await {
             Ok(reply) => reply.judge(|_| Answer::Accepted(String::new())),
             Err(reason) => Answer::later(&reason),
+        }
+    }
+
+    /// Posts JSON once, for somebody who waits. `Ok`: it was taken; both are the receiver's status and first words.
+    pub(super) async fn try_post(
+        &self,
+        url: &Uri,
+        body: String,
+        key: &str,
+        signature: Option<&str>,
+    ) -> Result<String, String> {
+        let reply = self.text(json_to(url, Some(key), signature), body).await?;
+        let said: String = String::from_utf8_lossy(&reply.body).chars().take(MOST_WORDS).collect();
+        let words = format!("{} {}", reply.status, said.trim()).trim_end().to_owned();
+        match reply.judge(|_| Answer::Accepted(String::new())) {
+            Answer::Accepted(_) => Ok(words),
+            Answer::Refused(_) | Answer::Later { .. } => Err(words),
         }
     }
 
@@ -153,6 +164,15 @@ impl Reply {
             status => Answer::Later { reason: status.to_string(), wait: self.wait },
         }
     }
+}
+
+fn json_to(url: &Uri, key: Option<&str>, signature: Option<&str>) -> Builder {
+    let request = Request::post(url).header(CONTENT_TYPE, "application/json");
+    let headers = [("idempotency-key", key), ("x-linkpatrol-signature", signature)];
+    headers.into_iter().fold(request, |request, (name, value)| match value {
+        Some(value) => request.header(name, value),
+        None => request,
+    })
 }
 
 /// `Retry-After` in seconds (RFC 9110); an hour at most, for the receiver may be wrong. Its other form, a date, would
