@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{State, rejection::JsonRejection},
     http::HeaderMap,
     response::{IntoResponse, Response},
@@ -15,14 +15,21 @@ use super::{
     Api,
     incidents::{command, signed},
     problem::Problem,
+    roster::is_anonymous,
+    users::Admitted,
 };
-use crate::{duty::Handover, units::Timestamp};
+use crate::{
+    duty::{Handover, roster::HIDDEN},
+    units::Timestamp,
+};
 
 /// Keys of times, which leave the house with an offset.
 const TIMES: [&str; 7] = ["at", "began", "deadline", "due", "earliest", "eta", "until"];
 
-pub(super) async fn show(State(api): State<Arc<Api>>) -> Response {
+pub(super) async fn show(State(api): State<Arc<Api>>, admitted: Option<Extension<Admitted>>) -> Response {
     let snapshot = api.feed.load();
+    // Whoever has no name hears none.
+    let said = |name: &str| if is_anonymous(admitted.as_ref()) { HIDDEN.to_owned() } else { name.to_owned() };
     // Cannot fail: both are plain data.
     let handover = Handover::clone(&snapshot.handover).with_roster(&snapshot.roster);
     let handover = handover.with_windows(&snapshot.windows, &snapshot.contract);
@@ -30,11 +37,11 @@ pub(super) async fn show(State(api): State<Arc<Api>>) -> Response {
     for (row, of) in note["on_duty"].as_array_mut().into_iter().flatten().zip(&handover.on_duty) {
         // Names leave by the API alone: the journal has ids.
         let people = snapshot.roster.people.iter().filter(|person| of.people.contains(&person.id));
-        row["names"] = people.map(|person| person.name.as_str()).collect();
+        row["names"] = people.map(|person| said(&person.name)).collect();
     }
     note["last"] = snapshot.register.handed_over().map_or(
         Value::Null,
-        |last| json!({ "at": last.at, "actor": last.actor, "second": last.second, "note": last.note }),
+        |last| json!({ "at": last.at, "actor": said(&last.actor), "second": said(&last.second), "note": last.note }),
     );
     readable(&mut note, snapshot.contract.time_zone);
     Json(note).into_response()

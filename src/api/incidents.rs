@@ -24,8 +24,8 @@ use super::{
     windows::{OverlapView, StandingView},
 };
 use crate::{
-    command::{Action, Command, Refusal, Reply, Unclear},
-    incident::{Incident, IncidentPhase, IncidentView},
+    command::{Action, Command, Refusal, Reply, Unclear, person},
+    incident::{Incident, IncidentPhase, IncidentView, OURSELVES},
     inventory::Link,
     snapshot::Snapshot,
     units::At,
@@ -201,7 +201,9 @@ pub(super) fn signed(body: Result<Json<Map<String, Value>>, JsonRejection>) -> R
         None => Ok(None),
     };
     let actor = text("actor")?.ok_or_else(|| Problem::field("actor", "is missing"))?.trim().to_owned();
-    if actor.is_empty() || actor.chars().count() > ACTOR {
+    // Nobody acts in our name.
+    let is_ours = person::is_same(&actor, OURSELVES);
+    if is_ours || !person::is_readable(&actor) || actor.chars().count() > ACTOR {
         return Err(Problem::Refused(Refusal::NoActor));
     }
     let way = text("way")?.unwrap_or_else(|| "api".to_owned());

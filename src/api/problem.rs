@@ -7,7 +7,10 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::command::Refusal;
+use crate::{
+    command::Refusal,
+    text::{Language, Message, RefusedText, WebText},
+};
 
 #[derive(Debug)]
 pub(super) enum Problem {
@@ -235,42 +238,35 @@ impl Problem {
         }
     }
 
-    pub(super) fn detail(&self) -> Option<String> {
-        match self {
-            Self::BadField { field, why } => Some(format!("{field} {why}")),
-            Self::BadQuery(detail) | Self::BadBody(detail) | Self::Unreadable(detail) => Some(detail.clone()),
-            Self::Refused(
-                Refusal::AlreadyAcknowledged { by } | Refusal::AlreadyDone { by } | Refusal::DeviceOut { by },
-            ) => Some(format!("by {by}")),
-            Self::Refused(
-                Refusal::NoSuchParty { known }
-                | Refusal::NoSuchCondition { known }
-                | Refusal::NoSuchRound { known }
-                | Refusal::NoSuchField { known }
-                | Refusal::NoSuchDoor { known },
-            ) if known.is_empty() => Some("it has none".to_owned()),
-            Self::Refused(
-                Refusal::NoSuchParty { known }
-                | Refusal::NoSuchCondition { known }
-                | Refusal::NoSuchRound { known }
-                | Refusal::NoSuchField { known }
-                | Refusal::NoSuchDoor { known },
-            ) => Some(format!("known are {}", known.join(", "))),
-            Self::Refused(Refusal::NoSuchScope { scope }) => {
-                Some(format!("`{scope}`; write link/ID, group/ID, segment/ID, unit/ID or carrier/ID"))
+    /// What it is about, in words of the reader's language.
+    pub(super) fn detail(&self) -> Option<RefusedText> {
+        Some(match self {
+            Self::BadField { field, why } => RefusedText::Field { field: field.clone(), why: why.clone() },
+            Self::BadQuery(detail) | Self::BadBody(detail) | Self::Unreadable(detail) => {
+                RefusedText::AsIs(detail.clone())
             }
-            Self::Refused(
+            Self::Refused(refusal) => match refusal {
+                Refusal::AlreadyAcknowledged { by } | Refusal::AlreadyDone { by } | Refusal::DeviceOut { by } => {
+                    RefusedText::By(by.clone())
+                }
+                Refusal::NoSuchParty { known }
+                | Refusal::NoSuchCondition { known }
+                | Refusal::NoSuchRound { known }
+                | Refusal::NoSuchField { known }
+                | Refusal::NoSuchDoor { known } => RefusedText::Known(known.clone()),
+                Refusal::NoSuchScope { scope } => RefusedText::Scope(scope.clone()),
                 Refusal::WrongWindow { reason }
                 | Refusal::NotStored { reason }
                 | Refusal::WrongChange { reason }
-                | Refusal::NothingToDraft { reason },
-            ) => Some(reason.clone()),
-            Self::Refused(Refusal::Unconfirmed { missing }) => Some(format!("missing are {}", missing.join(", "))),
-            Self::Refused(Refusal::NoSuchLink { link }) => Some(link.clone()),
-            Self::Refused(Refusal::NotExcluded { link, why }) => Some(format!("{link}: {why}")),
-            Self::Refused(Refusal::Findings { findings }) => Some(findings.join("\n")),
-            _ => None,
-        }
+                | Refusal::NothingToDraft { reason } => RefusedText::Reason(reason.clone()),
+                Refusal::Unconfirmed { missing } => RefusedText::Missing(missing.clone()),
+                Refusal::NoSuchLink { link } => RefusedText::AsIs(link.clone()),
+                Refusal::NotExcluded { link, why } => RefusedText::Link { link: link.clone(), why: why.clone() },
+                Refusal::Findings { findings } => RefusedText::AsIs(findings.join("\n")),
+                _ => return None,
+            },
+            _ => return None,
+        })
     }
 }
 
@@ -281,7 +277,7 @@ impl IntoResponse for Problem {
             "type": format!("urn:linkpatrol:problem:{code}"), "title": title, "status": status.as_u16(), "code": code,
         });
         if let Some(detail) = self.detail() {
-            document["detail"] = detail.into();
+            document["detail"] = Message::Web(WebText::Refused(detail)).say(Language::En).to_string().into();
         }
         let mut response =
             (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(document)).into_response();

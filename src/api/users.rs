@@ -74,6 +74,11 @@ impl Admitted {
         Self { who, hash, session }
     }
 
+    /// Nobody knows who asks, because reading is open to all.
+    pub(super) fn is_anonymous(&self) -> bool {
+        self.who == Who::Anonymous
+    }
+
     /// The carrier that asks; `None`: whoever it is sees all of them.
     pub(super) fn carrier(&self) -> Option<&str> {
         match &self.who {

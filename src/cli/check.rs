@@ -93,6 +93,8 @@ struct Facts {
     placeholders: usize,
     visits_per_second: f64,
     visits: Vec<Visits>,
+    /// Those that nothing watched can climb, with their classes.
+    ladders_waiting: Vec<(String, Vec<String>)>,
     /// Of one scrape of `/metrics`.
     series: usize,
     bytes: usize,
@@ -129,6 +131,10 @@ impl Facts {
         let not_measurable: Vec<String> = blind.map(|link| link.id.to_string()).collect();
         let (links, points) = (inventory.links.len(), loaded.measures.len());
         let (series, bytes) = export::expected(links, points);
+        let kinds = inventory.links.iter().map(|link| link.kind).collect();
+        let services: Vec<(&str, &str)> =
+            loaded.services.list.iter().map(|service| (service.id.as_str(), service.requirement.as_str())).collect();
+        let idle = loaded.contract.idle_ladders(&kinds, &services);
         Self {
             inventory: inventory.name.clone(),
             synthetic: inventory.synthetic,
@@ -144,6 +150,7 @@ impl Facts {
             placeholders: loaded.services.list.len() - loaded.services.visited().count(),
             visits_per_second: loaded.services.visits_per_second(),
             visits: Visits::of(&loaded.services),
+            ladders_waiting: idle.into_iter().map(|one| (one.id.clone(), one.classes.clone())).collect(),
             series,
             bytes,
             alone: (!loaded.contract.has_links()).then(|| checked(&loaded.contract.terms)),
@@ -167,6 +174,10 @@ impl Facts {
                 let (kind, interval_seconds, services) = (*kind, *interval_seconds, *services);
                 say(Message::Service(ServiceText::VisitedEvery { kind, interval_seconds, services }));
             }
+        }
+        for (ladder, classes) in &self.ladders_waiting {
+            let (ladder, classes) = (ladder.clone(), classes.clone());
+            say(ContractText::LadderWaits { ladder, classes }.into());
         }
         say(Message::ExpectedScrape { series: self.series, bytes: self.bytes });
     }

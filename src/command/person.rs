@@ -3,8 +3,8 @@
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 /// What of a name tells people apart: not how wide its letters are, how they are composed or whether they are small, and
-/// no blank or sign that cannot be seen.
-fn key(name: &str) -> String {
+/// no blank or sign that cannot be seen. Empty: nothing of it can be read.
+pub fn key(name: &str) -> String {
     let normalised = ComposingNormalizerBorrowed::new_nfkc().normalize(name).to_lowercase();
     let seen = |character: &char| !character.is_whitespace() && !character.is_control() && !is_ignorable(*character);
     let seen: String = normalised.chars().filter(seen).collect();

@@ -1,14 +1,33 @@
-//! Which switches steer something, and which are recorded and decide nothing yet.
+//! Which switches steer something, and which are recorded and decide nothing yet; which ladders nobody climbs.
 //!
 //! In: a contract. Out: the switches that no part of the program asks, as the folder is, or if it had links. Pure. Said aloud, because a switch that is answered
 //! and steers nothing looks like a promise that is kept. A test turns every switch of the shipped city and compares what
 //! the engine works with.
 
+use std::collections::BTreeSet;
+
 use super::{
-    Figure, Switch, Terms,
+    Contract, Figure, Ladder, Switch, Target, Terms,
     terms::{PATROL_CLASS, UPGRADE_REBASE},
     words::Measure,
 };
+use crate::inventory::Kind;
+
+impl Contract {
+    /// Ladders that no incident climbs: nothing that is watched is of their classes. `kinds`: of the links; `services`: id and
+    /// requirement of each.
+    pub fn idle_ladders(&self, kinds: &BTreeSet<Kind>, services: &[(&str, &str)]) -> Vec<&Ladder> {
+        let links = kinds.iter().map(|kind| self.target(*kind));
+        let services = services.iter().map(|(id, requirement)| self.service_target(id, requirement));
+        let watched: Vec<Target<'_>> = links.chain(services).collect();
+        let classes = || self.terms.classes.iter().chain(&self.terms.overrides);
+        let opens = |id: &String| {
+            classes().filter(|class| class.id == *id).any(|class| watched.iter().any(|one| class.applies.covers(one)))
+        };
+        let idle = |ladder: &&Ladder| !ladder.classes.is_empty() && !ladder.classes.iter().any(opens);
+        self.terms.ladders.iter().filter(idle).collect()
+    }
+}
 
 impl Terms {
     /// Switches that steer nothing, in file order; `with_links`: nor would, if the folder had links.
@@ -196,6 +215,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_ladder_that_nothing_watched_can_climb_is_known() {
+        let contract = fixture::contract();
+        let ladders = |services: &[(&str, &str)]| -> Vec<String> {
+            let idle = contract.idle_ladders(&[Kind::Private].into(), services);
+            idle.into_iter().map(|ladder| ladder.id.clone()).collect()
+        };
+        assert_eq!(ladders(&[("portal", "1")]), ["security"], "events of security are no links and no services");
+        assert!(ladders(&[]).contains(&"security".to_owned()));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The roster of a contract. Empty without the file.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default, Clone, PartialEq)]
 pub struct Roster {
     pub people: Vec<Person>,
     pub roles: Vec<Role>,
@@ -30,6 +30,9 @@ pub struct Roster {
     /// First and last day that it speaks of.
     days: Option<(NaiveDate, Option<NaiveDate>)>,
 }
+
+/// Stands for the name of a person or the number of a contact.
+pub const HIDDEN: &str = "▒▒▒";
 
 /// Somebody who can be on duty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -101,6 +104,12 @@ pub struct Stretch<'a> {
 const MOST_DAYS: usize = 400;
 
 impl Roster {
+    /// The same for those who may not know who they are.
+    pub fn without_names(&self) -> Self {
+        let nameless = |person: &Person| Person { name: HIDDEN.to_owned(), contacts: vec![], ..person.clone() };
+        Self { people: self.people.iter().map(nameless).collect(), ..self.clone() }
+    }
+
     /// People who are on duty for a role, in the order of the file. Empty: nobody is.
     pub fn on_duty(&self, role: &str, at: Timestamp) -> Vec<&Person> {
         let now = self.stretches(role, at);

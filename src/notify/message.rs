@@ -7,10 +7,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::duty::roster::HIDDEN;
 pub use crate::text::Mark;
 
-/// Stands for the name or number of a contact.
-const HIDDEN: &str = "▒▒▒";
+/// Begins the path of a party's page, before its pass; no pass is shorter.
+const PAGE_OF_PARTY: &str = "/a/";
+const LEAST_PASS: usize = 32;
 
 /// One message for one recipient over one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,9 +94,10 @@ impl Message {
         }
     }
 
-    /// One of its texts as everybody may read it: without names and numbers of contacts.
+    /// One of its texts as everybody may read it: without names and numbers of contacts, and without the signed addresses
+    /// with which a party answers.
     pub fn without_contacts(&self, text: &str) -> String {
-        self.private.iter().fold(text.to_owned(), |text, private| text.replace(private, HIDDEN))
+        self.private.iter().fold(without_passes(text), |text, private| text.replace(private, HIDDEN))
     }
 
     /// Whether a transport may carry it: what an unopened installation renders never leaves.
@@ -107,6 +110,21 @@ impl Message {
         let mark = self.mark.map(Mark::as_str).unwrap_or_default();
         if text.starts_with(mark) { text.to_owned() } else { format!("{mark}{text}") }
     }
+}
+
+/// Whoever has the address of a party's page answers in its name.
+fn without_passes(text: &str) -> String {
+    let mut parts = text.split(PAGE_OF_PARTY);
+    let mut open = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_sign = |letter: char| letter.is_ascii_alphanumeric() || "-_.~=%".contains(letter);
+        let rest = part.trim_start_matches(is_sign);
+        let is_signed = part.len() - rest.len() >= LEAST_PASS;
+        open.push_str(PAGE_OF_PARTY);
+        open.push_str(if is_signed { HIDDEN } else { &part[..part.len() - rest.len()] });
+        open.push_str(rest);
+    }
+    open
 }
 
 impl Address {
@@ -195,6 +213,16 @@ mod tests {
         }
         assert_eq!(Address::parse("a@example.org\r\nRCPT TO:<b@example.org>"), None);
         assert_eq!(Address::parse("  "), None);
+    }
+
+    #[test]
+    fn whoever_reads_a_letter_of_another_cannot_answer_in_their_name() {
+        let one = message(None);
+        let pass = "AQBz-_".repeat(8);
+        let text = format!("reply: https://noc.example/a/{pass}, or /a/b; path /a/{pass}\n");
+        let open = one.without_contacts(&text);
+        assert_eq!(open, format!("reply: https://noc.example/a/{HIDDEN}, or /a/b; path /a/{HIDDEN}\n"));
+        assert_eq!(one.without_contacts("/a/"), "/a/");
     }
 
     #[test]

@@ -312,25 +312,30 @@ pub fn speaker<'a>(
 pub fn hand_on(notice: &Notice, channels: &[Channel], contacts: &Contacts, now: Timestamp) -> Vec<Notice> {
     let channel = channels.iter().find(|channel| channel.name == notice.channel);
     let next = channel.and_then(|channel| channels.iter().find(|other| channel.next.as_ref() == Some(&other.name)));
-    let (Some(next), Some(incident)) = (next, notice.incident()) else { return vec![] };
+    let Some(next) = next else { return vec![] };
     let (_, recipient) = notice.thread();
     let contact = contacts.list.iter().find(|contact| contact.id == recipient);
+    let same_words = |name: &str, to: &str| {
+        let words = notice.message.as_ref()?;
+        let parts: Vec<&str> = notice.key.splitn(5, '/').collect();
+        let [about, _, kind, step, _] = parts[..] else { return None };
+        let key = [about, &next.name, kind, step, name].join("/");
+        let to = message::Address::parse(to)?;
+        let words = message::Message { key: key.clone(), channel: next.name.clone(), to, ..words.clone() };
+        let (channel, message) = (next.name.clone(), Some(words));
+        Some(Notice { key, channel, message, created: now, attempts: 0, ..notice.clone() })
+    };
     match (&notice.message, contact) {
         // The same words, by the other address of the same contact.
-        (Some(message), Some(contact)) if !channel.is_some_and(|channel| channel.to.contains_key(recipient)) => {
-            let Some(to) = contact.to.get(&next.name).and_then(|to| message::Address::parse(to)) else { return vec![] };
-            let key = notice.key.replacen(&format!("/{}/", notice.channel), &format!("/{}/", next.name), 1);
-            let words = message::Message { key: key.clone(), channel: next.name.clone(), to, ..message.clone() };
-            vec![Notice {
-                key,
-                channel: next.name.clone(),
-                message: Some(words),
-                created: now,
-                attempts: 0,
-                ..notice.clone()
-            }]
+        (Some(_), Some(contact)) if !channel.is_some_and(|channel| channel.to.contains_key(recipient)) => {
+            contact.to.get(&next.name).and_then(|to| same_words(recipient, to)).into_iter().collect()
         }
-        _ => notices(incident, notice.kind, next, now),
+        _ => match &notice.subject {
+            Subject::Incident(incident) => notices(incident, notice.kind, next, now),
+            // To whoever that channel tells by itself.
+            Subject::Warnings(_) => next.to.iter().filter_map(|(name, to)| same_words(name, to)).collect(),
+            Subject::Desk(_) | Subject::Digest(_) | Subject::Alarms(_) => vec![],
+        },
     }
 }
 
@@ -576,6 +581,63 @@ mod tests {
         assert_eq!(kept.len(), 1, "it waits for the link");
         let notice = route(&incident, NoticeKind::Opened, &channels, |_| false, fixture::AT.utc).remove(0);
         assert_eq!(hand_on(&notice, &channels, &Contacts::default(), fixture::AT.utc)[0].channel, "robot");
+    }
+
+    #[test]
+    fn a_warning_that_a_channel_refuses_is_told_by_the_next_one_in_the_same_words() {
+        let warned = warning::Warned {
+            what: "dead_links".into(),
+            id: "S-1".into(),
+            name: "甲站".into(),
+            url: String::new(),
+            owner: String::new(),
+            over: false,
+            ends: None,
+            rung: None,
+            proof: warning::Proof::default(),
+        };
+        let refused = |recipient: &str| {
+            let key = format!("warnings-1/mail/warning/1/{recipient}");
+            let message = message::Message {
+                key: key.clone(),
+                channel: "mail".into(),
+                to: message::Address::parse("a@example.org").unwrap(),
+                mark: None,
+                subject: "提醒".into(),
+                text: "死链\n".into(),
+                thread: None,
+                short: None,
+                private: vec![],
+            };
+            Notice {
+                key,
+                channel: "mail".into(),
+                party: String::new(),
+                kind: NoticeKind::Warning,
+                subject: Subject::Warnings(vec![warned.clone()]),
+                created: fixture::AT.utc,
+                message: Some(message),
+                attempts: 3,
+            }
+        };
+        let mail = Channel {
+            next: Some("sms".into()),
+            to: [("duty".to_owned(), "a@example.org".to_owned())].into(),
+            ..Channel::to_machine("mail", ChannelKind::People)
+        };
+        let sms = Channel {
+            to: [("leader".to_owned(), "13800000001".to_owned())].into(),
+            ..Channel::to_machine("sms", ChannelKind::People)
+        };
+        let handed = hand_on(&refused("duty"), &[mail, sms], &Contacts::default(), fixture::AT.utc);
+        let words: Vec<_> = handed.iter().map(|one| (one.key.as_str(), one.attempts, one.message.as_ref())).collect();
+        let [("warnings-1/sms/warning/1/leader", 0, Some(message))] = words[..] else { panic!("{handed:?}") };
+        assert_eq!(
+            (message.to.reveal(), message.text.as_str(), message.channel.as_str()),
+            ("13800000001", "死链\n", "sms")
+        );
+        let desk = Channel::to_machine("mail", ChannelKind::Webhook);
+        assert_eq!(hand_on(&refused("duty"), &[desk], &Contacts::default(), fixture::AT.utc), []);
     }
 
     #[test]

@@ -200,6 +200,15 @@ impl Warnings {
         self.said.len() < before
     }
 
+    /// Another channel tells what a notice said.
+    pub fn handed(&mut self, notice: &Notice) {
+        for warned in about(notice).filter(|warned| !warned.over) {
+            if let Some(said) = self.said.get_mut(&warned.key()) {
+                *said.ways.entry(way_of(notice)).or_default() += 1;
+            }
+        }
+    }
+
     /// A notice did not leave: whoever it was for was not told by it. `true`: that is news.
     pub fn lost(&mut self, notice: &Notice) -> bool {
         let way = way_of(notice);

@@ -335,6 +335,11 @@ impl Keeping {
         let is_stuck = outcome.result == channels::Delivery::Failed && outcome.attempts == HANDED_ON_AFTER;
         if is_lost || is_stuck {
             let handed = notify::hand_on(&outcome.notice, &self.channels, facts.contacts, now.utc);
+            let before = self.warnings.clone();
+            handed.iter().for_each(|notice| self.warnings.handed(notice));
+            if self.warnings != before {
+                keep_whole(&mut self.batch, Whole::Warnings, &self.warnings);
+            }
             self.post(handed, facts, now);
         }
         if matches!(

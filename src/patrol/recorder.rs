@@ -1,6 +1,10 @@
 //! Writes what the loop takes in, and what came of it, into the journal: in the same commit as the state.
 
-use std::{collections::BTreeSet, path::absolute, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::absolute,
+    time::Duration,
+};
 
 use chrono::{Days, NaiveDate};
 use chrono_tz::Tz;
@@ -13,7 +17,7 @@ use super::{
     load::Loaded,
 };
 use crate::{
-    command::{Command, Reply},
+    command::{Command, Reply, person},
     incident::{DeskRecord, Effect},
     journal::{
         Commanded, Content, Digest, Outcome, Person, Private, Pseudonyms, Record, Start, Step, Verdict, World,
@@ -31,6 +35,9 @@ const MISSED_AFTER: Duration = Duration::from_secs(600);
 /// Missed days that one start tells of: a daemon that was off for longer tells of the newest.
 const MOST_MISSED: u64 = 31;
 
+/// Spellings of names that are remembered; of a name beyond them each spelling stays as it is.
+const MOST_NAMES: usize = 10_000;
+
 /// What the journal needs to know besides what it is told.
 pub(super) struct Recorder {
     pseudonyms: Option<Pseudonyms>,
@@ -38,12 +45,24 @@ pub(super) struct Recorder {
     due: Option<(Mono, Mono)>,
     /// Days whose anchor was missed in this process.
     missed: BTreeSet<NaiveDate>,
+    /// How each name was spelled first: one person has one id in the journal, so that a replay finds the same two people
+    /// that we found.
+    spellings: BTreeMap<String, String>,
 }
 
 impl Recorder {
     /// Writes down that a process begins, and with what.
     pub fn start(batch: &mut Batch, recovered: &Recovered, loaded: &Loaded, seed: u64, now: Now) -> Self {
-        let recorder = Self { pseudonyms: recovered.pseudonyms.clone(), due: None, missed: BTreeSet::new() };
+        let mut recorder = Self {
+            pseudonyms: recovered.pseudonyms.clone(),
+            due: None,
+            missed: BTreeSet::new(),
+            spellings: BTreeMap::new(),
+        };
+        recovered.incidents.iter().for_each(|incident| recorder.spell(&mut serde_json::json!(incident)));
+        recovered.windows.iter().for_each(|window| recorder.spell(&mut serde_json::json!(window)));
+        recovered.desk.iter().for_each(|record| recorder.spell(&mut serde_json::json!(record)));
+        let recorder = recorder;
         let incidents: Vec<Value> =
             recovered.incidents.iter().map(|incident| recorder.stored_form(incident).0).collect();
         let incidents = content(batch, Value::from(incidents).to_string().into_bytes());
@@ -67,6 +86,30 @@ impl Recorder {
         };
         batch.entries.push(Record::Start(start).into_entry(now.utc));
         recorder
+    }
+
+    /// A command in which every name is spelled as it was first.
+    pub fn spelled(&mut self, command: Command) -> Command {
+        // Cannot fail: a command is plain data, and only names in it change.
+        let mut written = serde_json::json!(command);
+        self.spell(&mut written);
+        serde_json::from_value(written).unwrap_or(command)
+    }
+
+    fn spell(&mut self, value: &mut Value) {
+        let spellings = &mut self.spellings;
+        without_names(value, &mut |name| {
+            let key = person::key(name);
+            match spellings.get(&key) {
+                Some(first) => first.clone(),
+                None => {
+                    if spellings.len() < MOST_NAMES && !key.is_empty() {
+                        spellings.insert(key, name.trim().to_owned());
+                    }
+                    name.to_owned()
+                }
+            }
+        });
     }
 
     fn id(&self, private: Private, said: &str) -> String {

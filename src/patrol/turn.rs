@@ -341,6 +341,10 @@ impl Loop {
     }
 
     fn obey(&mut self, command: Command, reply: oneshot::Sender<Reply>, feed: &Feed, now: Now) {
+        let command = match &mut self.keeping {
+            Some(keeping) => keeping.recorder.spelled(command),
+            None => command,
+        };
         if command.action == Action::Reload {
             return self.start_reload(Some(reply));
         }

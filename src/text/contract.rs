@@ -77,6 +77,11 @@ pub enum ContractText {
     Assessed(Box<AssessedText>),
     ExplainIdle,
     ExplainWaits,
+    /// A ladder that nothing watched can climb.
+    LadderWaits {
+        ladder: String,
+        classes: Vec<String>,
+    },
     ExplainUnjudged,
     /// `beside`: loss and RTT by month, and deductions.
     Simulated {
@@ -233,6 +238,9 @@ impl ContractText {
             }
             Self::NothingSimulated => write!(out, "no account is stored of these months"),
             Self::ExplainIdle => write!(out, "(recorded, decides nothing yet)"),
+            Self::LadderWaits { ladder, classes } => {
+                write!(out, "ladder {ladder} calls nobody: no link or service is of {}", some(classes))
+            }
             Self::ExplainWaits => write!(out, "(decides once the folder has links)"),
             Self::ExplainUnjudged => write!(out, "(shown, judged by nothing here)"),
             Self::WrongMeasureHelp => {
@@ -340,6 +348,9 @@ impl ContractText {
             }
             Self::NothingSimulated => write!(out, "所选月份没有已存的台账"),
             Self::ExplainIdle => write!(out, "（已记录，尚不影响任何判定）"),
+            Self::LadderWaits { ladder, classes } => {
+                write!(out, "升级阶梯 {ladder} 不会呼叫任何人：没有链路或服务属于 {}", some(classes))
+            }
             Self::ExplainWaits => write!(out, "（目录中有链路后即起作用）"),
             Self::ExplainUnjudged => write!(out, "（仅展示，本程序不据此判定）"),
             Self::WrongMeasureHelp => {

@@ -53,7 +53,7 @@ pub use self::{
     service::{ServiceText, SiteText, StepText, reason_zh},
     simulate::SimulateMessage,
     warning::WarningText,
-    web::WebText,
+    web::{RefusedText, WebText},
     window::{NoteLine, WindowLine, WindowMessage},
 };
 use crate::{

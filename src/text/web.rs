@@ -1,22 +1,39 @@
 //! What is said of users and TLS of the web side.
 
+mod refused;
+
 use std::fmt;
+
+pub use self::refused::RefusedText;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum WebText {
-    BadHash { user: String },
-    BadHashHelp { cost: u32 },
-    NoSuchUser { user: String },
-    NoSuchUserHelp { closest: Option<String> },
-    PinOfNoOperator { user: String },
+    BadHash {
+        user: String,
+    },
+    BadHashHelp {
+        cost: u32,
+    },
+    NoSuchUser {
+        user: String,
+    },
+    NoSuchUserHelp {
+        closest: Option<String>,
+    },
+    PinOfNoOperator {
+        user: String,
+    },
     PinOfNoOperatorHelp,
     ClientCertificates,
     ClientCertificatesHelp,
+    /// Why something was not done.
+    Refused(RefusedText),
 }
 
 impl WebText {
     pub(super) fn en(&self, out: &mut impl fmt::Write) -> fmt::Result {
         match self {
+            Self::Refused(text) => text.en(out),
             Self::BadHash { user } => write!(out, "the password of `{user}` is not a bcrypt hash that can be used"),
             Self::BadHashHelp { cost } => {
                 write!(out, "make one with `htpasswd -nBC 10 NAME`: cost {cost} at most, no colon in the name")
@@ -38,6 +55,7 @@ impl WebText {
 
     pub(super) fn zh_cn(&self, out: &mut impl fmt::Write) -> fmt::Result {
         match self {
+            Self::Refused(text) => text.zh_cn(out),
             Self::BadHash { user } => write!(out, "`{user}` 的口令不是可用的 bcrypt 散列"),
             Self::BadHashHelp { cost } => {
                 write!(out, "用 `htpasswd -nBC 10 用户名` 生成：代价不超过 {cost}，用户名不含冒号")

@@ -54,6 +54,7 @@ fn the_shipped_files_have_one_warning_and_their_facts_are_printed() {
         "  dark_fibre       154    1631  154 inferred; not in the text",
         "1631 links: 1631 measurable",
         "2111 points: 2011.8 probes per second",
+        "ladder security calls nobody: no link or service is of security-event",
         "0 errors, 1 warnings",
     ] {
         assert!(text.contains(line), "no `{line}` in:\n{text}");

@@ -1,7 +1,7 @@
 //! `kill -9` at random moments with deliveries in flight: nothing is lost, and repeats have the same key.
 //!
 //! The proof are two books that share nothing: the outbox on the disk, and the transcript that the gateway kept.
-//! `LP_KILLS` says how many times (300 takes some six minutes).
+//! `LP_KILLS` says how many times (300 takes some six minutes): docs/simulate.md has the command.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -142,11 +142,29 @@ fn roles(site: &mut Site) {
     assert_eq!(site.daemon().wait(Duration::from_secs(10)), 0, "{}", site.printed());
     let hashed = |user: &&str| format!("  {user}: {}\n", bcrypt::hash(format!("{user}{user}"), 4).expect("a hash"));
     let users: String = ["duty", "view", "audit", "noc-one"].iter().map(hashed).collect();
+    let roster = "from: 2026-01-05\npeople: [{id: p-01, name: 示例孙工, roles: [duty_officer], contacts: [sun-phone]}]\n\
+        roles: [{id: duty_officer, name: 值班员, covers: 7x24}]\n\
+        shifts: [{id: all-day, role: duty_officer, hours: \"08:00-08:00\", turns: [[p-01]]}]\n";
+    site.write("site/roster.yaml", roster);
     let roles = "{duty: operator, audit: auditor, noc-one: carrier/one}";
     site.write("web.yaml", &format!("basic_auth_users:\n{users}roles: {roles}\n"));
     let web = site.path("web.yaml").display().to_string();
     site.start_unseen(&["--web.config.file", &web, "--web.allow-anonymous-read"]);
     site.wait("everybody may look", |site| site.try_get("/down?lang=en").filter(Answer::is_ok));
+
+    // Who is on duty is for those who have a name themselves.
+    let read = |path: &str, user: Option<&str>| {
+        let word = user.map(|user| format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{user}{user}"))));
+        let headers: Vec<_> = word.iter().map(|word| ("Authorization", word.as_str())).collect();
+        site.within(|| request(site.address, "GET", path, &headers, "")).expect("an answer")
+    };
+    for path in ["/api/v1/roster", "/api/v1/handover", "/down?lang=en", "/handover?lang=en"] {
+        let (nobody, somebody) = (read(path, None), read(path, Some("view")));
+        assert!(nobody.is_ok() && somebody.is_ok(), "{path}: {} {}", nobody.status, somebody.status);
+        assert!(somebody.body.contains("示例孙工"), "{path}: {}", somebody.body);
+        assert!(!nobody.body.contains("示例孙工") && !nobody.body.contains("sun-phone"), "{path}: {}", nobody.body);
+        assert!(nobody.body.contains("▒▒▒"), "{path}: {}", nobody.body);
+    }
 
     let submit = |site: &Site, user: Option<&str>, fields: &str| {
         let word = user.map(|user| format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{user}{user}"))));

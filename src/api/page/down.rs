@@ -173,7 +173,10 @@ fn links(frame: &Frame, snapshot: &Snapshot) -> Sheet {
 pub(super) fn on_duty(frame: &Frame, snapshot: &Snapshot) -> Sheet {
     let labels = [SheetText::Role, SheetText::People, SheetText::Until, SheetText::Receivers];
     let mut sheet = Sheet::new("on-duty", frame.sheet(SheetText::OnDuty)).columns(labels.map(|text| frame.sheet(text)));
-    let roster = &snapshot.roster;
+    let roster = match frame.nameless {
+        true => &snapshot.roster.without_names(),
+        false => &*snapshot.roster,
+    };
     for role in &roster.roles {
         let people = roster.on_duty(&role.id, frame.now.utc);
         let names = people.iter().map(|person| person.name.as_str()).collect::<Vec<_>>().join("、");

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     api::problem::Problem,
     command::Reply,
-    duty::Handover,
+    duty::{Handover, roster::HIDDEN},
     snapshot::Snapshot,
     text::{DoorText, DutyText, Message, PageText, SheetText},
     units::Timestamp,
@@ -59,7 +59,8 @@ fn note(frame: Frame, snapshot: &Snapshot, asked: &Asked) -> Response {
         return sheet.csv();
     }
     let last = snapshot.register.handed_over().map(|last| {
-        let (actor, second, at) = (last.actor.clone(), last.second.clone(), frame.clock(last.at));
+        let said = |name: &str| if frame.nameless { HIDDEN.to_owned() } else { name.to_owned() };
+        let (actor, second, at) = (said(&last.actor), said(&last.second), frame.clock(last.at));
         frame.say(Message::Duty(DutyText::HandedOver { actor, second, at }))
     });
     show(&Page { title: frame.sheet(SheetText::Handover), last: last.unwrap_or_default(), sheets, frame })

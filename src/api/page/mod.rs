@@ -66,6 +66,7 @@ use super::{
     guard::{TOKEN, USER},
     paging::Lenient,
     problem::Problem,
+    users::Admitted,
 };
 use crate::{
     command::Standing,
@@ -73,7 +74,7 @@ use crate::{
     inventory::Priority,
     judge::{LinkState, Unknown},
     snapshot::Snapshot,
-    text::{Language, Message, NoticesText, PageText, SheetText},
+    text::{Language, Message, NoticesText, PageText, SheetText, WebText},
     units::{Now, Timestamp},
 };
 
@@ -130,6 +131,8 @@ impl<T: DeserializeOwned + Default + Send> FromRequestParts<Arc<Api>> for Opened
         let Lenient(Common { lang, said }) = Lenient::from_request_parts(parts, api).await?;
         let (headers, snapshot) = (parts.headers.clone(), api.feed.load());
         let frame = Frame::new(api, &snapshot, lang.as_deref(), &headers).saying(&said);
+        let nameless = parts.extensions.get::<Admitted>().is_some_and(Admitted::is_anonymous);
+        let frame = Frame { nameless, ..frame };
         Ok(Self { api: Arc::clone(api), snapshot, frame, asked, headers })
     }
 }
@@ -150,6 +153,8 @@ struct Frame {
     /// Who has logged in with a browser, and the token of the session for every form.
     user: Option<String>,
     token: Option<String>,
+    /// Who reads has no name, and hears none.
+    nameless: bool,
     /// Of every form of the page, so that a second press is the same command.
     key: String,
     /// What became of the form that was sent: how it looks, and words.
@@ -187,6 +192,7 @@ impl Frame {
             reasons: snapshot.ready.reasons.clone(),
             user: None,
             token: None,
+            nameless: false,
             key: nonce(),
             said: None,
             refused: None,
@@ -223,7 +229,11 @@ impl Frame {
     fn refusal(&self, problem: &Problem) -> String {
         let (code, title) = problem.words();
         let words = self.say(Message::CommandRefused { code: code.to_owned(), title: title.to_owned() });
-        problem.detail().map_or(words.clone(), |detail| format!("{words}: {detail}"))
+        let parts = if self.language == Language::ZhCn { "：" } else { ": " };
+        match problem.detail() {
+            Some(detail) => format!("{words}{parts}{}", self.say(Message::Web(WebText::Refused(detail)))),
+            None => words,
+        }
     }
 
     /// A clock as the contract calls it, and whose.

@@ -42,10 +42,10 @@ use crate::{
 
 /// Most notices that wait in one channel; more are refused, and stay in the store until the loop offers them again.
 const QUEUE: usize = 1_024;
-/// Older news than this helps nobody at a receiver that has been away.
-const EXPIRES: Duration = Duration::from_secs(24 * 3_600);
-/// A day of attempts at the longest pause.
-const MOST_ATTEMPTS: u32 = 24 * 60;
+/// Older news than this helps nobody at a receiver that has been away: it may be so for a whole day.
+const EXPIRES: Duration = Duration::from_hours(36);
+/// More attempts than fit into that time.
+const MOST_ATTEMPTS: u32 = 36 * 75;
 /// First and longest pause between two attempts.
 const BACK_OFF: Duration = Duration::from_secs(1);
 const BACK_OFF_MOST: Duration = Duration::from_secs(60);
@@ -73,6 +73,13 @@ pub struct Alertmanager {
     pub resend: Duration,
     /// A firing alert ends by itself only after this long without us: far longer than any outage of ours.
     pub lifetime: Duration,
+}
+
+impl Alertmanager {
+    /// Where alerts are posted, and asked for.
+    fn alerts(&self) -> Result<hyper::Uri, ChannelError> {
+        client::url(&self.name, &format!("{}{}", self.url.trim_end_matches('/'), alertmanager::ALERTS))
+    }
 }
 
 impl Setup {
@@ -198,7 +205,7 @@ pub fn start(
         Post { notices, report, client: client.clone(), world: watched.clone(), clock: clock.clone() }
     };
     for settings in &setup.alertmanagers {
-        let url = client::url(&settings.name, &format!("{}/api/v2/alerts", settings.url.trim_end_matches('/')))?;
+        let url = settings.alerts()?;
         let words = alertmanager::Words { own_url: setup.own_url.clone(), language: setup.language };
         tokio::spawn(alertmanager::Worker::new(post(&settings.name), settings, url, words).run());
     }
@@ -304,8 +311,16 @@ impl Report {
 
 /// The pause after so many failures in a row: doubling, never much longer than a minute, and a fifth more or less, so that
 /// channels which failed together do not come back together.
-/// How long to wait after so many failures in a row.
 pub fn back_off(failures: u32) -> Duration {
     let pause = BACK_OFF.saturating_mul(1 << failures.min(6)).min(BACK_OFF_MOST);
-    pause.mul_f64(rand::random_range(0.8..1.2))
+    let pause = pause.mul_f64(rand::random_range(0.8..1.2));
+    #[cfg(test)]
+    let pause = pause / HURRY.get();
+    pause
+}
+
+#[cfg(test)]
+thread_local! {
+    /// A test of a day divides pauses by this.
+    static HURRY: std::cell::Cell<u32> = const { std::cell::Cell::new(1) };
 }

@@ -1,5 +1,6 @@
 //! Channels against real receivers on loopback: a webhook that misbehaves as told, and Debian's Alertmanager.
 
+mod day;
 mod people;
 
 use std::{
@@ -184,10 +185,10 @@ async fn a_webhook_that_says_no_is_not_asked_again() {
 }
 
 #[tokio::test]
-async fn a_notice_that_nobody_takes_for_a_day_expires() {
+async fn a_notice_that_nobody_takes_for_a_day_and_a_half_expires() {
     let (_, address) = Receiver::start(&[500]).await;
     let clock = ManualClock::default();
-    clock.set(Now { utc: fixture::AT.utc.plus(Duration::from_secs(25 * 3_600)), ..fixture::AT });
+    clock.set(Now { utc: fixture::AT.utc.plus(Duration::from_secs(37 * 3_600)), ..fixture::AT });
     let mut patrol = Loop::start(&webhook(address), world(&[]), Arc::new(clock));
     patrol.tell(&fixture::incident(), NoticeKind::Opened);
     assert_eq!(patrol.outcome().await, Delivery::Expired);

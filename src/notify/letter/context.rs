@@ -14,7 +14,7 @@ use crate::{
     duty::Contact,
     incident::{Clock, Incident},
     inventory::{Link, LinkId, LinkIndex, UnitIndex},
-    notify::{reply, scope},
+    notify::{reply, scope, summary},
     text::Language,
     units::{Ppm, Timestamp},
 };
@@ -41,6 +41,9 @@ struct Context {
     since: String,
     since_short: String,
     restored: String,
+    annulled: bool,
+    /// What fails, where that is no circuit.
+    service: Option<Failing>,
     power_suspected: bool,
     near_up: usize,
     gateway_up: usize,
@@ -64,6 +67,15 @@ struct Circuit {
     down: bool,
     probes: Option<Probes>,
     evidence: Shown,
+}
+
+#[derive(Serialize, Default, Clone)]
+struct Failing {
+    id: String,
+    name: String,
+    url: String,
+    /// In a sentence.
+    said: String,
 }
 
 #[derive(Serialize, Default, Clone)]
@@ -161,6 +173,13 @@ pub(super) fn context(
         since_short: short.get(11..16).unwrap_or_default().to_owned(),
         since,
         restored: incident.restored.map(|at| at.rfc3339(facts.zone)).unwrap_or_default(),
+        annulled: incident.annulled.is_some(),
+        service: incident.service.as_ref().map(|service| Failing {
+            id: service.id.clone(),
+            name: service.name.clone(),
+            url: service.url.clone(),
+            said: summary(incident, facts.inventory, false).say(language).to_string(),
+        }),
         power_suspected: incident.unit_power_suspected,
         near_up: seen.iter().filter(|seen| seen.near).count(),
         gateway_up: seen.iter().filter(|seen| seen.gateway).count(),
@@ -214,6 +233,7 @@ pub(super) fn samples(letter: Letter) -> [Value; 2] {
         since_short: word(),
         restored: word(),
         code: word(),
+        service: (letter == Letter::Service).then(Failing::default),
         step: matches!(letter, Letter::Overdue | Letter::Escalation).then(step),
         ..Context::default()
     };

@@ -101,6 +101,8 @@ pub enum Letter {
     Escalation,
     /// 更正.
     Correction,
+    /// To the unit whose service fails, works again or was said to fail wrongly.
+    Service,
     /// What ends, and which sites stand badly.
     Warning,
     /// 违约通知书, or 质量通报 where no agreement was in force.
@@ -108,7 +110,7 @@ pub enum Letter {
 }
 
 impl Letter {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Fault,
         Self::Test,
         Self::Urge,
@@ -117,6 +119,7 @@ impl Letter {
         Self::Information,
         Self::Escalation,
         Self::Correction,
+        Self::Service,
         Self::Warning,
         Self::Breach,
     ];
@@ -131,6 +134,7 @@ impl Letter {
             Self::Information => "information",
             Self::Escalation => "escalation",
             Self::Correction => "correction",
+            Self::Service => "service",
             Self::Warning => "warning",
             Self::Breach => "breach",
         }

@@ -88,6 +88,12 @@ fn what(
     if !party.contains('/') {
         return Some(None);
     }
+    if let Some(service) = &incident.service {
+        // It hears when the service fails, and of the end: not of each reason in between.
+        let is_owner = party.strip_prefix("unit/").is_some_and(|unit| unit == service.owner);
+        let is_news = kind == NoticeKind::Opened || kind == NoticeKind::Relapsed || is_end(kind);
+        return (is_owner && is_news && kind != NoticeKind::Closed).then_some(Some(Letter::Service));
+    }
     // Nobody outside is told of what we cannot see, or of ourselves.
     let is_theirs = match incident.kind {
         IncidentKind::Outage | IncidentKind::Reported => true,

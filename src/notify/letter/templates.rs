@@ -174,9 +174,9 @@ macro_rules! texts {
 }
 
 /// Language, name and text.
-const TEXTS: [(&str, &str, &str); 28] = texts! {
+const TEXTS: [(&str, &str, &str); 30] = texts! {
     "zh-CN": "_circuits", "_evidence", "_excluded", "_foot", "breach", "correction", "escalation", "fault", "information",
-        "overdue", "recovery", "test", "urge", "warning";
+        "overdue", "recovery", "service", "test", "urge", "warning";
     "en": "_circuits", "_evidence", "_excluded", "_foot", "breach", "correction", "escalation", "fault", "information",
-        "overdue", "recovery", "test", "urge", "warning";
+        "overdue", "recovery", "service", "test", "urge", "warning";
 };

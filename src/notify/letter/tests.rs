@@ -12,7 +12,7 @@ use crate::{
     contract::{Ladder, Step, words::Party},
     diagnostic::Place,
     duty::Contact,
-    incident::{Breach, BreachPhase, EffectKind, Incident, fixture as incidents},
+    incident::{Breach, BreachPhase, EffectKind, Incident, ServicePart, fixture as incidents},
     inventory::{self, Carrier, CarrierIndex, LinkId, Target, Unit, UnitIndex},
     notify::{
         NoticeKind, Subject,
@@ -159,6 +159,44 @@ fn when_power_is_suspected_the_unit_is_asked_and_the_carrier_is_not_blamed() {
     let isolated = Incident { kind: crate::incident::IncidentKind::Isolation, ..suspected };
     let notices = told(&isolated, &EffectKind::Announced, Language::ZhCn);
     assert!(notices.iter().all(|notice| notice.party.is_empty()), "nobody outside is accused of what we cannot see");
+}
+
+#[test]
+fn a_unit_is_told_that_its_own_service_fails_and_that_it_works_again() {
+    let service = ServicePart {
+        id: "portal".into(),
+        name: "门户网站".into(),
+        url: "https://portal.example/".into(),
+        owner: "UNIT2".into(),
+        phase: "http".into(),
+        reason: "http_status".into(),
+        ..ServicePart::default()
+    };
+    let failed = Incident {
+        kind: crate::incident::IncidentKind::Service,
+        scope: crate::incident::Scope { kind: "service".into(), id: "portal".into() },
+        service: Some(Box::new(service)),
+        ..incident(&[])
+    };
+    let outside = |incident: &Incident, effect: &EffectKind| -> Vec<Notice> {
+        told(incident, effect, Language::ZhCn).into_iter().filter(|notice| !notice.party.is_empty()).collect()
+    };
+    let opened = outside(&failed, &EffectKind::Announced);
+    assert!(opened.iter().all(|notice| notice.party == "unit/UNIT2") && opened.len() == 2, "on both of its channels");
+    let text = bytes(&opened[0]);
+    for part in ["服务异常告知：门户网站", "https://portal.example/", "u2值班台", &failed.id] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert_eq!(outside(&failed, &EffectKind::Changed).len(), 0, "not of each reason in between");
+    assert_eq!(outside(&failed, &EffectKind::Closed).len(), 0);
+    let restored = Incident { restored: Some(Timestamp(failed.began.0 + 600_000)), ..failed.clone() };
+    let over = outside(&restored, &EffectKind::Restored);
+    assert!(bytes(&over[0]).contains("恢复：门户网站") && over.len() == 2, "{}", bytes(&over[0]));
+    let nobodys = Incident {
+        service: Some(Box::new(ServicePart { owner: String::new(), ..*failed.service.clone().unwrap() })),
+        ..failed
+    };
+    assert_eq!(outside(&nobodys, &EffectKind::Announced).len(), 0);
 }
 
 #[test]
