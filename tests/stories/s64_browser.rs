@@ -84,7 +84,8 @@ fn an_officer_takes_on_a_cut_sees_its_clock_stop_and_closes_it() {
     let incident = browser.run("return location.pathname;").as_str().expect("a path").to_owned();
     browser.wait("its response clock stands", |desk| {
         desk.go(&page(&format!("{incident}?lang=zh-CN")));
-        (desk.count("#clocks [data-until]") == running - 1 && desk.count("#acknowledge") == 0).then_some(())
+        // The one of restoration may stand by then, too.
+        (desk.count("#clocks [data-until]") < running && desk.count("#acknowledge") == 0).then_some(())
     });
 
     // Nothing is wider than 1280 pixels, and the tabulator begins with a way past the menu.
