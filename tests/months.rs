@@ -20,7 +20,7 @@ use linkpatrol::{
     ledger::{Account, ClosedMonth, Measured, SixStates},
     patrol::{self, Running, Setup, load},
     probe::{Prober, Status},
-    sample::{Block, Event, Outcome, Purpose, Reply, Sample, Stamps},
+    sample::{Block, Event, Failure, Outcome, Purpose, Reply, Sample, Stamps},
     schedule::Plan,
     store::{self, Batch, Options, Store, StoredAccount},
     units::{Mono, Now, Rtt, Timestamp},
@@ -56,6 +56,8 @@ struct Daemon {
     /// Civil time when its steady clock was at zero.
     booted: i64,
     mono: i64,
+    /// The first link answers nothing.
+    silent: bool,
 }
 
 impl Daemon {
@@ -94,19 +96,26 @@ impl Daemon {
             visiting: None,
         });
         let running = running.unwrap_or_else(|error| panic!("{error}"));
-        Self { running, clock, blocks: receiver.recv().unwrap(), booted: utc, mono: 0 }
+        Self { running, clock, blocks: receiver.recv().unwrap(), booted: utc, mono: 0, silent: false }
     }
 
-    /// Every point answers now.
+    /// Every point answers now, or the first of them does not, nor to what is asked again.
     fn answer(&self) {
         let reply = Reply { rtt: Rtt(Duration::from_millis(2)), hop_limit: 64, stamps: Stamps::Kernel };
-        let sample = |point| Sample {
+        let sample = |point, purpose, outcome| Sample {
             point: PointIndex(point),
-            purpose: Purpose::Scheduled,
+            purpose,
             sent: Mono(self.mono),
-            event: Event::Ended(Outcome::Answered(reply)),
+            event: Event::Ended(outcome),
         };
-        let samples = (0..2).map(sample).collect();
+        let lost = Outcome::Failed(Failure::Timeout(None));
+        let mut samples = vec![sample(1, Purpose::Scheduled, Outcome::Answered(reply))];
+        if self.silent {
+            samples.push(sample(0, Purpose::Scheduled, lost));
+            samples.extend([sample(0, Purpose::Confirm, lost); 3]);
+        } else {
+            samples.push(sample(0, Purpose::Scheduled, Outcome::Answered(reply)));
+        }
         self.blocks.send(Block { generation: 0, at: Mono(self.mono), samples }).unwrap();
     }
 
@@ -419,4 +428,57 @@ fn days_without_a_process_are_days_without_an_anchor_and_say_so() {
     let entries = reader.entries(0, u32::MAX).unwrap();
     let missed = entries.iter().filter(|link| link.entry.kind == "anchor_missed");
     assert_eq!(missed.count(), 3);
+}
+
+/// An outage over midnight of the last day, in which the process ends and begins again, with work that was planned before and
+/// told after: what the journal holds is judged alike again, entry by entry.
+#[test]
+fn a_journal_over_the_end_of_a_month_is_played_again_with_the_same_effects() {
+    let folder = tempfile::tempdir().unwrap();
+    site(folder.path());
+    let mut daemon = Daemon::start(folder.path(), MIDNIGHT - 60 * SECOND);
+    daemon.pass(15);
+    let work = json!({
+        "actor": "张三", "scopes": ["link/LL-0002"], "requester": "王五", "reason": "割接 王五",
+        "from": "2026-11-30T23:59:40+08:00", "to": "2026-12-01T00:00:20+08:00",
+    });
+    let (status, told) = daemon.post("/api/v1/windows", &work);
+    assert_eq!(status / 100, 2, "{told}");
+    daemon.silent = true;
+    daemon.pass(12);
+    let open = |daemon: &Daemon| daemon.running.feed.load().open_incidents().next().cloned();
+    let incident = open(&daemon).unwrap();
+    let acknowledge = json!({ "actor": "李四", "note": "已派单" });
+    assert_eq!(daemon.post(&format!("/api/v1/incidents/{}/acknowledge", incident.id), &acknowledge).0, 200);
+    daemon.pass(3);
+    daemon.running.stop();
+
+    // The month ends while nobody looks.
+    let mut daemon = Daemon::start(folder.path(), MIDNIGHT + 10 * SECOND);
+    daemon.silent = true;
+    daemon.pass(15);
+    assert_eq!(open(&daemon).map(|open| open.id.clone()), Some(incident.id.clone()), "the same outage goes on");
+    daemon.silent = false;
+    daemon.pass(12);
+    assert_eq!(open(&daemon).map(|open| open.id.clone()), None);
+    daemon.jump(300 * SECOND);
+    daemon.pass(70);
+    wait("November on the disk", || closed(folder.path(), "LL-0001", "2026-11").is_some());
+    let november = closed(folder.path(), "LL-0001", "2026-11").unwrap().accounted;
+    assert!((12_000..=16_000).contains(&november.down), "it was down before midnight: {november:?}");
+    daemon.running.stop();
+
+    let journal = |action: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_linkpatrol"));
+        let state = folder.path().join("state");
+        let output = command.args(["journal", action, "--output", "json", "--data-dir"]).arg(state).output().unwrap();
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        assert!(output.status.success(), "{action}: {told}");
+        told
+    };
+    let audit = journal("verify")["journal"].clone();
+    assert_eq!((&audit["records"], &audit["incidents"]), (&json!(1), &json!(1)), "{audit}");
+    let played = journal("replay")["replayed"].clone();
+    assert_eq!((&played["starts"], &played["passed_over"]), (&json!(2), &json!(0)), "{played}");
+    assert!(played["steps"].as_u64() > Some(5), "{played}");
 }

@@ -179,6 +179,7 @@ fn the_chain_goes_on_over_a_restart_and_anchors_are_laid_for_others() {
         desk: None,
         alive: None,
         texts_apart: true,
+        windows_held: true,
     };
     let started = Record::Start(start).into_entry(Timestamp(5));
     let (store, _) = open(folder.path());

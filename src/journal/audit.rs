@@ -39,7 +39,7 @@ pub enum Fault {
     IncidentDiffers { incident: String, entry: u64 },
     /// What people wrote in the stored incident is not what they wrote.
     TextDiffers { incident: String, entry: u64 },
-    /// The stored record of the desk, or what people wrote in it, is not what the journal says of it.
+    /// The stored record of the desk or of planned work, or what people wrote in it, is not what the journal says of it.
     RecordDiffers { record: String, entry: u64 },
     /// The journal speaks of an incident that is not stored.
     IncidentMissing { incident: String, entry: u64 },
@@ -60,7 +60,7 @@ pub struct Audit {
     pub seals_pruned: u64,
     pub contents: u64,
     pub incidents: u64,
-    /// Of the desk.
+    /// Of the desk, and of planned work.
     pub records: u64,
     /// Of incidents and records, such in which people wrote something that was held against the journal.
     pub texts: u64,
@@ -83,9 +83,9 @@ pub struct Audit {
     /// By incident: what the journal said of it last, and where.
     #[serde(skip)]
     said: BTreeMap<String, (Digest, u64)>,
-    /// The same of records of the desk.
+    /// The same of records of the desk and of planned work.
     #[serde(skip)]
-    desk: BTreeMap<String, (Digest, u64)>,
+    records_said: BTreeMap<String, (Digest, u64)>,
     /// The same of what people wrote in either.
     #[serde(skip)]
     written: BTreeMap<String, (Digest, u64)>,
@@ -182,10 +182,10 @@ impl Audit {
         }
     }
 
-    /// Takes a stored record of the desk, in the same forms.
+    /// Takes a stored record of the desk or of planned work, in the same forms.
     pub fn record(&mut self, id: &str, forms: [&str; 2], texts: Option<Option<Digest>>) {
         self.records += 1;
-        let (said, written) = (self.desk.remove(id), self.written.remove(id));
+        let (said, written) = (self.records_said.remove(id), self.written.remove(id));
         self.texts += u64::from(written.is_some() && texts.is_some());
         self.texts_unchecked += u64::from(written.is_some() && texts.is_none());
         let other = said.filter(|(said, _)| !forms.iter().any(|form| *said == digest_of(form.as_bytes())));
@@ -244,14 +244,16 @@ impl Audit {
             Record::Command(command) => command.outcome,
             _ => return,
         };
-        for id in outcome.incidents.keys().chain(outcome.desk.keys()) {
+        let records = outcome.desk.keys().chain(outcome.windows.keys());
+        for id in outcome.incidents.keys().chain(records) {
             // Nothing is said of it by versions that said nothing of texts, and where there are none.
             match outcome.texts.get(id) {
                 Some(hash) => self.written.insert(id.clone(), (*hash, entry)),
                 None => self.written.remove(id),
             };
         }
-        self.desk.extend(outcome.desk.into_iter().map(|(id, hash)| (id, (hash, entry))));
+        let records = outcome.desk.into_iter().chain(outcome.windows);
+        self.records_said.extend(records.map(|(id, hash)| (id, (hash, entry))));
         self.said.extend(outcome.incidents.into_iter().map(|(id, hash)| (id, (hash, entry))));
     }
 

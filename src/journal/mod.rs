@@ -30,7 +30,7 @@ pub use self::{
 };
 use crate::{
     command::{Command, Reply},
-    incident::{DeskRecord, Effect, EffectKind, Input},
+    incident::{DeskRecord, Effect, EffectKind, Input, Window},
     inventory::LinkId,
     judge::LinkState,
     units::{Now, Timestamp},
@@ -156,6 +156,9 @@ pub struct Start {
     /// Incidents and records are hashed without what people wrote in them, which stands beside the chain.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub texts_apart: bool,
+    /// Planned work that changed is hashed too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub windows_held: bool,
 }
 
 /// Files in force, and the links that were taken from them.
@@ -222,6 +225,9 @@ pub struct Outcome {
     /// Hash of each record of the desk that changed, in the same form.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub desk: BTreeMap<String, Digest>,
+    /// The same of planned work.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub windows: BTreeMap<String, Digest>,
 }
 
 /// Equal effects in a row: a thousand links that come back in one turn.
@@ -255,14 +261,23 @@ impl Outcome {
         outcome
     }
 
-    /// With the records of the desk that changed. `stored` gives of one what [`Outcome::of`] asks of an incident.
-    pub fn with_desk(
+    /// With the planned work and the records of the desk that changed. `stored` gives of one, as plain data, what
+    /// [`Outcome::of`] asks of an incident.
+    pub fn with_records(
         mut self,
-        records: &[DeskRecord],
-        stored: impl Fn(&DeskRecord) -> (Value, Option<Digest>),
+        windows: &[Window],
+        desk: &[DeskRecord],
+        stored: impl Fn(&Value) -> (Value, Option<Digest>),
     ) -> Self {
-        for record in records {
-            let (form, texts) = stored(record);
+        // Cannot fail: records are plain data.
+        let plain = |record: Result<Value, serde_json::Error>| stored(&record.unwrap_or_default());
+        for window in windows {
+            let (form, texts) = plain(serde_json::to_value(window));
+            self.windows.insert(window.id.clone(), digest_of(form.to_string().as_bytes()));
+            self.texts.extend(texts.map(|texts| (window.id.clone(), texts)));
+        }
+        for record in desk {
+            let (form, texts) = plain(serde_json::to_value(record));
             self.desk.insert(record.id().to_owned(), digest_of(form.to_string().as_bytes()));
             self.texts.extend(texts.map(|texts| (record.id().to_owned(), texts)));
         }

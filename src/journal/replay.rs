@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     contract::Contract,
-    incident::{DeskRecord, Effect, Incident, Incidents, Input, LinkChange, Scopes, Window, World},
+    incident::{Changed, DeskRecord, Effect, Incident, Incidents, Input, LinkChange, Scopes, Window, World},
     inventory::{Inventory, LinkId},
     judge::LinkState,
 };
@@ -67,6 +67,8 @@ pub struct Replay {
     version: Option<String>,
     /// The version that recorded it kept a desk.
     has_desk: bool,
+    /// It hashed planned work that changed.
+    windows_held: bool,
     /// It hashed incidents without what people wrote in them.
     texts_apart: bool,
     done: Replayed,
@@ -162,7 +164,7 @@ impl Replay {
         }
         let leave_after = Duration::from_millis(start.leave_after);
         let windows: Vec<Window> = stored_before(start.windows, contents)?;
-        self.has_desk = start.desk.is_some();
+        (self.has_desk, self.windows_held) = (start.desk.is_some(), start.windows_held);
         let desk: Vec<DeskRecord> = stored_before(start.desk, contents)?;
         let incidents = Incidents::restore(stored, start.seed, leave_after, start.now);
         self.incidents = Some(incidents.with_windows(windows).with_desk(desk));
@@ -195,10 +197,11 @@ impl Replay {
     fn outcome(&mut self, effects: &[Effect]) -> Outcome {
         let apart = self.texts_apart;
         let Some(incidents) = &mut self.incidents else { return Outcome::default() };
-        let desk = incidents.take_changed().desk;
+        let Changed { windows, desk, .. } = incidents.take_changed();
         let desk = if self.has_desk { &desk[..] } else { &[] };
+        let windows = if self.windows_held { &windows[..] } else { &[] };
         Outcome::of(effects, |id| incidents.get(id).map(|incident| (stored_form(&**incident, apart), None)))
-            .with_desk(desk, |record| (stored_form(record, apart), None))
+            .with_records(windows, desk, |record| (stored_form(record, apart), None))
     }
 
     fn compare(&mut self, rebuilt: Record, entry: &Entry) -> Result<(), (String, String)> {

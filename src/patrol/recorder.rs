@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     command::{Command, Reply, person},
-    incident::{DeskRecord, Effect},
+    incident::{Changed, Effect},
     journal::{
         Commanded, Content, Digest, Outcome, Person, Private, Pseudonyms, Record, Start, Step, Verdict, World,
         WorldFile, anonymous, said_in, without_names, without_texts,
@@ -83,6 +83,7 @@ impl Recorder {
             desk,
             alive: recovered.heartbeat.as_ref().map(|beat| beat.utc),
             texts_apart: true,
+            windows_held: true,
         };
         batch.entries.push(Record::Start(start).into_entry(now.utc));
         recorder
@@ -144,8 +145,8 @@ impl Keeping {
     }
 
     /// An input and its effects. `input` as [`taken_in`] wrote it before.
-    pub fn record_step(&mut self, input: Value, effects: &[Effect], desk: &[DeskRecord], now: Now) {
-        let outcome = self.outcome(effects, desk);
+    pub fn record_step(&mut self, input: Value, effects: &[Effect], changed: &Changed, now: Now) {
+        let outcome = self.outcome(effects, changed);
         self.record(Record::Step(Step { now, input, outcome }), now);
     }
 
@@ -153,10 +154,10 @@ impl Keeping {
         &mut self,
         (command, reply): (&Command, &Reply),
         effects: &[Effect],
-        desk: &[DeskRecord],
+        changed: &Changed,
         now: Now,
     ) {
-        let outcome = self.outcome(effects, desk);
+        let outcome = self.outcome(effects, changed);
         let (command, reply) = self.opaque(command, reply);
         self.record(Record::Command(Commanded { now, command, reply, outcome }), now);
     }
@@ -180,9 +181,9 @@ impl Keeping {
         anonymous(written, &mut |private, said| hidden(people, recorder, private, said));
     }
 
-    fn outcome(&self, effects: &[Effect], desk: &[DeskRecord]) -> Outcome {
+    fn outcome(&self, effects: &[Effect], changed: &Changed) -> Outcome {
         Outcome::of(effects, |id| self.incidents.get(id).map(|incident| self.recorder.stored_form(&**incident)))
-            .with_desk(desk, |record| self.recorder.stored_form(record))
+            .with_records(&changed.windows, &changed.desk, |record| self.recorder.stored_form(record))
     }
 
     /// Asks for the anchor of the civil day once it has begun. `true`: it is missed.

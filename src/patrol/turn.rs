@@ -267,7 +267,7 @@ impl Loop {
         };
         let effects = keeping.incidents.step(input, now, &world);
         let changed = keeping.incidents.take_changed();
-        keeping.record_step(taken, &effects, &changed.desk, now);
+        keeping.record_step(taken, &effects, &changed, now);
         let eyes = Eyes { field: &self.field, accounts: &self.accounts };
         keeping.store_changed(changed, self.letterhead.facts(&eyes), now);
         self.carry_out(effects, now);
@@ -390,7 +390,7 @@ impl Loop {
         };
         let (answer, effects) = keeping.incidents.obey(command, now, &world);
         let changed = keeping.incidents.take_changed();
-        keeping.record_command((command, &answer), &effects, &changed.desk, now);
+        keeping.record_command((command, &answer), &effects, &changed, now);
         let eyes = Eyes { field: &self.field, accounts: &self.accounts };
         keeping.store_changed(changed, self.letterhead.facts(&eyes), now);
         self.carry_out(effects, now);

@@ -57,7 +57,7 @@ pub fn forget(folder: &Path, name: &str, at: Timestamp) -> Result<u64, StoreErro
                 }
                 let update = format!("UPDATE {table} SET {column} = ?2 WHERE {key} = ?1");
                 records += file.execute(&update, params![row, record.to_string()])?;
-                if matches!(table, "incident" | "desk") {
+                if is_chained {
                     texts.extend(said_in(&mut record, &names).map(|said| (row, said)));
                 }
             }

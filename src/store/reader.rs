@@ -172,13 +172,15 @@ impl Reader {
             without_texts(&mut record);
             audit.incident(id, [&record.to_string(), &whole], texts);
         })?;
-        self.each_record("desk", |id, mut record| {
-            let texts = house.as_ref().map(|names| said_in(&mut record.clone(), names));
-            without_names(&mut record, &mut |name| ids.get(name).map_or(name, String::as_str).to_owned());
-            let whole = record.to_string();
-            without_texts(&mut record);
-            audit.record(id, [&record.to_string(), &whole], texts);
-        })?;
+        for table in ["desk", "maintenance"] {
+            self.each_record(table, |id, mut record| {
+                let texts = house.as_ref().map(|names| said_in(&mut record.clone(), names));
+                without_names(&mut record, &mut |name| ids.get(name).map_or(name, String::as_str).to_owned());
+                let whole = record.to_string();
+                without_texts(&mut record);
+                audit.record(id, [&record.to_string(), &whole], texts);
+            })?;
+        }
         drop(transaction);
         Ok(audit.end())
     }

@@ -160,7 +160,7 @@ impl JournalMessage {
                 write!(out, "what people wrote in the stored incident {incident} is not what entry {entry} says")
             }
             RecordDiffers { record, entry } => {
-                write!(out, "the stored record {record} of the desk is not what entry {entry} says")
+                write!(out, "the stored record {record} of the desk or of planned work is not what entry {entry} says")
             }
             TextsUnchecked { incidents } => write!(
                 out,
@@ -229,7 +229,9 @@ impl JournalMessage {
             TextDiffers { incident, entry } => {
                 write!(out, "事件 {incident} 中人工填写的文字与第 {entry} 条不符")
             }
-            RecordDiffers { record, entry } => write!(out, "值班台记录 {record} 的存储内容与第 {entry} 条不符"),
+            RecordDiffers { record, entry } => {
+                write!(out, "值班台或计划作业记录 {record} 的存储内容与第 {entry} 条不符")
+            }
             TextsUnchecked { incidents } => {
                 write!(out, "缺少 journal.key 或无权读取：{incidents} 份记录中人工填写的文字未核对")
             }

@@ -73,6 +73,11 @@ fn a_night_of_cuts_and_kills_is_whole_in_the_journal_and_can_be_lived_again() {
         (format!("incidents/{id}/record"), json!({"actor": "张三", "step": "diagnosed", "note": "张三"})),
         ("incidents".to_owned(), json!({"actor": "李四", "links": ["LL-0003"], "what": "张三来电：业务不通"})),
         ("handover/sign".to_owned(), json!({"actor": "李四", "second": "王五", "note": "张三在现场"})),
+        (
+            "windows".to_owned(),
+            json!({"actor": "李四", "scopes": ["link/LL-0003"], "requester": "张三", "reason": "割接，张三在场",
+                "from": "2027-03-01T02:00:00+08:00", "to": "2027-03-01T04:00:00+08:00"}),
+        ),
         ("changes".to_owned(), json!({"actor": "李四", "requester": "张三", "what": "换光模块", "reason": "张三要求"})),
     ] {
         let done = site.post(&format!("/api/v1/{path}"), &body);
@@ -136,6 +141,14 @@ fn whoever_touches_it_is_found(site: &Site, last: u64) {
     let reworded = "UPDATE incident SET json = replace(json, '已派单', '未派单')";
     let (code, found) = faults(site, "reworded", reworded, &[]);
     assert!(code == Some(1) && found.len() == 1 && found[0]["fault"] == "text_differs", "{found:?}");
+    for (name, change) in [
+        ("longer", "replace(json, '\"drill\":false', '\"drill\":true')"),
+        ("reasoned", "replace(json, '割接', '巡检')"),
+        ("requested", "replace(json, '\"requester\":\"张三\"', '\"requester\":\"李四\"')"),
+    ] {
+        let (code, found) = faults(site, name, &format!("UPDATE maintenance SET json = {change}"), &[]);
+        assert!(code == Some(1) && found.len() == 1 && found[0]["fault"] == "record_differs", "{name}: {found:?}");
+    }
     let state = copy(&site.path("state"), site.path("keyless"));
     fs::remove_file(state.join("journal.key")).expect("a key");
     let told = json_of(&journal(&state, &["verify", "--output", "json"]));
