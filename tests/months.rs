@@ -58,6 +58,8 @@ struct Daemon {
     mono: i64,
     /// The first link answers nothing.
     silent: bool,
+    /// Every other answer comes 38 ms later.
+    shaky: bool,
 }
 
 impl Daemon {
@@ -96,12 +98,13 @@ impl Daemon {
             visiting: None,
         });
         let running = running.unwrap_or_else(|error| panic!("{error}"));
-        Self { running, clock, blocks: receiver.recv().unwrap(), booted: utc, mono: 0, silent: false }
+        Self { running, clock, blocks: receiver.recv().unwrap(), booted: utc, mono: 0, silent: false, shaky: false }
     }
 
     /// Every point answers now, or the first of them does not, nor to what is asked again.
     fn answer(&self) {
-        let reply = Reply { rtt: Rtt(Duration::from_millis(2)), hop_limit: 64, stamps: Stamps::Kernel };
+        let millis = if self.shaky && self.mono / SECOND % 2 == 1 { 40 } else { 2 };
+        let reply = Reply { rtt: Rtt(Duration::from_millis(millis)), hop_limit: 64, stamps: Stamps::Kernel };
         let sample = |point, purpose, outcome| Sample {
             point: PointIndex(point),
             purpose,
@@ -126,7 +129,10 @@ impl Daemon {
             self.set();
             self.answer();
             let published = Mono(self.mono);
-            wait("the loop to publish", || self.running.feed.load().at.mono >= published);
+            wait("the loop to publish", || {
+                self.running.feed.ask();
+                self.running.feed.load().at.mono >= published
+            });
         }
     }
 
@@ -477,8 +483,46 @@ fn a_journal_over_the_end_of_a_month_is_played_again_with_the_same_effects() {
         told
     };
     let audit = journal("verify")["journal"].clone();
-    assert_eq!((&audit["records"], &audit["incidents"]), (&json!(1), &json!(1)), "{audit}");
+    assert!(audit["records"].as_u64() >= Some(1) && audit["incidents"] == 1, "the work and the outage: {audit}");
     let played = journal("replay")["replayed"].clone();
     assert_eq!((&played["starts"], &played["passed_over"]), (&json!(2), &json!(0)), "{played}");
     assert!(played["steps"].as_u64() > Some(5), "{played}");
+}
+
+/// Each pair of answers is held against the limit of its time, and counted once.
+#[test]
+fn jitter_is_counted_against_the_limit_that_is_in_force() {
+    let folder = tempfile::tempdir().unwrap();
+    site(folder.path());
+    let file = folder.path().join("site/contract.yaml");
+    let shipped = fs::read_to_string(&file).unwrap();
+    let promise = |limit: &str| {
+        let objective = format!(
+            "\nobjectives:\n  - {{id: shake, name: 抖动, measure: jitter, limit: {{at_most: {limit}}}, statistic: p95, period: month, source: measured}}\n"
+        );
+        let contract = shipped.replacen("\nobjectives:\n", &objective, 1);
+        fs::write(&file, contract.replacen("\nlinks:\n", "\nlinks:\n  jitter: shake\n", 1)).unwrap();
+    };
+    promise("10ms");
+    let mut daemon = Daemon::start(folder.path(), MIDNIGHT - HOUR);
+    let counted = |daemon: &Daemon| {
+        let quality = daemon.running.feed.load().links().next().unwrap().quality.clone();
+        quality.jitter.counts()
+    };
+    daemon.pass(31);
+    let (bad, all) = counted(&daemon);
+    assert!(bad == 0 && (15..=30).contains(&all), "{bad} of {all}");
+    daemon.shaky = true;
+    daemon.pass(20);
+    daemon.shaky = false;
+    daemon.pass(11);
+    let (shaken, more) = counted(&daemon);
+    assert!((18..=21).contains(&shaken) && more >= all + 20, "{shaken} of {more}");
+    promise("50ms");
+    daemon.reload();
+    daemon.shaky = true;
+    daemon.pass(31);
+    let (after, _) = counted(&daemon);
+    assert!(after <= shaken + 1, "38 ms are no longer too much: {shaken} {after}");
+    daemon.running.stop();
 }

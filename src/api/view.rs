@@ -7,7 +7,7 @@ use crate::{
     contract::words::Period as PeriodKind,
     export,
     inventory::{Inventory, Kind, Link, Priority, Responder, Status, Target},
-    ledger::{Accounted, Course, InterfaceEvidence, Quality, Share, Terms, Whole},
+    ledger::{Accounted, InterfaceEvidence, Quality, Share, Terms, Whole},
     snapshot::{LinkView, PointView, Snapshot},
     units::{At, Ppm, Rtt},
     window::{Summary, WINDOWS},
@@ -241,10 +241,11 @@ struct ObjectiveDetail {
 fn objectives(snapshot: &Snapshot, view: &LinkView) -> Vec<ObjectiveDetail> {
     let (terms, zone) = (Terms::of(&snapshot.contract), snapshot.contract.time_zone);
     let fleet = |error: u32| f64::from(snapshot.coverage.measured) * f64::from(error) / 1e6;
-    let running = |objective, course: &Course| {
+    let running = |share: Share| {
+        let course = view.quality.of(share);
         let (bad, all) = course.counts();
         ObjectiveDetail {
-            objective,
+            objective: share.as_str(),
             month: None,
             verdict: course.running(view.is_control_plane).as_str(),
             bad,
@@ -258,10 +259,7 @@ fn objectives(snapshot: &Snapshot, view: &LinkView) -> Vec<ObjectiveDetail> {
         }
     };
     let over = |period: String, quality: &Quality, share: Share| {
-        let (objective, course) = match share {
-            Share::Loss => ("loss", &quality.loss),
-            Share::Rtt => ("rtt", &quality.rtt),
-        };
+        let (objective, course) = (share.as_str(), quality.of(share));
         let (verdict, proof) = quality.judge(share, &terms, view.is_control_plane)?;
         let share = |Ppm(ppm): Ppm| Some(f64::from(ppm) / 1e6);
         Some(ObjectiveDetail {
@@ -278,18 +276,19 @@ fn objectives(snapshot: &Snapshot, view: &LinkView) -> Vec<ObjectiveDetail> {
             fleet_false: fleet(1_000_000 - terms.confidence.0),
         })
     };
-    let loss = ObjectiveDetail { interfaces: view.quality.evidence(&terms), ..running("loss", &view.quality.loss) };
-    let mut objectives = vec![loss, running("rtt", &view.quality.rtt)];
+    let loss = ObjectiveDetail { interfaces: view.quality.evidence(&terms), ..running(Share::Loss) };
+    let mut objectives = vec![loss, running(Share::Rtt)];
+    objectives.extend(terms.shaken.map(|_| running(Share::Jitter)));
     match (&view.ended, view.last_month.as_deref()) {
         (Some(ended), _) => {
-            let ended = [Share::Loss, Share::Rtt].into_iter().zip(ended.iter());
+            let ended = Share::ALL.into_iter().zip(ended.iter());
             objectives.extend(ended.filter_map(|(share, ended)| {
                 let (stretch, quality) = ended.as_ref()?;
                 over(stretch.name.clone(), quality, share)
             }));
         }
         (None, Some((month, quality))) => {
-            let shares = [Share::Loss, Share::Rtt].into_iter();
+            let shares = Share::ALL.into_iter();
             objectives.extend(shares.filter_map(|share| over(month.to_string(), quality, share)));
         }
         (None, None) => {}

@@ -104,7 +104,7 @@ impl Explained {
         let waiting = terms.idle_switches(false).map(|switch| (switch.id.clone(), ContractText::ExplainWaits));
         let idle = terms.idle_switches(true).map(|switch| (switch.id.clone(), ContractText::ExplainIdle));
         let idle = waiting.chain(idle).collect();
-        let unjudged = terms.objectives.iter().filter(|one| one.is_shown_alone()).map(|one| one.id.clone()).collect();
+        let unjudged = terms.unjudged().map(|one| one.id.clone()).collect();
         let (contract, folder) = (terms.name.clone(), folder.display().to_string());
         Self { contract, folder, target, sections: vec![], idle, unjudged }
     }

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Contract, Figure, Ladder, Switch, Target, Terms,
+    Contract, Figure, Ladder, Objective, Switch, Target, Terms,
     terms::{PATROL_CLASS, UPGRADE_REBASE},
     words::Measure,
 };
@@ -73,14 +73,25 @@ impl Terms {
             None => has_links && objective.measure == measure,
         };
         let [availability, rtt, loss] = [Measure::Availability, Measure::Rtt, Measure::Loss].map(of_links);
+        let jitter = self.judges_jitter(objective);
         let of_services = matches!(objective.measure, Measure::ResponseTime | Measure::OnlineRate);
         let what = what.split('.').next().unwrap_or(key);
         match what {
-            "limit" | "period" => availability || rtt || loss || of_services,
+            "limit" | "period" => availability || rtt || loss || jitter || of_services,
             "exclude" | "rounding" | "reach" => availability,
-            "statistic" => rtt || objective.measure == Measure::ResponseTime,
+            "statistic" => rtt || jitter || objective.measure == Measure::ResponseTime,
             _ => false,
         }
+    }
+
+    /// Whether the objective is that of the jitter of links.
+    fn judges_jitter(&self, objective: &Objective) -> bool {
+        objective.measure == Measure::Jitter && self.links_figure("jitter") == Some(objective.id.as_str())
+    }
+
+    /// Objectives that are measured and that nothing judges.
+    pub fn unjudged(&self) -> impl Iterator<Item = &Objective> {
+        self.objectives.iter().filter(|one| one.is_shown_alone() && !self.judges_jitter(one))
     }
 
     fn links_figure(&self, key: &str) -> Option<&str> {

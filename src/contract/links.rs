@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Bound, Calendar, Class, ClassTier, Clock, Contract, Degraded, Figure, Grouping, LinkTiers, MeasuringPoints,
+    Bound, Calendar, Class, ClassTier, Clock, Contract, Degraded, Figure, Grouping, Jitter, LinkTiers, MeasuringPoints,
     NOT_FROM_CONTRACT, Objective, Objectives, Proof, Quantity, Terms, Tier,
     limit::WrittenBound,
     resolve::Resolver,
@@ -117,6 +117,7 @@ pub(super) fn none(terms: Terms) -> Contract {
             loss,
             rtt_period: Period::Month,
             loss_period: Period::Month,
+            jitter: None,
             clause: said(),
         },
         tiers: LinkTiers { network_share: Ppm(1_000_000), network: tier(), partial: tier() },
@@ -148,7 +149,8 @@ struct Links<'a> {
 
 impl<'a> Links<'a> {
     fn objectives(&mut self) -> Option<Objectives> {
-        let WrittenLinks { availability, rtt, loss, .. } = self.written;
+        let WrittenLinks { availability, rtt, loss, jitter, .. } = self.written;
+        let jitter = jitter.as_deref().map(|id| self.jitter(id));
         let up = self.objective("availability", availability, Measure::Availability);
         let rtt = self.objective("rtt", rtt, Measure::Rtt);
         let loss = self.objective("loss", loss, Measure::Loss);
@@ -175,7 +177,25 @@ impl<'a> Links<'a> {
             loss: loss?,
             rtt_period: rtt_period?,
             loss_period: loss_period?,
+            jitter: match jitter {
+                Some(jitter) => Some(jitter?),
+                None => None,
+            },
             clause,
+        })
+    }
+
+    fn jitter(&mut self, id: &str) -> Option<Jitter> {
+        let objective = self.objective("jitter", id, Measure::Jitter)?;
+        let limit = match objective.bound {
+            Bound::AtMost(Quantity::Time(time)) => Some(Rtt(time)),
+            _ => self.wrong(objective),
+        };
+        Some(Jitter {
+            limit: limit?,
+            statistic: objective.statistic.as_ref().map(|chosen| chosen.value),
+            period: objective.civil_period(self.file, self.findings)?,
+            clause: objective.clause.clone(),
         })
     }
 

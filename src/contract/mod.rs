@@ -223,6 +223,17 @@ pub struct Objectives {
     /// Over which these two are judged: `month`, `quarter` or `year`.
     pub rtt_period: words::Period,
     pub loss_period: words::Period,
+    /// `None`: nobody promised any.
+    pub jitter: Option<Jitter>,
+    pub clause: String,
+}
+
+/// How much the RTT may change from one answer to the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Jitter {
+    pub limit: Rtt,
+    pub statistic: Option<words::Statistic>,
+    pub period: words::Period,
     pub clause: String,
 }
 

@@ -35,8 +35,8 @@ pub struct Objective {
 }
 
 impl Objective {
-    /// It is measured, and nothing judges it.
-    pub fn is_shown_alone(&self) -> bool {
+    /// It is measured, and nothing judges it by itself.
+    pub(super) fn is_shown_alone(&self) -> bool {
         let judged_by_nothing =
             matches!(self.measure, Measure::Jitter | Measure::FailureRate | Measure::Bandwidth | Measure::Utilisation);
         judged_by_nothing && self.source == Source::Measured

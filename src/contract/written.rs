@@ -243,6 +243,8 @@ pub(super) struct WrittenLinks {
     pub availability: String,
     pub rtt: String,
     pub loss: String,
+    #[serde(default)]
+    pub jitter: Option<String>,
     pub measuring_point: WrittenMeasuringPoint,
     #[serde(default)]
     pub proof: Option<WrittenProof>,

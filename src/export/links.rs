@@ -193,6 +193,7 @@ fn objective(row: &mut Row<'_>) {
         ("availability", verdict),
         ("loss", Some(quality(&view.quality.loss))),
         ("rtt", Some(quality(&view.quality.rtt))),
+        ("jitter", row.snapshot.contract.objectives.jitter.as_ref().map(|_| quality(&view.quality.jitter))),
     ];
     for (objective, verdict) in verdicts.into_iter().filter_map(|(objective, verdict)| Some((objective, verdict?))) {
         row.with(&[",objective=\"", objective, "\",verdict=\"", verdict, "\""], Value::Whole(1));

@@ -196,6 +196,17 @@ impl Account {
         }
     }
 
+    /// Adds pairs of consecutive answers, of the point that decides or of another, where time counts.
+    pub fn count_pairs(&mut self, witness: Option<Witness>, paired: Timed, terms: &Terms, now: Timestamp) {
+        if self.segments.last().is_some_and(|segment| segment.accounting == Accounting::Counted) {
+            let quality = match now >= self.month.ends {
+                true => &mut self.next.get_or_insert_default().1,
+                false => &mut self.quality,
+            };
+            Arc::make_mut(quality).count_pairs(witness, paired, terms, now);
+        }
+    }
+
     /// Adds what an interface counted in the running month. Oldest first.
     ///
     /// # Errors

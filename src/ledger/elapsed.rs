@@ -1,7 +1,7 @@
-//! Loss and RTT over the periods of their objectives: what months that are over add up to.
+//! Loss, RTT and jitter over the periods of their objectives: what months that are over add up to.
 //!
 //! In: closed months, in order. Out: the counts of the quarter or year so far, and those of one that ended. Pure. Each of the
-//! two objectives has its own period; a period that began before the link's time with us counts what there was.
+//! objectives has its own period; a period that began before the link's time with us counts what there was.
 
 use chrono_tz::Tz;
 
@@ -11,23 +11,25 @@ use crate::{
     units::Timestamp,
 };
 
-/// Over what loss and RTT are judged.
+/// Over what each objective is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spans {
     loss: Period,
     rtt: Period,
+    jitter: Period,
     zone: Tz,
 }
 
 impl Spans {
     pub fn of(contract: &Contract) -> Self {
         let objectives = &contract.objectives;
-        Self { loss: objectives.loss_period, rtt: objectives.rtt_period, zone: contract.time_zone }
+        let jitter = objectives.jitter.as_ref().map_or(Period::Month, |jitter| jitter.period);
+        Self { loss: objectives.loss_period, rtt: objectives.rtt_period, jitter, zone: contract.time_zone }
     }
 
-    /// Both are judged by month: nothing needs adding up.
+    /// All are judged by month: nothing needs adding up.
     pub fn are_months(&self) -> bool {
-        [self.loss, self.rtt].iter().all(|period| !matches!(period, Period::Quarter | Period::Year))
+        [self.loss, self.rtt, self.jitter].iter().all(|period| !matches!(period, Period::Quarter | Period::Year))
     }
 
     /// The period of an objective that a month belongs to.
@@ -35,19 +37,21 @@ impl Spans {
         let period = match share {
             Share::Loss => self.loss,
             Share::Rtt => self.rtt,
+            Share::Jitter => self.jitter,
         };
         Stretch::of(period, month, self.zone)
     }
 }
 
-/// The periods of loss and of RTT that a month ended; `None`: the period goes on.
-pub type Ended = [Option<(Stretch, Quality)>; 2];
+/// The periods of [`Share::ALL`] that a month ended; `None`: the period goes on.
+pub type Ended = [Option<(Stretch, Quality)>; 3];
 
 /// Months of a link that are over, in the period of each objective.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Elapsed {
     loss: Sum,
     rtt: Sum,
+    jitter: Sum,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -61,7 +65,7 @@ struct Sum {
 impl Elapsed {
     /// Adds the next month; one that is in it changes nothing, and a new period begins anew.
     pub fn add(&mut self, month: &ClosedMonth, spans: &Spans) {
-        for (share, sum) in [(Share::Loss, &mut self.loss), (Share::Rtt, &mut self.rtt)] {
+        for (share, sum) in Share::ALL.into_iter().zip([&mut self.loss, &mut self.rtt, &mut self.jitter]) {
             let begins = spans.stretch(share, month.month).begins;
             if sum.begins != begins {
                 *sum = Sum { begins, until: begins, quality: Quality::default() };
@@ -81,11 +85,7 @@ impl Elapsed {
         }
         let mut whole = self.clone();
         whole.add(month, spans);
-        let sum = match share {
-            Share::Loss => whole.loss,
-            Share::Rtt => whole.rtt,
-        };
-        Some((stretch, sum.quality))
+        Some((stretch, whole.so_far(share)))
     }
 
     /// The period that the last month added is in, so far.
@@ -93,6 +93,7 @@ impl Elapsed {
         match share {
             Share::Loss => self.loss.quality,
             Share::Rtt => self.rtt.quality,
+            Share::Jitter => self.jitter.quality,
         }
     }
 }

@@ -196,7 +196,7 @@ mod tests {
 
     const HOUR: i64 = 3_600_000;
     const TERMS: Terms =
-        Terms { loss: Limit::AtMost(Ppm(1_000)), slow: None, confidence: Ppm(999_900), alarm: Ppm(100) };
+        Terms { loss: Limit::AtMost(Ppm(1_000)), slow: None, shaken: None, confidence: Ppm(999_900), alarm: Ppm(100) };
 
     /// Of a thousand packets, in and out.
     fn hour(nth: i64, owner: Owner, (errors, discards): (u64, u64)) -> InterfaceCounts {

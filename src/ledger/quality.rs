@@ -1,6 +1,7 @@
-//! Loss and RTT of one link and month: exact counts by the hour, and what they prove.
+//! Loss, RTT and jitter of one link and month: exact counts by the hour, and what they prove.
 //!
-//! In: how many probes of counted up-time were lost, answered and answered too slowly since the last step. Out: a
+//! In: how many probes of counted up-time were lost, answered, answered too slowly, and answered too differently from the one
+//! before since the last step. Out: a
 //! [`Verdict`] on each objective: while the month runs `pending`, or `at_risk` once the bet against the line is won
 //! ([`Watch`]); when it is over, what its counts prove ([`Blocks::prove`]).
 //!
@@ -26,15 +27,17 @@ const HOUR_MILLIS: i64 = 3_600_000;
 /// Hours with fewer probes are counted with the next: a share of a handful is no share.
 const LEAST_PROBES: u64 = 600;
 
-/// Timed answers, and those of them that were slower than the limit.
+/// Timed answers, or pairs of them, and those of them that broke the limit.
 pub type Timed = (u64, u64);
 
-/// What a contract asks of loss and RTT, as shares.
+/// What a contract asks of loss, RTT and jitter, as shares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
     pub loss: Limit,
     /// Most of the answers that may be slower than the limit; `None`: its statistic is no share (a mean).
     pub slow: Option<Limit>,
+    /// Most of the pairs of answers that may differ by more than the limit; `None`: so too, or nobody promised any.
+    pub shaken: Option<Limit>,
     pub confidence: Ppm,
     pub alarm: Ppm,
 }
@@ -42,18 +45,28 @@ pub struct Terms {
 impl Terms {
     pub fn of(contract: &Contract) -> Self {
         let share = |ppm| Some(Limit::AtMost(Ppm(ppm)));
-        let slow = match contract.rtt_statistic() {
+        let beyond = |statistic: Option<Statistic>| match statistic {
             Some(Statistic::P95) => share(50_000),
             Some(Statistic::P99) => share(10_000),
             Some(Statistic::Max | Statistic::Each) => share(0),
             Some(Statistic::Mean | Statistic::Ratio) | None => None,
         };
-        let proof = contract.proof;
-        Self { loss: contract.objectives.loss, slow, confidence: proof.confidence, alarm: proof.alarm }
+        let (slow, proof) = (beyond(contract.rtt_statistic()), contract.proof);
+        let shaken = contract.objectives.jitter.as_ref().and_then(|jitter| beyond(jitter.statistic));
+        Self { loss: contract.objectives.loss, slow, shaken, confidence: proof.confidence, alarm: proof.alarm }
+    }
+
+    /// What an objective comes down to; `None`: it is no share, or is not promised.
+    pub fn limit(&self, share: Share) -> Option<Limit> {
+        match share {
+            Share::Loss => Some(self.loss),
+            Share::Rtt => self.slow,
+            Share::Jitter => self.shaken,
+        }
     }
 }
 
-/// Both objectives of one link and month, by the point that decides.
+/// The objectives of one link and month, by the point that decides.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
     #[serde(default, skip_serializing_if = "is_default")]
@@ -61,6 +74,9 @@ pub struct Quality {
     /// Answers slower than the limit, out of all.
     #[serde(default, skip_serializing_if = "is_default")]
     pub rtt: Course,
+    /// Pairs of consecutive answers that differ by more than the limit, out of all.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub jitter: Course,
     /// The link's other points: at most four.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     beside: Vec<Beside>,
@@ -69,11 +85,25 @@ pub struct Quality {
     interfaces: Vec<Interface>,
 }
 
-/// Which of the two objectives.
+/// Which of the objectives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
     Loss,
     Rtt,
+    Jitter,
+}
+
+impl Share {
+    pub const ALL: [Self; 3] = [Self::Loss, Self::Rtt, Self::Jitter];
+
+    /// As JSON, metrics and pages call it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Loss => "loss",
+            Self::Rtt => "rtt",
+            Self::Jitter => "jitter",
+        }
+    }
 }
 
 /// A point of a link.
@@ -92,6 +122,18 @@ struct Beside {
     loss: Course,
     #[serde(default, skip_serializing_if = "is_default")]
     rtt: Course,
+    #[serde(default, skip_serializing_if = "is_default")]
+    jitter: Course,
+}
+
+impl Beside {
+    fn of(&self, share: Share) -> &Course {
+        match share {
+            Share::Loss => &self.loss,
+            Share::Rtt => &self.rtt,
+            Share::Jitter => &self.jitter,
+        }
+    }
 }
 
 /// One share through a month.
@@ -123,14 +165,27 @@ impl Quality {
         }
     }
 
-    /// Adds probes of another point of the link. Nobody bets on it: it is asked when the month is over.
-    pub fn count_beside(&mut self, witness: Witness, probes: Counts, timed: Option<Timed>, now: Timestamp) {
+    /// Adds pairs of consecutive answers of counted up-time, of the point that decides or of another.
+    pub fn count_pairs(&mut self, witness: Option<Witness>, (all, bad): Timed, terms: &Terms, now: Timestamp) {
+        match witness {
+            None => self.jitter.count(bad, all, terms.shaken, terms.alarm, now),
+            Some(witness) => self.beside(witness).jitter.count(bad, all, None, Ppm(0), now),
+        }
+    }
+
+    fn beside(&mut self, witness: Witness) -> &mut Beside {
         let place = self.beside.iter().position(|beside| beside.witness.role == witness.role).unwrap_or_else(|| {
-            self.beside.push(Beside { witness, loss: Course::default(), rtt: Course::default() });
+            let [loss, rtt, jitter] = [Course::default(); 3];
+            self.beside.push(Beside { witness, loss, rtt, jitter });
             self.beside.len() - 1
         });
-        let beside = &mut self.beside[place];
-        beside.witness = witness;
+        self.beside[place].witness = witness;
+        &mut self.beside[place]
+    }
+
+    /// Adds probes of another point of the link. Nobody bets on it: it is asked when the month is over.
+    pub fn count_beside(&mut self, witness: Witness, probes: Counts, timed: Option<Timed>, now: Timestamp) {
+        let beside = self.beside(witness);
         beside.loss.count(probes.lost, probes.lost + probes.answered, None, Ppm(0), now);
         if let Some((all, slow)) = timed {
             beside.rtt.count(slow, all, None, Ppm(0), now);
@@ -153,8 +208,8 @@ impl Quality {
 
     /// The month is over: what the last hour holds counts too.
     pub fn close(mut self) -> Self {
-        let beside = self.beside.iter_mut().flat_map(|beside| [&mut beside.loss, &mut beside.rtt]);
-        for course in [&mut self.loss, &mut self.rtt].into_iter().chain(beside) {
+        let beside = self.beside.iter_mut().flat_map(|beside| [&mut beside.loss, &mut beside.rtt, &mut beside.jitter]);
+        for course in [&mut self.loss, &mut self.rtt, &mut self.jitter].into_iter().chain(beside) {
             course.blocks.add(std::mem::take(&mut course.bad), std::mem::take(&mut course.all));
         }
         self
@@ -164,12 +219,14 @@ impl Quality {
     pub fn add(&mut self, month: &Self) {
         self.loss.add(&month.loss);
         self.rtt.add(&month.rtt);
+        self.jitter.add(&month.jitter);
         for later in &month.beside {
             match self.beside.iter_mut().find(|beside| beside.witness.role == later.witness.role) {
                 Some(beside) => {
                     beside.witness = later.witness;
                     beside.loss.add(&later.loss);
                     beside.rtt.add(&later.rtt);
+                    beside.jitter.add(&later.jitter);
                 }
                 None => self.beside.push(later.clone()),
             }
@@ -179,12 +236,16 @@ impl Quality {
 
     /// What the counts of a period that is over prove, and what that comes to; `None`: its limit is no share.
     pub fn judge(&self, share: Share, terms: &Terms, is_control_plane: bool) -> Option<(Verdict, Proof)> {
-        let (course, limit) = match share {
-            Share::Loss => (&self.loss, Some(terms.loss)),
-            Share::Rtt => (&self.rtt, terms.slow),
-        };
-        let proof = course.proof(limit?, terms.confidence);
+        let proof = self.of(share).proof(terms.limit(share)?, terms.confidence);
         Some((closed(&proof, self.agrees(share, terms, is_control_plane)), proof))
+    }
+
+    pub fn of(&self, share: Share) -> &Course {
+        match share {
+            Share::Loss => &self.loss,
+            Share::Rtt => &self.rtt,
+            Share::Jitter => &self.jitter,
+        }
     }
 
     /// Whether what the deciding point proves of a month that is over is proved by another point past our own end too, one of
@@ -192,11 +253,8 @@ impl Quality {
     /// nobody agrees then.
     pub fn agrees(&self, share: Share, terms: &Terms, is_control_plane: bool) -> bool {
         let proves = |beside: &&Beside| {
-            let (course, limit) = match share {
-                Share::Loss => (beside.loss, Some(terms.loss)),
-                Share::Rtt => (beside.rtt, terms.slow),
-            };
-            limit.is_some_and(|limit| course.proof(limit, terms.confidence).standing == Standing::Breached)
+            let proof = |limit| beside.of(share).proof(limit, terms.confidence);
+            terms.limit(share).is_some_and(|limit| proof(limit).standing == Standing::Breached)
         };
         let (ours, theirs): (Vec<_>, Vec<_>) =
             self.beside.iter().filter(proves).map(|beside| beside.witness).partition(|one| one.role == Role::Near);
@@ -276,6 +334,7 @@ mod tests {
     const TERMS: Terms = Terms {
         loss: Limit::AtMost(Ppm(1_000)),
         slow: Some(Limit::AtMost(Ppm(50_000))),
+        shaken: Some(Limit::AtMost(Ppm(50_000))),
         confidence: Ppm(999_900),
         alarm: Ppm(100),
     };
@@ -380,5 +439,32 @@ mod tests {
             closed(&month(10, 0, 3).close().rtt.proof(TERMS.slow.unwrap(), TERMS.confidence), true),
             Verdict::Met
         );
+    }
+
+    /// 744 hours of 3600 pairs, of which so many of an hour are shaken at the deciding point and at another one.
+    fn shaken(hourly: [u64; 2]) -> Quality {
+        let beyond = Witness { role: Role::Beyond, is_control_plane: false };
+        let mut quality = Quality::default();
+        for hour in 0..744 {
+            let now = Timestamp(hour * HOUR_MILLIS);
+            for (witness, bad) in [None, Some(beyond)].into_iter().zip(hourly) {
+                quality.count_pairs(witness, (3_600, bad), &TERMS, now);
+            }
+        }
+        quality
+    }
+
+    #[test]
+    fn jitter_is_breached_only_beyond_its_limit_and_by_two_points() {
+        let judged = |hourly| shaken(hourly).close().judge(Share::Jitter, &TERMS, false).unwrap().0;
+        assert_eq!(judged([90, 0]), Verdict::Met, "half of the 5 % that are allowed");
+        assert_eq!(judged([180, 180]), Verdict::NotProvable, "just at the limit");
+        assert_eq!(judged([360, 0]), Verdict::Suspected, "one witness is none");
+        assert_eq!(judged([360, 360]), Verdict::Breached);
+        assert_eq!(shaken([360, 360]).jitter.running(false), Verdict::AtRisk, "and before the month is over");
+        let promised_none = Terms { shaken: None, ..TERMS };
+        assert_eq!(shaken([360, 360]).close().judge(Share::Jitter, &promised_none, false), None);
+        let stored = serde_json::to_value(month(1, 0, 0).close()).unwrap();
+        assert_eq!(stored.get("jitter"), None, "nothing is stored where nothing is promised");
     }
 }

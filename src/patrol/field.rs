@@ -64,7 +64,8 @@ pub struct Field {
 
 impl Field {
     pub fn new(loaded: Arc<Loaded>, plan: Arc<Plan>, now: Now) -> Self {
-        let points = (0..plan.points.len()).map(|number| watch(number, now.mono)).collect();
+        let mut points: Vec<PointWatch> = (0..plan.points.len()).map(|number| watch(number, now.mono)).collect();
+        hold_jitter(&mut points, &loaded);
         let owners = owners(&loaded);
         let links = loaded.inventory.links.len();
         let dirty = vec![true; links.div_ceil(CHUNK)];
@@ -103,6 +104,7 @@ impl Field {
                 next.renumbered[kept.at()] = Some(PointIndex(number as u32));
             }
         }
+        hold_jitter(&mut next.points, &next.loaded);
         for (number, kept) in kept_links(&self.loaded, &next.loaded) {
             next.states[number] = self.states[kept];
             next.since[number] = self.since[kept];
@@ -357,6 +359,12 @@ impl Field {
         self.dirty[index.at() / CHUNK] = true;
         Some(Change { link: index, state: after, since })
     }
+}
+
+/// What differs from one answer to the next is held against what the contract allows.
+fn hold_jitter(points: &mut [PointWatch], loaded: &Loaded) {
+    let limit = loaded.contract.objectives.jitter.as_ref().map(|jitter| jitter.limit);
+    points.iter_mut().for_each(|watch| watch.window.hold_jitter(limit));
 }
 
 /// Windows end at different times, so that the work is spread over the length of a slice.

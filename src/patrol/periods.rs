@@ -175,7 +175,7 @@ fn read(
 ) -> Result<Months, StoreError> {
     let (standard, stretch) = (terms.standard, terms.stretch(now));
     let this = standard.month_at(now);
-    let begins = [Share::Loss, Share::Rtt].map(|share| terms.spans.stretch(share, this).begins);
+    let begins = Share::ALL.map(|share| terms.spans.stretch(share, this).begins);
     let first = standard.month_at(begins.into_iter().fold(stretch.begins, Timestamp::min));
     let after = bounds.values().max().map_or(first, |bound| standard.month_at(*bound));
     let mut months = Months::new();
@@ -218,11 +218,11 @@ impl Loop {
         Some(self.periods.whole(stretch?, link, self.closed.get(link), &self.accounts[number], now.utc))
     }
 
-    /// Loss and RTT of the periods that the last month of a link ended; `None`: they are judged by month.
+    /// What is judged of the periods that the last month of a link ended; `None`: they are judged by month.
     pub(super) fn ended(&self, number: usize) -> Option<Arc<Ended>> {
         let link = &self.field.loaded.inventory.links[number].id;
         let month = self.closed.get(link).filter(|_| !self.periods.quality_by_month())?;
-        Some(Arc::new([Share::Loss, Share::Rtt].map(|share| self.periods.ended(share, link, Some(month), month))))
+        Some(Arc::new(Share::ALL.map(|share| self.periods.ended(share, link, Some(month), month))))
     }
 
     /// Keeps the last month that is over; the one before it is added up.

@@ -1,4 +1,4 @@
-//! Loss and RTT into the accounts: what each link's points saw since they were last counted.
+//! Loss, RTT and jitter into the accounts: what each link's points saw since they were last counted.
 
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ struct Seen {
     tally: Tally,
     timed: u64,
     slow: u64,
+    pairs: u64,
+    shaken: u64,
 }
 
 impl Seen {
@@ -30,12 +32,16 @@ impl Seen {
         let timed = histogram[RTT_EDGES_NANOS.len()];
         // A limit that is no edge of the histogram leaves it open which answers were slower.
         let edge = RTT_EDGES_NANOS.iter().position(|edge| *edge == limit.nanos());
-        Self { tally: watch.judge.tally(), timed, slow: edge.map_or(0, |edge| timed - histogram[edge]) }
+        let (pairs, shaken) = watch.window.pairs();
+        let slow = edge.map_or(0, |edge| timed - histogram[edge]);
+        Self { tally: watch.judge.tally(), timed, slow, pairs, shaken }
     }
 
     /// `None`: another point decides now, whose counts are its own.
     fn since(self, before: Self) -> Option<Tally> {
         let rises = self.timed >= before.timed
+            && self.pairs >= before.pairs
+            && self.shaken >= before.shaken
             && self.tally.up.answered >= before.tally.up.answered
             && self.tally.up.lost >= before.tally.up.lost
             && self.tally.up.unmeasured >= before.tally.up.unmeasured
@@ -84,13 +90,19 @@ impl Loop {
                 let before = std::mem::replace(&mut self.counted.seen[nth], seen);
                 let Some(tally) = seen.since(before) else { continue };
                 // While it was down or coming back, answers were timed that are no evidence of up-time.
-                let timed = (is_up && is_exact && tally.down.answered == 0)
-                    .then(|| (seen.timed - before.timed, seen.slow - before.slow));
+                let is_evidence = is_up && tally.down.answered == 0;
+                let timed = (is_evidence && is_exact).then(|| (seen.timed - before.timed, seen.slow - before.slow));
+                let paired = (is_evidence && terms.shaken.is_some())
+                    .then(|| (seen.pairs - before.pairs, seen.shaken - before.shaken));
+                let witness =
+                    Witness { role: point.role, is_control_plane: point.responder == Responder::RouterControlPlane };
+                if let Some(paired) = paired {
+                    let beside = (deciding != Some(place)).then_some(witness);
+                    self.accounts[number].count_pairs(beside, paired, &terms, at);
+                }
                 if deciding == Some(place) {
                     self.accounts[number].count(tally, timed, &terms, at);
                 } else if is_up {
-                    let is_control_plane = point.responder == Responder::RouterControlPlane;
-                    let witness = Witness { role: point.role, is_control_plane };
                     self.accounts[number].count_beside(witness, tally.up, timed, at);
                 }
             }
@@ -102,14 +114,14 @@ impl Loop {
         let loaded = Arc::clone(&self.field.loaded);
         let (terms, link) = (Terms::of(&loaded.contract), &loaded.inventory.links[number].id);
         let is_control_plane = is_control_plane(&self.field, LinkIndex(number as u32));
-        let mut said: Vec<(String, [Value; 2], Vec<InterfaceEvidence>)> = vec![];
-        for (place, share) in [Share::Loss, Share::Rtt].into_iter().enumerate() {
+        let mut said: Vec<(String, [Value; 3], Vec<InterfaceEvidence>)> = vec![];
+        for (place, share) in Share::ALL.into_iter().enumerate() {
             let Some((stretch, quality)) = self.periods.ended(share, link, self.closed.get(link), month) else {
                 continue;
             };
             let Some((verdict, proof)) = quality.judge(share, &terms, is_control_plane) else { continue };
             let nth = said.iter().position(|(name, ..)| *name == stretch.name).unwrap_or_else(|| {
-                said.push((stretch.name, [Value::Null, Value::Null], vec![]));
+                said.push((stretch.name, [Value::Null, Value::Null, Value::Null], vec![]));
                 said.len() - 1
             });
             said[nth].1[place] = json!({ "verdict": verdict.as_str(), "proof": proof });
@@ -117,8 +129,11 @@ impl Loop {
                 said[nth].2 = quality.evidence(&terms);
             }
         }
-        for (period, [loss, rtt], evidence) in said {
-            let detail = json!({ "month": period, "loss": loss, "rtt": rtt, "interfaces": evidence });
+        for (period, [loss, rtt, jitter], evidence) in said {
+            let mut detail = json!({ "month": period, "loss": loss, "rtt": rtt, "interfaces": evidence });
+            if !jitter.is_null() {
+                detail["jitter"] = jitter;
+            }
             self.log(now, "objectives", link.as_str(), detail);
         }
     }

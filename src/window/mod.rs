@@ -159,6 +159,10 @@ pub struct PointWindow {
     rtt_sum_nanos: u64,
     /// Smoothed jitter times 16 (RFC 3550 appendix A.8), nanoseconds.
     jitter_16: u64,
+    /// Pairs of consecutive answers, and those whose RTTs differ by more than what they are held against, in nanoseconds.
+    pairs: u64,
+    shaken: u64,
+    shaken_above: u64,
     consecutive_losses: u32,
     last_reply: Option<Reply>,
     /// The probe before was answered, so that its RTT and the next make a pair.
@@ -189,6 +193,9 @@ impl PointWindow {
             histogram: [0; RTT_EDGES_NANOS.len() + 1],
             rtt_sum_nanos: 0,
             jitter_16: 0,
+            pairs: 0,
+            shaken: 0,
+            shaken_above: u64::MAX,
             consecutive_losses: 0,
             last_reply: None,
             paired: false,
@@ -267,6 +274,16 @@ impl PointWindow {
     /// RFC 3550 smoothed jitter. `None` before the first answer.
     pub fn jitter(&self) -> Option<Rtt> {
         self.last_reply.map(|_| Rtt(Duration::from_nanos(self.jitter_16 >> 4)))
+    }
+
+    /// Holds the difference of consecutive RTTs against a limit from now on; `None`: against nothing.
+    pub fn hold_jitter(&mut self, limit: Option<Rtt>) {
+        self.shaken_above = limit.map_or(u64::MAX, Rtt::nanos);
+    }
+
+    /// Pairs of consecutive answers without a lost probe between them, and those that differed by more than the limit.
+    pub fn pairs(&self) -> (u64, u64) {
+        (self.pairs, self.shaken)
     }
 
     /// Freshness: when the last scheduled probe was sent that ended answered or lost.
@@ -370,6 +387,7 @@ impl PointWindow {
             if self.paired {
                 self.running.figures.ipdv_sum += difference;
                 self.running.figures.ipdv_pairs += 1;
+                self.count_pairs(1, difference);
             }
         }
         self.paired = true;
@@ -378,6 +396,12 @@ impl PointWindow {
         self.rtt_sum_nanos = self.rtt_sum_nanos.wrapping_add(nanos);
         self.fill_edge(nanos, 1);
         self.running.answers(nanos, 1);
+    }
+
+    /// So many pairs, the first with this difference and the others alike.
+    fn count_pairs(&mut self, pairs: u64, difference: u64) {
+        self.pairs += pairs;
+        self.shaken += u64::from(difference > self.shaken_above);
     }
 
     /// J += (|D| - J) / 16, in sixteenths and rounded as RFC 3550 appendix A.8 does.

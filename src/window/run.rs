@@ -81,9 +81,15 @@ impl PointWindow {
     /// What does not depend on slices.
     fn count_run(&mut self, run: &Run, last: Mono) {
         let nanos = run.reply.rtt.nanos();
+        let mut difference = 0;
         if let Some(before) = self.last_reply.replace(run.reply) {
-            self.smooth(before.rtt.nanos().abs_diff(nanos));
+            difference = before.rtt.nanos().abs_diff(nanos);
+            self.smooth(difference);
             self.settle_jitter(run.count - 1);
+        }
+        match self.paired {
+            true => self.count_pairs(run.count, difference),
+            false => self.count_pairs(run.count - 1, 0),
         }
         (self.paired, self.last_probe, self.consecutive_losses) = (true, Some(last), 0);
         self.counts.answered += run.count;

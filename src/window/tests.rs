@@ -89,6 +89,17 @@ fn jitter_is_smoothed_and_pairs_break_at_a_lost_probe() {
     // RFC 3550: 160/16 = 10; 10 + (1840 - 10)/16 = 124.375; 124.375 + (100 - 124.375)/16 = 122.85 µs.
     let jitter = window.jitter().unwrap().nanos();
     assert!(jitter.abs_diff(122_851) < 3, "{jitter}");
+    assert_eq!(window.pairs(), (2, 0), "held against nothing");
+}
+
+#[test]
+fn pairs_that_differ_by_more_than_the_limit_are_counted() {
+    let mut window = PointWindow::new(Mono(10_000));
+    window.hold_jitter(Some(Rtt(Duration::from_micros(100))));
+    for (sent, outcome) in [answer(1_000), answer(1_160), LOST, answer(3_000), answer(3_100)].into_iter().enumerate() {
+        window.take(&ended(Purpose::Scheduled, sent as i64 * 1_000, outcome));
+    }
+    assert_eq!(window.pairs(), (2, 1), "160 µs is more, 100 µs is not, and there is no pair across a loss");
 }
 
 #[test]

@@ -75,4 +75,5 @@ mod s90_mail_kill;
 mod s91_day_one;
 mod s92_own_sites;
 mod s94_alone;
+mod s95_jitter;
 mod site;

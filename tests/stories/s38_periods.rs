@@ -317,7 +317,8 @@ fn make_lossy(folder: &Path, hours: i64) {
     copy(&root().join("tests/bad/good"), folder);
     let (store, _) = Store::open(&folder.join("state"), &Options::default()).unwrap();
     let slow = Some(Limit::AtMost(Ppm(50_000)));
-    let terms = Terms { loss: Limit::AtMost(Ppm(1_000)), slow, confidence: Ppm(999_900), alarm: Ppm(100) };
+    let terms =
+        Terms { loss: Limit::AtMost(Ppm(1_000)), slow, shaken: None, confidence: Ppm(999_900), alarm: Ppm(100) };
     let gateway = Witness { role: Role::CarrierGateway, is_control_plane: false };
     let mut batch = Batch::default();
     for link in ["LL-0001", "LL-0002"] {

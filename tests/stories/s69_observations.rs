@@ -19,7 +19,8 @@ use crate::{
 };
 
 const HOUR: i64 = 3_600_000;
-const TERMS: Terms = Terms { loss: Limit::AtMost(Ppm(1_000)), slow: None, confidence: Ppm(999_900), alarm: Ppm(100) };
+const TERMS: Terms =
+    Terms { loss: Limit::AtMost(Ppm(1_000)), slow: None, shaken: None, confidence: Ppm(999_900), alarm: Ppm(100) };
 
 /// Links 1 to 4 lost one probe of a hundred through the first three days of the month before this one.
 fn lossy_month(site: &Site) -> Month {

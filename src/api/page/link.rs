@@ -186,17 +186,23 @@ fn month(frame: &Frame, snapshot: &Snapshot, view: &LinkView) -> Vec<(String, St
     // While it is being read nothing is known of it.
     let whole = snapshot.judged(view).unwrap_or_default();
     let (month, standard) = (&whole.accounted, Standard::of(&snapshot.contract));
-    vec![
+    let mut rows = vec![
         (frame.say(Message::AvailabilityMonth), standard.percent(month.known())),
         (frame.sheet(SheetText::Lower), standard.percent(month.unknown_as_down())),
         (frame.sheet(SheetText::Upper), standard.percent(month.unknown_as_up())),
         (frame.sheet(SheetText::LossJudged), judged(frame, view, &view.quality.loss)),
         (frame.sheet(SheetText::RttJudged), judged(frame, view, &view.quality.rtt)),
+    ];
+    if snapshot.contract.objectives.jitter.is_some() {
+        rows.push((frame.sheet(SheetText::JitterJudged), judged(frame, view, &view.quality.jitter)));
+    }
+    rows.extend([
         (frame.sheet(SheetText::DownTime), spell(month.down / 1_000)),
         (frame.sheet(SheetText::UnknownTime), spell(month.unknown / 1_000)),
         (frame.say(Message::BudgetLeft), budget(month, snapshot.contract.objectives.availability)),
         (frame.sheet(SheetText::Failures), whole.failures.map_or("–".to_owned(), |failures| failures.to_string())),
-    ]
+    ]);
+    rows
 }
 
 fn promised(frame: &Frame, snapshot: &Snapshot) -> Vec<(String, String)> {
@@ -205,12 +211,17 @@ fn promised(frame: &Frame, snapshot: &Snapshot) -> Vec<(String, String)> {
         Limit::AtMost(most) => format!("≤ {most}"),
         Limit::Below(edge) => format!("< {edge}"),
     };
-    vec![
+    let mut rows = vec![
         (frame.say(Message::AvailabilityMonth), format!("≥ {}", objectives.availability)),
         (frame.say(Message::RttName), format!("≤ {}", milliseconds(objectives.rtt))),
         (frame.say(Message::LossName), loss),
         (frame.sheet(SheetText::Clause), objectives.clause.clone()),
-    ]
+    ];
+    rows.extend(objectives.jitter.as_ref().map(|jitter| {
+        let limit = format!("≤ {} ({})", milliseconds(jitter.limit), jitter.clause);
+        (frame.sheet(SheetText::JitterJudged), limit)
+    }));
+    rows
 }
 
 /// All points, as they are stored.

@@ -84,6 +84,8 @@ struct Counted {
     loss: Option<Share>,
     /// `null`: so too, or the draft has another limit than the one that answers were counted against, or a mean.
     rtt: Option<Share>,
+    /// `null`: so too, or the draft promises none.
+    jitter: Option<Share>,
 }
 
 /// Scheduled probes of counted up-time that were lost, or answered too slowly, and what they prove.
@@ -94,22 +96,19 @@ struct Share {
     all: u64,
 }
 
-/// By what loss and RTT are judged.
+/// By what loss, RTT and jitter are judged.
 struct Judge {
     terms: Terms,
     spans: Spans,
-    /// Answers were counted against the draft's limit.
-    same_limit: bool,
+    /// What was counted against the draft's own limit.
+    same_limit: Vec<ledger::Share>,
 }
 
 impl Judge {
     /// The periods of a link whose last month is in `stretch`, in order. `months`: those that are over, in order.
     fn counted(&self, months: &[ClosedMonth], stretch: &Stretch, is_control_plane: bool) -> Vec<Counted> {
         let mut found: BTreeMap<(Timestamp, String), Counted> = BTreeMap::new();
-        for share in [ledger::Share::Loss, ledger::Share::Rtt] {
-            if share == ledger::Share::Rtt && !self.same_limit {
-                continue;
-            }
+        for share in self.same_limit.iter().copied() {
             let mut elapsed = Elapsed::default();
             for (nth, month) in months.iter().enumerate() {
                 elapsed.add(month, &self.spans);
@@ -130,10 +129,12 @@ impl Judge {
                     month: name,
                     loss: None,
                     rtt: None,
+                    jitter: None,
                 });
                 match share {
                     ledger::Share::Loss => entry.loss = judged,
                     ledger::Share::Rtt => entry.rtt = judged,
+                    ledger::Share::Jitter => entry.jitter = judged,
                 }
             }
         }
@@ -144,13 +145,14 @@ impl Judge {
 impl Counted {
     fn is_breached(&self) -> bool {
         let breached = |share: &Share| share.verdict == Verdict::Breached.as_str();
-        [&self.loss, &self.rtt].into_iter().flatten().any(breached)
+        [&self.loss, &self.rtt, &self.jitter].into_iter().flatten().any(breached)
     }
 
     fn text(&self) -> String {
         let share = |name: &str, share: &Share| format!("  {name} {} {}/{}", share.verdict, share.bad, share.all);
         let told = |name, judged: &Option<Share>| judged.as_ref().map(|judged| share(name, judged)).unwrap_or_default();
-        format!("{}{}{}", self.month, told("loss", &self.loss), told("rtt", &self.rtt))
+        let jitter = told("jitter", &self.jitter);
+        format!("{}{}{}{jitter}", self.month, told("loss", &self.loss), told("rtt", &self.rtt))
     }
 }
 
@@ -268,7 +270,7 @@ pub(super) fn rows(
     let judge = Judge {
         terms: Terms::of(contract),
         spans: Spans::of(contract),
-        same_limit: known.is_some_and(|(_, in_force)| in_force.objectives.rtt == contract.objectives.rtt),
+        same_limit: counted_alike(contract, known.map(|(_, in_force)| in_force)),
     };
     let mut counted: BTreeMap<LinkId, Vec<ClosedMonth>> = BTreeMap::new();
     let mut links: BTreeMap<LinkId, Vec<Booked>> = BTreeMap::new();
@@ -320,6 +322,17 @@ pub(super) fn rows(
         }
     }
     rows
+}
+
+/// What the draft can be asked of: loss, and what was counted against the limit that is its own too.
+fn counted_alike(draft: &Contract, in_force: Option<&Contract>) -> Vec<ledger::Share> {
+    let limit = |contract: &Contract| contract.objectives.jitter.as_ref().map(|jitter| jitter.limit);
+    let is_alike = |share: &ledger::Share| match share {
+        ledger::Share::Loss => true,
+        ledger::Share::Rtt => in_force.is_some_and(|own| own.objectives.rtt == draft.objectives.rtt),
+        ledger::Share::Jitter => in_force.is_some_and(|own| limit(own) == limit(draft)),
+    };
+    ledger::Share::ALL.into_iter().filter(is_alike).collect()
 }
 
 /// Whether the point that decides by the draft is a router's control plane. A link that is gone is taken for one.

@@ -32,6 +32,7 @@ words! {
     Upper: "可用率上限", "availability, upper bound";
     LossJudged: "丢包指标（丢失 / 探测）", "loss objective (lost / probes)";
     RttJudged: "时延指标（超限 / 应答）", "RTT objective (too slow / answered)";
+    JitterJudged: "抖动指标（超限 / 相邻应答对）", "jitter objective (beyond / pairs of answers)";
     JudgedMet: "达标", "met";
     JudgedBreached: "不达标", "breached";
     JudgedPending: "未到期", "pending";
