@@ -20,7 +20,7 @@ pub use self::{
     expression::Cel,
     fresh::{Freshness, Ftp, Record},
     online::OnlineRate,
-    steps::{Content, Kept, PageStep, Steps, names},
+    steps::{Charset, Content, Kept, PageStep, Steps, names},
     way::{OAuth, Proxy, Unproxied},
 };
 

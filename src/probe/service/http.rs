@@ -3,6 +3,7 @@
 //! The boundaries of the phases are those of blackbox_exporter: `processing` begins when the connection can be used
 //! and ends with the first byte of the answer; `transfer` ends with the last byte of the body.
 
+mod charset;
 pub(super) mod content;
 mod cookies;
 mod proxy;
@@ -55,7 +56,8 @@ pub async fn visit(checker: &Checker, family: Family, http: &Http, progress: &mu
     body(checker, family, http, progress).await.map(drop)
 }
 
-/// The body of a page that is good, as it came: for those who read it themselves.
+/// The body of a page that is good, as it came or in UTF-8 where it says in which other encoding it is: for those who read it
+/// themselves.
 pub async fn body(checker: &Checker, family: Family, http: &Http, progress: &mut Progress) -> Stopped<Vec<u8>> {
     judged(checker, family, http, None, progress).await
 }
@@ -81,8 +83,8 @@ async fn judged(
     progress: &mut Progress,
 ) -> Stopped<Vec<u8>> {
     let page = last(checker, family, http, cookies, progress).await?;
-    content::judge(http, &page, progress)?;
-    Ok(page.body)
+    let read = content::judge(http, &page, progress)?;
+    Ok(read.map_or(page.body, String::into_bytes))
 }
 
 /// The answer at the end of all redirects.

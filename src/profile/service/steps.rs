@@ -6,7 +6,7 @@
 use std::{borrow::Cow, collections::BTreeMap, net::IpAddr, sync::LazyLock};
 
 use hyper::Uri;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode, utf8_percent_encode};
 use regex::{Captures, Regex};
 
 use super::{Check, Http, Kind, usable_url};
@@ -73,10 +73,42 @@ pub struct PageStep {
     /// With `${name}` in the values.
     pub headers: Vec<(String, String)>,
     pub content: Content,
+    /// In which what is sent is written.
+    pub charset: Charset,
     /// What is kept of its body for the steps after it: the first group of the expression, else all of its match.
     pub keep: Vec<(String, regex::bytes::Regex)>,
     /// Method and rules. Address, headers and body are filled in by [`PageStep::filled`].
     pub rules: Http,
+}
+
+/// Encoding of what is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Charset {
+    #[default]
+    Utf8,
+    Gb18030,
+}
+
+impl Charset {
+    /// GB18030 has every letter.
+    fn bytes(self, text: &str) -> Cow<'_, [u8]> {
+        match self {
+            Self::Utf8 => text.as_bytes().into(),
+            Self::Gb18030 => encoding_rs::GB18030.encode(text).0,
+        }
+    }
+
+    /// Pairs as forms send them.
+    fn form(self, pairs: &[(&String, String)]) -> Option<String> {
+        let escaped = |text: &str| percent_encode(&self.bytes(text), NON_ALPHANUMERIC).to_string();
+        match self {
+            Self::Utf8 => serde_urlencoded::to_string(pairs).ok(),
+            Self::Gb18030 => {
+                let pairs = pairs.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value)));
+                Some(pairs.collect::<Vec<_>>().join("&"))
+            }
+        }
+    }
 }
 
 /// The body of a request. Never printed: it has secrets.
@@ -102,13 +134,13 @@ impl PageStep {
         let plain = |text: &str| fill(text, kept, Cow::Borrowed);
         let body = match &self.content {
             Content::Nothing => vec![],
-            Content::Text(text) => plain(text).into_bytes(),
+            Content::Text(text) => self.charset.bytes(&plain(text)).into_owned(),
             Content::Form(pairs) => {
                 let filled = pairs.iter().map(|(name, value, is_secret)| match is_secret {
                     true => (name, value.clone()),
                     false => (name, plain(value)),
                 });
-                serde_urlencoded::to_string(filled.collect::<Vec<_>>()).ok()?.into_bytes()
+                self.charset.form(&filled.collect::<Vec<_>>())?.into_bytes()
             }
         };
         let headers = self.headers.iter().map(|(name, value)| (name.clone(), plain(value)));
@@ -146,6 +178,7 @@ mod tests {
             is_at_home: true,
             headers: vec![("X-Token".into(), "t ${token}".into())],
             content,
+            charset: Charset::Utf8,
             keep: vec![],
             rules: Http::get("http://city.test/".parse().unwrap()),
         }
@@ -169,5 +202,17 @@ mod tests {
             "csrf=a%2F..%2Fb%3Fc%3D%40evil.test%26d+e&password=%24%7Btoken%7D&other=%24%7Bnobody%7D"
         );
         assert!(!format!("{:?}", step("/", Content::Text("secret word".into()))).contains("secret word"));
+    }
+
+    #[test]
+    fn a_form_and_a_text_are_written_as_the_page_wants_them() {
+        let kept = Kept::from([("token".into(), "a b".into())]);
+        let old = |content| PageStep { charset: Charset::Gb18030, ..step("http://city.test/", content) };
+        let form =
+            vec![("城市".to_owned(), "许昌 ${token}".to_owned(), false), ("key".to_owned(), "昌&".to_owned(), true)];
+        let http = old(Content::Form(form)).filled(&kept).unwrap();
+        assert_eq!(http.body, b"%B3%C7%CA%D0=%D0%ED%B2%FD%20a%20b&key=%B2%FD%26");
+        let http = old(Content::Text("许昌 ${token}".into())).filled(&kept).unwrap();
+        assert_eq!(http.body, b"\xd0\xed\xb2\xfd a b");
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     diagnostic::{Code, Place, yaml::shortened},
     profile::{
         module::{Pattern, bytes, read_text},
-        service::{Cel, Check, Content, HeaderRule, Http, Kind, PageStep, Steps, names, usable_url},
+        service::{Cel, Charset, Check, Content, HeaderRule, Http, Kind, PageStep, Steps, names, usable_url},
     },
     text::{Message, StepText},
 };
@@ -43,6 +43,8 @@ pub(super) struct WrittenStep {
     form_files: BTreeMap<String, PathBuf>,
     body: Option<String>,
     body_file: Option<PathBuf>,
+    /// Of the form or body.
+    charset: Option<WrittenCharset>,
     #[serde(default)]
     login: bool,
     follow_redirects: Option<bool>,
@@ -58,6 +60,14 @@ pub(super) struct WrittenStep {
     json_must: Vec<String>,
     #[serde(default)]
     keep: BTreeMap<String, Pattern>,
+}
+
+#[derive(Clone, Copy, Debug, Hash, Deserialize)]
+enum WrittenCharset {
+    #[serde(rename = "utf-8")]
+    Utf8,
+    #[serde(rename = "gb18030")]
+    Gb18030,
 }
 
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, Deserialize)]
@@ -173,6 +183,10 @@ impl Reader<'_> {
             let text = StepText::NoBody { method: method.as_str() };
             self.step_error(&at("method"), Code::WRONG_VALUE, text, StepText::NoBodyHelp);
         }
+        if written.charset.is_some() && !has_body {
+            let (text, help) = (StepText::CharsetOfNothing, StepText::CharsetOfNothingHelp);
+            self.step_error(&at("charset"), Code::WRONG_VALUE, text, help);
+        }
         if written.status.iter().any(|status| !(100..600).contains(status)) {
             self.out_of_range(&at("status"), "100", "599");
         }
@@ -229,6 +243,10 @@ impl Reader<'_> {
             is_at_home,
             headers,
             content,
+            charset: match written.charset {
+                Some(WrittenCharset::Gb18030) => Charset::Gb18030,
+                Some(WrittenCharset::Utf8) | None => Charset::Utf8,
+            },
             keep,
             rules,
         })

@@ -36,6 +36,8 @@ pub enum StepText {
         method: &'static str,
     },
     NoBodyHelp,
+    CharsetOfNothing,
+    CharsetOfNothingHelp,
     BadHeader {
         name: String,
     },
@@ -88,6 +90,8 @@ impl StepText {
             NoBodyHelp => {
                 write!(out, "write `method: POST`, or leave out `form`, `form_files`, `body` and `body_file`")
             }
+            CharsetOfNothing => write!(out, "`charset` is that of a form or body, and there is none"),
+            CharsetOfNothingHelp => write!(out, "write `form` or `body` too, or leave this out"),
             BadHeader { name } => write!(out, "`{name}` cannot be sent as a header"),
             BadHeaderHelp => write!(
                 out,
@@ -123,6 +127,8 @@ impl StepText {
             TogetherHelp { key, other } => write!(out, "删去 `{key}` 或 `{other}`"),
             NoBody { method } => write!(out, "`{method}` 不带正文"),
             NoBodyHelp => write!(out, "写 `method: POST`，或删去 `form`、`form_files`、`body` 和 `body_file`"),
+            CharsetOfNothing => write!(out, "`charset` 是表单或正文的编码，此处两者都没有"),
+            CharsetOfNothingHelp => write!(out, "同时写明 `form` 或 `body`，或删去此项"),
             BadHeader { name } => write!(out, "`{name}` 不能作为请求头发送"),
             BadHeaderHelp => {
                 write!(out, "名称用字母、数字和 `-`，值用可见的 ASCII 字符；Cookie 自动携带，`Host` 由 `url` 决定")

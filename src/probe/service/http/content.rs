@@ -4,23 +4,25 @@ use std::io::{self, Read};
 
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use hyper::header::CONTENT_ENCODING;
+use regex::bytes::Regex;
 
-use super::{Page, seen};
+use super::{Page, charset, seen};
 use crate::{
     probe::service::{Progress, Stopped, fresh},
     profile::service::{Cel, Compression, HeaderRule, Http},
     sample::service::Reason,
 };
 
-/// In the order of blackbox_exporter: status, headers, body, version, TLS.
-pub(super) fn judge(http: &Http, page: &Page, progress: &mut Progress) -> Stopped<()> {
+/// In the order of blackbox_exporter: status, headers, body, version, TLS. Returns the body in UTF-8 where it is in another
+/// encoding.
+pub(super) fn judge(http: &Http, page: &Page, progress: &mut Progress) -> Stopped<Option<String>> {
     let status = page.status;
     let fine = if http.statuses.is_empty() { (200..300).contains(&status) } else { http.statuses.contains(&status) };
     if !fine {
         return Err(progress.failed(Reason::Status, status));
     }
     headers(http, page, progress)?;
-    body(http, page, progress)?;
+    let read = body(http, page, progress)?;
     let version = format!("HTTP/{}", seen(progress).version);
     let same = |wanted: &String| *wanted == version || version == "HTTP/2" && wanted == "HTTP/2.0";
     if !http.versions.is_empty() && !http.versions.iter().any(same) {
@@ -30,7 +32,7 @@ pub(super) fn judge(http: &Http, page: &Page, progress: &mut Progress) -> Stoppe
     match http.tls_wanted {
         Some(true) if !secure => Err(progress.failed(Reason::TlsMissing, "the last answer came without TLS")),
         Some(false) if secure => Err(progress.failed(Reason::TlsUnwanted, "the last answer came over TLS")),
-        _ => Ok(()),
+        _ => Ok(read),
     }
 }
 
@@ -50,7 +52,7 @@ fn headers(http: &Http, page: &Page, progress: &mut Progress) -> Stopped<()> {
     }
 }
 
-fn body(http: &Http, page: &Page, progress: &mut Progress) -> Stopped<()> {
+fn body(http: &Http, page: &Page, progress: &mut Progress) -> Stopped<Option<String>> {
     let coding = page.headers.get(CONTENT_ENCODING).map(hyper::header::HeaderValue::as_bytes);
     // What was asked for must come, whatever the header says of it: so blackbox_exporter judges too.
     let unpacked = match http.compression {
@@ -83,8 +85,12 @@ fn body(http: &Http, page: &Page, progress: &mut Progress) -> Stopped<()> {
     })?;
     let text = unpacked.as_deref().unwrap_or(&page.body);
     seen(progress).body_bytes = text.len();
-    let unwanted = http.body_must_not.iter().find(|pattern| pattern.is_match(text));
-    let missing = || http.body_must.iter().find(|pattern| !pattern.is_match(text));
+    let read = charset::as_utf8(&page.headers, text);
+    // As it came too: patterns of bytes were written for other tools.
+    let matches =
+        |pattern: &Regex| pattern.is_match(text) || read.as_ref().is_some_and(|read| pattern.is_match(read.as_bytes()));
+    let unwanted = http.body_must_not.iter().find(|pattern| matches(pattern));
+    let missing = || http.body_must.iter().find(|pattern| !matches(pattern));
     let said = match unwanted {
         Some(pattern) => Some(format!("it contains {pattern}")),
         None => missing().map(|pattern| format!("nothing in it matches {pattern}")),
@@ -93,16 +99,17 @@ fn body(http: &Http, page: &Page, progress: &mut Progress) -> Stopped<()> {
         seen(progress).failed_regex = true;
         return Err(progress.failed(Reason::BodyMismatch, said));
     }
+    let text = read.as_ref().map_or(text, String::as_bytes);
     if !(http.json_must.is_empty() && http.json_must_not.is_empty()) {
         json(http, text).map_err(|said| {
             seen(progress).failed_cel = true;
             progress.failed(Reason::BodyMismatch, said)
         })?;
     }
-    match &http.freshness {
-        Some(freshness) => fresh::page(freshness, seen(progress).last_modified, text, progress),
-        None => Ok(()),
+    if let Some(freshness) = &http.freshness {
+        fresh::page(freshness, seen(progress).last_modified, text, progress)?;
     }
+    Ok(read)
 }
 
 /// Largest JSON that expressions are asked about: an expression may walk through it.

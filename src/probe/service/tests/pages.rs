@@ -119,6 +119,14 @@ async fn every_faulty_page_gives_its_own_reason() {
             BodyMismatch,
         ),
         (
+            "is defaced in another encoding",
+            page("200 OK\r\nContent-Type: text/html; charset=gbk", encoding_rs::GB18030.encode("网站维护中").0),
+            Close,
+            |http| Http { body_must_not: pattern("维护"), ..http },
+            Content,
+            BodyMismatch,
+        ),
+        (
             "lacks a header",
             page("200 OK", "x"),
             Close,
@@ -214,6 +222,23 @@ async fn a_good_page_is_good_and_its_times_add_up() {
     let parts = report.durations;
     let sum = parts.resolve + parts.connect + parts.tls + parts.processing + parts.transfer;
     assert!(sum <= report.took && parts.processing > Duration::ZERO && parts.tls.is_zero(), "{parts:?}");
+}
+
+#[tokio::test]
+async fn a_page_in_a_national_encoding_is_read_as_what_it_says() {
+    let chinese = |text: &str| encoding_rs::GB18030.encode(text).0.into_owned();
+    let html = page("200 OK\r\nContent-Type: text/html", chinese("<meta charset=\"gb2312\"><title>许昌</title>"));
+    let address = server(html, Then::Close).await;
+    let report = visit(Http { body_must: pattern("<title>许昌</title>"), ..get(address) }).await;
+    assert_eq!(report.ending, Ending::Passed);
+    // Whoever wrote down the bytes finds them as well.
+    let bytes = Regex::new(r"(?-u:\xd0\xed\xb2\xfd)").unwrap();
+    let report = visit(Http { body_must: vec![bytes], ..get(address) }).await;
+    assert_eq!(report.ending, Ending::Passed);
+    let json = page("200 OK\r\nContent-Type: application/json;charset=GBK", chinese(r#"{"state": "正常"}"#));
+    let expression = crate::profile::service::Cel::parse("body.state == '正常'").unwrap();
+    let report = visit(Http { json_must: vec![expression], ..get(server(json, Then::Close).await) }).await;
+    assert_eq!(report.ending, Ending::Passed);
 }
 
 #[tokio::test]
