@@ -5,21 +5,26 @@
 
 mod exchange;
 mod fresh;
+mod limits;
+mod module;
 mod steps;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     net::IpAddr,
-    num::NonZeroU32,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use serde::Deserialize;
 
+pub use self::limits::Limits;
 use self::{fresh::WrittenFreshness, steps::WrittenStep};
-use super::service::{Check, Endpoint, Exchange, Feed, Http, Kind, OnlineRate, Validation};
+use super::{
+    module::Modules,
+    service::{Check, Endpoint, Exchange, Feed, Http, Kind, OnlineRate, Validation},
+};
 use crate::{
     contract::{Calendar, Terms},
     diagnostic::{
@@ -35,36 +40,6 @@ use crate::{
 pub struct Services {
     pub list: Vec<Arc<Service>>,
     pub limits: Limits,
-}
-
-/// Politeness: visits a second, and visits at once, that others must bear from us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// One name, whatever many services stand on it.
-    pub per_host: NonZeroU32,
-    /// One address, whatever many names lead to it.
-    pub per_address: NonZeroU32,
-    pub per_zone: NonZeroU32,
-    pub total: NonZeroU32,
-    /// 500 services that hang, each for a quarter of its minute and while it is confirmed.
-    pub at_once: usize,
-    /// A machine that hangs need not hold more of us.
-    pub at_once_per_address: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        let number = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-        Self {
-            per_host: number(10),
-            per_address: number(20),
-            per_zone: number(100),
-            total: number(500),
-            at_once: 1024,
-            at_once_per_address: 64,
-        }
-    }
 }
 
 /// One website, endpoint or name server.
@@ -93,6 +68,8 @@ pub struct Service {
     pub backup: Option<Arc<Calendar>>,
     /// Of the file; empty: none.
     pub class: String,
+    /// Module of blackbox_exporter that it is visited by, and another number when that says something else.
+    pub module: Option<(String, u64)>,
     pub check: Check,
     pub pace: Pace,
     /// Where `interval`, `timeout`, `confirm` and `spacing` were written; `None`: nowhere, they are ours.
@@ -119,6 +96,7 @@ impl Service {
             depends_on: vec![],
             backup: None,
             class: String::new(),
+            module: None,
             said: [None, None, None, None],
             check,
             pace: Pace { interval: INTERVAL, confirm: CONFIRM, spacing: SPACING },
@@ -141,7 +119,7 @@ impl Service {
             (
                 (service.address, service.certificate_type, service.check.deadline),
                 (service.pace, bounds(service), agent(service), service.check.freshness().cloned()),
-                service.check.steps().map(|steps| steps.fingerprint),
+                (service.check.steps().map(|steps| steps.fingerprint), service.module.clone()),
             )
         };
         (&self.id, &self.url, &self.zone, visit(self)) == (&other.id, &other.url, &other.zone, visit(other))
@@ -236,6 +214,8 @@ struct Written {
     contact: String,
     #[serde(default)]
     classes: BTreeMap<String, WrittenClass>,
+    /// A module file of blackbox_exporter.
+    modules: Option<PathBuf>,
     services: Vec<WrittenService>,
 }
 
@@ -314,6 +294,8 @@ struct WrittenService {
     /// Connect here, whatever the name says.
     address: Option<IpAddr>,
     freshness: Option<WrittenFreshness>,
+    /// By which module of `modules` it is visited; `url` is the target then.
+    module: Option<String>,
     /// Pages that are asked for one after the other.
     steps: Option<Vec<WrittenStep>>,
     /// Those whose time together the contract's response time is about.
@@ -337,7 +319,8 @@ impl Services {
     /// The same of a file that was read, or is yet to be written.
     pub fn of(source: &Source, terms: &Terms, inventory: Option<&Inventory>, findings: &mut Findings) -> Self {
         let Some(document) = yaml::decode::<Written>(source, findings) else { return Self::default() };
-        let mut reader = Reader { document: &document, terms, inventory, findings };
+        let modules = module::read(&document, findings);
+        let mut reader = Reader { document: &document, terms, inventory, modules, findings };
         let (mut list, mut ids): (Vec<Arc<Service>>, HashMap<String, Place>) = (vec![], HashMap::new());
         for (nth, written) in document.value.services.iter().enumerate().take(MOST_SERVICES) {
             let Some(service) = reader.service(nth, written) else { continue };
@@ -387,6 +370,7 @@ struct Reader<'a> {
     document: &'a Document<Written>,
     terms: &'a Terms,
     inventory: Option<&'a Inventory>,
+    modules: Option<Modules>,
     findings: &'a mut Findings,
 }
 
@@ -400,15 +384,23 @@ impl Reader<'_> {
         self.owner(&at("owner"), &written.owner);
         self.class(&at("class"), &written.class);
         let layers = [(format!("services.{nth}"), written.pace()), self.of_class(written)];
-        let Some(check) = Check::parse(&written.url) else {
+        let (check, module) = match &written.module {
+            Some(name) => self.by_module(&format!("services.{nth}"), name, written)?,
+            None => (Check::parse(&written.url), None),
+        };
+        let Some(check) = check else {
             self.bad_url(&at("url"), &written.url);
             // What else is wrong with it is said too.
             self.pace(None, &layers);
             return None;
         };
+        let patience = module.is_some().then_some(check.deadline).filter(|time| !time.is_zero());
         let check = self.steps(&format!("services.{nth}"), check, written);
         let check = self.fresh(&at("freshness"), check, written);
-        let (check, pace, said) = self.measured(check, (written.address, written.certificate_type), &layers);
+        let (mut check, pace, said) = self.measured(check, (written.address, written.certificate_type), &layers);
+        if let Some(patience) = patience.filter(|_| said[1].is_none()) {
+            check.deadline = patience.min(pace.interval);
+        }
         let name = if written.name.is_empty() { &written.id } else { &written.name };
         Some(Service {
             id: written.id.clone(),
@@ -424,6 +416,7 @@ impl Reader<'_> {
             backup: self.backup(&at("backup"), &written.backup),
             address: written.address,
             class: written.class.clone(),
+            module,
             check,
             pace,
             said,
@@ -448,7 +441,7 @@ impl Reader<'_> {
             let layers = [(path, more.pace()), self.of_class(written)];
             let (check, pace, said) = self.measured(check, (None, written.certificate_type), &layers);
             let place = self.document.place(&format!("services.{nth}.id"));
-            found.push(Service { id, url, address: None, check, pace, said, place, ..whole.clone() });
+            found.push(Service { id, url, address: None, module: None, check, pace, said, place, ..whole.clone() });
         }
         found
     }
@@ -483,7 +476,9 @@ impl Reader<'_> {
         check.deadline = if said[1].is_none() { each } else { timeout };
         let agent = self.agent();
         let page = |http: &mut Http| {
-            http.headers.extend(agent.clone().map(|agent| ("User-Agent".to_owned(), agent)));
+            let says = http.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("User-Agent"));
+            let agent = agent.clone().filter(|_| !says);
+            http.headers.extend(agent.map(|agent| ("User-Agent".to_owned(), agent)));
             http.tls.validation = validation;
         };
         if let Some(address) = address {

@@ -34,6 +34,9 @@ pub enum ModuleText {
     NeedsHelp {
         other: String,
     },
+    /// A service names a module.
+    NoFile,
+    NoFileHelp,
 }
 
 impl ModuleText {
@@ -46,6 +49,7 @@ impl ModuleText {
             Self::BodyLimit { .. } | Self::BodyLimitHelp => Self::BodyLimitHelp,
             Self::Wrong { .. } | Self::WrongHelp => Self::WrongHelp,
             Self::Exclusive { .. } | Self::ExclusiveHelp => Self::ExclusiveHelp,
+            Self::NoFile | Self::NoFileHelp => Self::NoFileHelp,
             Self::Needs { other, .. } | Self::NeedsHelp { other } => Self::NeedsHelp { other: other.clone() },
         }
     }
@@ -73,6 +77,8 @@ impl ModuleText {
             Self::ExclusiveHelp => write!(out, "take one of them out"),
             Self::Needs { key, other } => write!(out, "`{key}` needs `{other}`"),
             Self::NeedsHelp { other } => write!(out, "write `{other}` beside it"),
+            Self::NoFile => write!(out, "this file names no file of modules"),
+            Self::NoFileHelp => write!(out, "write `modules: blackbox.yml` at its top, or leave `module` out"),
         }
     }
 
@@ -92,6 +98,8 @@ impl ModuleText {
             Self::ExclusiveHelp => write!(out, "删去其中一个"),
             Self::Needs { key, other } => write!(out, "`{key}` 需要 `{other}`"),
             Self::NeedsHelp { other } => write!(out, "在旁边写上 `{other}`"),
+            Self::NoFile => write!(out, "本文件没有指明模块文件"),
+            Self::NoFileHelp => write!(out, "在文件开头写 `modules: blackbox.yml`，或删去 `module`"),
         }
     }
 }

@@ -76,4 +76,5 @@ mod s91_day_one;
 mod s92_own_sites;
 mod s94_alone;
 mod s95_jitter;
+mod s97_modules;
 mod site;

@@ -155,6 +155,7 @@ fn service(group: Group, terms: &Terms, inventory: Option<&Inventory>, findings:
         check,
         // What was counted stands as it was told: asking again proves nothing.
         pace: Pace { interval, confirm: 0, spacing: SPACING.min(interval) },
+        module: None,
         said: [None, None, None, None],
         place: id,
     })

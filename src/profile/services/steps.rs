@@ -363,7 +363,7 @@ impl Reader<'_> {
         self.step_error(&format!("{path}.{key}"), Code::WRONG_VALUE, text, help);
     }
 
-    fn step_error(&mut self, path: &str, code: Code, text: StepText, help: StepText) {
+    pub(super) fn step_error(&mut self, path: &str, code: Code, text: StepText, help: StepText) {
         self.findings.error(self.document.place(path), code, text.into(), help.into());
     }
 }
