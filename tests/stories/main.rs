@@ -77,4 +77,5 @@ mod s92_own_sites;
 mod s94_alone;
 mod s95_jitter;
 mod s97_modules;
+mod s98_files;
 mod site;

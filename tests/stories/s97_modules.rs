@@ -1,7 +1,5 @@
 //! Services that are visited as a module of blackbox_exporter says, in the same file that its owner has, by a running daemon.
 
-#![expect(clippy::unwrap_used, reason = "a story may stop at what should not happen")]
-
 use serde_json::Value;
 
 use crate::{harness::peer, site::Site};
@@ -9,13 +7,14 @@ use crate::{harness::peer, site::Site};
 const SERVICES: &str = "modules: blackbox.yml
 services:
   - {id: page, url: 'http://127.0.0.1:8080/', module: page, interval: 1s, confirm: 1, spacing: 100ms}
+  - {id: nowhere, url: '198.18.7.7:80', module: port, interval: 1s, confirm: 1, spacing: 100ms}
   - {id: port, url: '127.0.0.1:8080', module: port, interval: 1s, confirm: 1, spacing: 100ms}
 ";
 
 fn modules(site: &Site, wanted: &str) {
     site.write("site/blackbox.yml", &format!("modules:
   page: {{prober: http, timeout: 900ms, http: {{headers: {{X-Asked-By: module}}, fail_if_body_not_matches_regexp: ['{wanted}'], preferred_ip_protocol: ip4}}}}
-  port: {{prober: tcp, timeout: 900ms, tcp: {{query_response: [{{send: \"GET / HTTP/1.0\"}}, {{send: \"\"}}, {{expect: '^HTTP/1.. 200'}}]}}}}
+  port: {{prober: tcp, timeout: 900ms, tcp: {{query_response: [{{send: \"GET / HTTP/1.0\\r\\n\\r\"}}, {{expect: '^HTTP/1.. 200'}}]}}}}
 "));
 }
 
@@ -36,14 +35,19 @@ fn a_service_is_visited_by_the_module_it_names_and_by_another_after_a_reload() {
     // The page says who asked for it.
     let _nginx = site.nginx("server { listen 127.0.0.1:8080; return 200 \"by $http_x_asked_by\"; }");
     modules(&site, "by module");
+    site.namespace.run(&["ip", "route", "add", "unreachable", "198.18.7.7/32"]);
     site.write("site/services.yaml", SERVICES);
     site.start(&[]);
     is(&site, "page", "up");
     is(&site, "port", "up");
+    site.wait("no road leads there", |site| (service(site, "nowhere")["reason"] == "unreachable").then_some(()));
 
     modules(&site, "by nobody");
-    let down = is(&site, "page", "down");
-    assert_eq!((&down["phase"], &down["reason"]), (&"content".into(), &"body_mismatch".into()), "{down}");
+    // It is another check now, which has never passed.
+    let wrong = site.wait("it is visited otherwise", |site| {
+        Some(service(site, "page")).filter(|page| page["reason"] == "body_mismatch")
+    });
+    assert_eq!((&wrong["phase"], &wrong["state"]), (&"content".into(), &"never_verified".into()), "{wrong}");
     is(&site, "port", "up");
 
     // A file that is wrong takes nothing away.

@@ -10,7 +10,7 @@ use super::*;
 use crate::profile::service::{Dns, Endpoint, RecordRules};
 
 /// A name server over UDP, and over TCP on the same port, that answers as `answer` says; `None`: not at all.
-async fn name_server(answer: fn(Message, bool) -> Option<Vec<u8>>) -> SocketAddr {
+pub(super) async fn name_server(answer: fn(Message, bool) -> Option<Vec<u8>>) -> SocketAddr {
     let (socket, listener, address) = loop {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
@@ -49,7 +49,7 @@ fn proper(question: &Message) -> Message {
     answer
 }
 
-fn good(question: Message, _: bool) -> Option<Vec<u8>> {
+pub(super) fn good(question: Message, _: bool) -> Option<Vec<u8>> {
     proper(&question).to_vec().ok()
 }
 

@@ -6,6 +6,7 @@ mod pages;
 mod shown;
 mod talks;
 mod upgrades;
+mod zoo;
 
 use std::{net::SocketAddr, time::Duration};
 

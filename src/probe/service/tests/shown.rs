@@ -17,13 +17,13 @@ use super::*;
 use crate::profile::service::{Endpoint, Tls};
 
 /// An authority, and what clients trust when they trust it.
-struct Authority {
+pub(super) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     der: CertificateDer<'static>,
     pem: Vec<u8>,
 }
 
-fn authority(name: &str, above: Option<&Authority>) -> Authority {
+pub(super) fn authority(name: &str, above: Option<&Authority>) -> Authority {
     let mut params = CertificateParams::new(vec![]).unwrap();
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -37,7 +37,7 @@ fn authority(name: &str, above: Option<&Authority>) -> Authority {
 }
 
 /// A site's certificate, changed by `change`, signed by `by` or by itself.
-fn site(name: &str, by: Option<&Authority>, change: impl Fn(&mut CertificateParams)) -> Shown {
+pub(super) fn site(name: &str, by: Option<&Authority>, change: impl Fn(&mut CertificateParams)) -> Shown {
     let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     params.distinguished_name.push(DnType::CommonName, name);
     change(&mut params);
@@ -50,9 +50,9 @@ fn site(name: &str, by: Option<&Authority>, change: impl Fn(&mut CertificatePara
 }
 
 /// What a server shows.
-struct Shown {
-    chain: Vec<CertificateDer<'static>>,
-    key: Vec<u8>,
+pub(super) struct Shown {
+    pub(super) chain: Vec<CertificateDer<'static>>,
+    pub(super) key: Vec<u8>,
 }
 
 impl Shown {
@@ -62,7 +62,7 @@ impl Shown {
     }
 
     /// Serves it, with a page behind it.
-    async fn serve(self) -> SocketAddr {
+    pub(super) async fn serve(self) -> SocketAddr {
         let key = PrivateKeyDer::try_from(self.key).unwrap();
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
@@ -87,12 +87,12 @@ impl Shown {
     }
 }
 
-fn handshake(address: SocketAddr, settings: TlsSettings) -> Kind {
+pub(super) fn handshake(address: SocketAddr, settings: TlsSettings) -> Kind {
     let endpoint = Endpoint { host: address.ip().to_string(), port: address.port(), pinned: None };
     Kind::Tls(Tls { endpoint, settings })
 }
 
-fn trusting(authority: &Authority, name: &str) -> TlsSettings {
+pub(super) fn trusting(authority: &Authority, name: &str) -> TlsSettings {
     TlsSettings { server_name: Some(name.into()), roots: Some(authority.pem.clone()), ..TlsSettings::default() }
 }
 
@@ -105,7 +105,7 @@ fn fetchable(params: &mut CertificateParams) {
     params.custom_extensions.push(CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], content));
 }
 
-const NAME: &str = "www.city.test";
+pub(super) const NAME: &str = "www.city.test";
 
 #[tokio::test]
 async fn every_bad_chain_gives_its_own_verdict_and_is_known() {
