@@ -308,3 +308,32 @@ fn hostile_files_cause_findings_and_nothing_else() {
             && fs::symlink_metadata(city.path("xuchang/links.csv")).is_ok_and(|data| data.is_symlink())
     );
 }
+
+/// Two files cannot be replaced as one: a plan over both is refused, and over one of them alone it is carried out.
+#[test]
+fn a_file_that_changes_rows_of_two_ledgers_changes_neither() {
+    let city = City::copy();
+    let whole = String::from_utf8(city.ledger()).expect("UTF-8");
+    let (headings, rows) = whole.split_once('\n').expect("headings");
+    let half = rows.match_indices('\n').nth(800).expect("rows").0 + 1;
+    city.write("xuchang/links.csv", format!("{headings}\n{}", &rows[..half]));
+    city.write("xuchang/more.csv", format!("{headings}\n{}", &rows[half..]));
+    let inventory = fs::read_to_string(city.path("xuchang/inventory.yaml")).expect("a shipped file");
+    city.write("xuchang/inventory.yaml", inventory.replace("links: [links.csv]", "links: [links.csv, more.csv]"));
+    let both = ["links.csv", "more.csv"].map(|name| fs::read(city.path(&format!("xuchang/{name}"))).expect("a ledger"));
+    let row = |id: &str| {
+        let row = whole.lines().find(|line| line.starts_with(id)).expect("a row");
+        row.replacen("示例枢纽机房", "示例枢纽乙机房", 1)
+    };
+    city.write("both.csv", format!("{headings}\n{}\n{}\n", row("LL-0001"), row("LL-1600")));
+    let (code, refused) = city.import("both.csv", &[]);
+    assert_eq!(code, 1, "{refused}");
+    assert_eq!(found(&refused, "both.csv"), [(3, 1, "LP2503".to_owned())], "{refused}");
+    let after =
+        ["links.csv", "more.csv"].map(|name| fs::read(city.path(&format!("xuchang/{name}"))).expect("a ledger"));
+    assert!(after == both && city.backups().is_empty());
+    city.write("one.csv", format!("{headings}\n{}\n", row("LL-1600")));
+    let (code, done) = city.import("one.csv", &[]);
+    assert_eq!((code, counts(&done)), (0, [0, 1, 0, 0]), "{done}");
+    assert!(fs::read(city.path("xuchang/links.csv")).expect("a ledger") == both[0], "the other one stays as it was");
+}

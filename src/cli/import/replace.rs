@@ -85,3 +85,25 @@ fn with_ending(file: &Path, ending: &str) -> PathBuf {
     name.push(ending);
     name.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// LP2505: somebody saved the ledger between the reading and the writing.
+    #[test]
+    fn a_file_that_somebody_saved_meanwhile_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("links.csv");
+        fs::write(&file, "saved meanwhile").unwrap();
+        let outcome = replace(&file, b"as it was read", b"planned", Timestamp(0)).unwrap();
+        assert!(matches!(outcome, Outcome::ChangedMeanwhile));
+        // It was made meanwhile, where there was none to read.
+        assert!(matches!(replace(&file, b"", b"planned", Timestamp(0)).unwrap(), Outcome::ChangedMeanwhile));
+        assert_eq!(fs::read(&file).unwrap(), b"saved meanwhile");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+        fs::remove_file(&file).unwrap();
+        assert!(replace(&file, b"as it was read", b"planned", Timestamp(0)).is_err(), "it is gone: no new one is made");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}
