@@ -178,7 +178,9 @@ impl Checks {
             self.told.push((at, effect.incident.clone(), effect.kind.clone()));
         }
         for incident in &told.incidents {
-            if self.acknowledged.contains(&incident.id) && incident.acknowledged().is_none() {
+            // One that nobody stands by any more lapses, on record.
+            let has_lapsed = || incident.timeline.iter().any(|entry| entry.event == "lapsed");
+            if self.acknowledged.contains(&incident.id) && incident.acknowledged().is_none() && !has_lapsed() {
                 self.violation(at, &format!("the acknowledgement of {} is lost", incident.id));
             }
             self.deadlines_are_right(incident, at, &station.loaded.contract);

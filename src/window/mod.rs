@@ -437,15 +437,23 @@ impl PointWindow {
         self.running.clear();
         self.ended += 1;
         if self.ended.is_multiple_of(TENS as u64) {
-            let mut minute = Sum::new();
-            self.past.add_newest(Length::Ten, TENS, &mut minute);
-            self.past.push_sum(Length::Minute, &minute);
+            self.end_minute();
         }
         if self.ended.is_multiple_of((TENS * MINUTES) as u64) {
-            let mut five = Sum::new();
-            self.past.add_newest(Length::Minute, MINUTES, &mut five);
-            self.past.push_sum(Length::Five, &five);
+            self.end_five();
         }
+    }
+
+    fn end_minute(&mut self) {
+        let mut minute = Sum::new();
+        self.past.add_newest(Length::Ten, TENS, &mut minute);
+        self.past.push_sum(Length::Minute, &minute);
+    }
+
+    fn end_five(&mut self) {
+        let mut five = Sum::new();
+        self.past.add_newest(Length::Minute, MINUTES, &mut five);
+        self.past.push_sum(Length::Five, &five);
     }
 
     /// Those of the running slice that nobody took yet, to the others.

@@ -1,7 +1,8 @@
 //! Quiet stretches at one stroke: a run of equal answers leaves what as many single answers leave.
 //!
-//! Months of a quiet line cost as much as some minutes of it. Slices that are full of the run are alike, and after an
-//! hour and five minutes every window is made of such slices only.
+//! Months of a quiet line cost as much as some minutes of it. Slices that are full of the run are alike: as soon as all
+//! that are kept of a length are, further ones change nothing, and after an hour and five minutes every window is made
+//! of such slices only.
 
 use super::{
     FIVES, Histogram, MINUTES, PointWindow, SLICE, TENS,
@@ -12,6 +13,15 @@ use crate::{sample::Run, units::Mono};
 /// So many slices fill every window: twelve of five minutes, and those of one that is not over.
 const ALL_WINDOWS: u64 = 390;
 const SLICE_MILLIS: u64 = SLICE.as_millis() as u64;
+/// The last full minute of a run, and the slices around it, end as any others do: the hour is summed up there.
+const LEFT_TO_ONE_BY_ONE: u64 = TENS as u64 + 1;
+
+/// How many of the newest slices are like the one that ends: more of them than are kept change nothing.
+#[derive(Default)]
+struct Alike {
+    tens: usize,
+    minutes: usize,
+}
 
 impl PointWindow {
     /// Counts a run: the same as, for each of its probes, [`PointWindow::roll`] at its send time and
@@ -26,7 +36,10 @@ impl PointWindow {
             if sent >= self.next_roll {
                 let skipped = self.end_slices(sent) > 1;
                 rolled = true;
-                taken += self.fill_windows(nanos, interval, last, taken > 0);
+                // The slice that begins is the run's from its first moment on.
+                if taken > 0 && last >= self.next_roll && SLICE_MILLIS.is_multiple_of(interval) {
+                    taken += self.fill_slices(nanos, SLICE_MILLIS / interval, last);
+                }
                 let rest = last.since(self.next_roll);
                 if self.hour_is_due(skipped) && rest <= run.interval.max(SLICE) * TENS as u32 {
                     self.summarise_hour();
@@ -51,31 +64,60 @@ impl PointWindow {
         self.count_run(run, last);
     }
 
-    /// Fills every window with slices that are alike, when there are enough of them in the run. Returns how many
-    /// answers lie in them. `within`: the slice that begins is the run's from its first moment on.
-    fn fill_windows(&mut self, nanos: u64, interval: u64, last: Mono, within: bool) -> u64 {
+    /// Fills whole slices that are alike, of `each` answers, at one stroke. Returns how many answers lie in them.
+    fn fill_slices(&mut self, nanos: u64, each: u64, last: Mono) -> u64 {
         let whole = last.since(self.next_roll).as_millis() as u64 / SLICE_MILLIS + 1;
-        if !within || whole < ALL_WINDOWS || last < self.next_roll || !SLICE_MILLIS.is_multiple_of(interval) {
-            return 0;
-        }
-        let each = SLICE_MILLIS / interval;
         let mut ten = Slice::default();
         ten.answers(nanos, each as u32);
         ten.figures.ipdv_pairs = each;
+        let filled = match whole.checked_sub(LEFT_TO_ONE_BY_ONE) {
+            _ if whole >= ALL_WINDOWS => {
+                self.fill_windows(&ten);
+                whole
+            }
+            Some(some) => {
+                (0..some).fold(Alike::default(), |alike, _| self.end_alike(&ten, alike));
+                some
+            }
+            None => return 0,
+        };
         let mut rtts = Histogram::unpacked(&self.rtts);
-        rtts.add(nanos, u32::try_from(whole * each).unwrap_or(u32::MAX));
+        rtts.add(nanos, u32::try_from(filled * each).unwrap_or(u32::MAX));
         self.set_rtts(&rtts);
-        (0..TENS).for_each(|_| self.past.push(Length::Ten, &ten));
+        self.next_roll = Mono(self.next_roll.0 + (filled * SLICE_MILLIS) as i64);
+        if filled == whole {
+            self.ended += whole;
+            // As it was at the last full minute, which lies in the run.
+            self.set_hour(self.over(0, self.minutes_since(), FIVES));
+        }
+        filled * each
+    }
+
+    /// Every window is made of such slices.
+    fn fill_windows(&mut self, ten: &Slice) {
+        (0..TENS).for_each(|_| self.past.push(Length::Ten, ten));
         let (mut minute, mut five) = (Sum::new(), Sum::new());
         self.past.add_newest(Length::Ten, TENS, &mut minute);
         (0..MINUTES).for_each(|_| self.past.push_sum(Length::Minute, &minute));
         self.past.add_newest(Length::Minute, MINUTES, &mut five);
         (0..FIVES).for_each(|_| self.past.push_sum(Length::Five, &five));
-        self.ended += whole;
-        self.next_roll = Mono(self.next_roll.0 + (whole * SLICE_MILLIS) as i64);
-        // As it was at the last full minute, which lies in the run.
-        self.set_hour(self.over(0, self.minutes_since(), FIVES));
-        whole * each
+    }
+
+    /// Ends a slice that is like the `alike.tens` before it: what is kept already need not be kept again.
+    fn end_alike(&mut self, ten: &Slice, mut alike: Alike) -> Alike {
+        if alike.tens < TENS {
+            alike.tens += 1;
+            self.past.push(Length::Ten, ten);
+        }
+        self.ended += 1;
+        if self.ended.is_multiple_of(TENS as u64) && alike.minutes < MINUTES {
+            self.end_minute();
+            alike.minutes += usize::from(alike.tens == TENS);
+        }
+        if self.ended.is_multiple_of((TENS * MINUTES) as u64) {
+            self.end_five();
+        }
+        alike
     }
 
     /// What does not depend on slices.
