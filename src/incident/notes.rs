@@ -256,7 +256,9 @@ impl Incidents {
             drill: false,
             reason: format!("{} {}", note.maintenance, note.summary),
         };
-        self.write_window(&planned, by.clone(), now, world)
+        let id = self.write_window(&planned, by.clone(), now, world)?;
+        Arc::make_mut(&mut self.windows).provided(&id);
+        Ok(id)
     }
 
     /// `true`: it was not over.

@@ -28,6 +28,9 @@ pub struct Window {
     pub to: Timestamp,
     pub repeat: Option<Repeat>,
     pub requester: String,
+    /// A carrier's system asked for it, by a note: `requester` is no person.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub provided: bool,
     pub approval: Option<Approval>,
     /// When notice was given: as told, never later than it was written down.
     pub announced: Timestamp,

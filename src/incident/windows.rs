@@ -135,6 +135,13 @@ impl Windows {
         Ok(())
     }
 
+    /// A note of a carrier asked for it.
+    pub(super) fn provided(&mut self, id: &str) {
+        if let Some(window) = self.windows.get_mut(id) {
+            window.provided = true;
+        }
+    }
+
     /// Looks again for groups without a reserve. Call it when windows or the inventory changed.
     pub(super) fn compare(&mut self, now: Timestamp, world: &World<'_>) {
         let mut found: BTreeSet<Overlap> = BTreeSet::new();
@@ -228,6 +235,7 @@ impl Windows {
             to,
             repeat,
             requester,
+            provided: false,
             approval,
             announced,
             drill: planned.drill,

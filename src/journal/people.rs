@@ -115,11 +115,14 @@ fn walk(value: &mut Value, texts: bool, hide: &mut impl FnMut(Private, &str) -> 
     };
     let is = |key: &str, word: &str| fields.get(key).is_some_and(|value| value == word);
     let texts = texts && !is("actor", OURSELVES) && !is("way", SYSTEMS);
+    // A system has asked for planned work, which no command calls a person.
+    let is_provided = fields.get("provided").is_some_and(|value| *value == true);
     // The reason of an exclusion is one of a few words.
     let is_exclusion = is("action", "exclude");
     for (key, value) in fields {
         let is_text = texts && TEXTS.contains(&key.as_str()) && !(is_exclusion && key == "reason");
         match value {
+            Value::String(_) if is_provided && key == "requester" => {}
             Value::String(name) if KEYS.contains(&key.as_str()) => *name = hide(Private::Name, name),
             Value::String(text) if is_text && !text.trim().is_empty() => *text = hide(Private::Text, text),
             // A form that was filled in.

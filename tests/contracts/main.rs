@@ -162,10 +162,11 @@ fn each_switch_says_what_it_asks_and_what_holds_until_it_is_answered() {
 }
 
 /// Lengths of time and shares in the product's code that are no figure of a contract: file, line, and why.
-const OURS: [(&str, &str, &str); 7] = [
+const OURS: [(&str, &str, &str); 8] = [
     ("src/contract/terms.rs", "*at < Ppm(1_000_000)", "before the end of a clock"),
     ("src/ledger/quality.rs", "None, Ppm(0)", "nobody bets on another point: no alarm"),
     ("src/contract/links.rs", "Ppm(1_000_000)", "all of the links, where a tier has no share"),
+    ("src/contract/links.rs", "availability: Ppm(0)", "a folder without links promises nothing of them"),
     ("src/contract/mod.rs", "confidence: Ppm(", "how sure statistics must be, where the contract does not say"),
     ("src/contract/assessment/score.rs", "Ppm(0)", "nothing withheld, where no band holds"),
     ("src/incident/answers.rs", "const RETEST", "how long links are tested again after a claim that they work"),

@@ -60,6 +60,9 @@ fn a_scheduler_or_a_loop_that_stands_still_fails_the_watchdog_and_accuses_no_lin
         assert_eq!(told, format!("not healthy\n{reason}\n"), "{thread} alone stands still");
         let ready = site.get("/-/ready");
         assert!(ready.status == 503 && ready.body.contains(reason), "{thread}: {ready:?}");
+        if thread == "icmp" {
+            site.wait("the loop opens an incident of it", |site| (!site.incidents().is_empty()).then_some(()));
+        }
         drop(frozen);
         site.wait("it is healthy again", |site| site.get("/-/healthy").is_ok().then_some(()));
     }
