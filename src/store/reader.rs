@@ -165,20 +165,22 @@ impl Reader {
         let people = self.people()?.into_iter().filter(|(id, _)| is_person(id));
         let ids: HashMap<String, String> = people.map(|(id, name)| (name, id)).collect();
         let house = self.path.parent().and_then(key::pseudonyms);
-        self.each_incident(|id, mut record| {
+        // Without its free texts and with them, and the hash of those.
+        let held = |mut record: Value| {
             let texts = house.as_ref().map(|names| said_in(&mut record.clone(), names));
             without_names(&mut record, &mut |name| ids.get(name).map_or(name, String::as_str).to_owned());
             let whole = record.to_string();
             without_texts(&mut record);
-            audit.incident(id, [&record.to_string(), &whole], texts);
+            ([record.to_string(), whole], texts)
+        };
+        self.each_incident(|id, record| {
+            let ([form, whole], texts) = held(record);
+            audit.incident(id, [&form, &whole], texts);
         })?;
         for table in ["desk", "maintenance"] {
-            self.each_record(table, |id, mut record| {
-                let texts = house.as_ref().map(|names| said_in(&mut record.clone(), names));
-                without_names(&mut record, &mut |name| ids.get(name).map_or(name, String::as_str).to_owned());
-                let whole = record.to_string();
-                without_texts(&mut record);
-                audit.record(id, [&record.to_string(), &whole], texts);
+            self.each_record(table, |id, record| {
+                let ([form, whole], texts) = held(record);
+                audit.record(id, [&form, &whole], texts);
             })?;
         }
         drop(transaction);

@@ -1,7 +1,7 @@
 //! `kill -9` at random moments with deliveries in flight: nothing is lost, and repeats have the same key.
 //!
 //! The proof are two books that share nothing: the outbox on the disk, and the transcript that the gateway kept.
-//! `LP_KILLS` says how many times (300 takes some six minutes): docs/simulate.md has the command.
+//! `LINKPATROL_KILLS` says how many times (300 takes some six minutes): docs/simulate.md has the command.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,7 +27,7 @@ fn nothing_is_lost_and_repeats_have_the_same_key() {
     let gateway = Gateway::open(&site, DESK);
     let receivers = format!("webhooks: [{{name: desk, url: \"http://{DESK}/notices\"}}]\n");
     site.write("linkpatrol.yaml", &(site.read("linkpatrol.yaml") + &receivers));
-    let kills = std::env::var("LP_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(25);
+    let kills = std::env::var("LINKPATROL_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(25);
     let seed = rand::random();
     eprintln!("seed {seed}");
     let mut chance = StdRng::seed_from_u64(seed);
